@@ -1,0 +1,103 @@
+/**
+ * The API objects a judgement needs, stripped to the fields it reads. Everything that judges reads these and never client-node's classes,
+ * so that a report made from a bundle and one made live come from the same code.
+ */
+
+export type Protocol = 'tcp' | 'udp' | 'icmp' | 'sctp';
+
+export interface PodFacts {
+  namespace: string;
+  name: string;
+  uid: string;
+  node?: string;
+  /** All addresses, primary first. */
+  ips: string[];
+  hostNetwork: boolean;
+  phase: string;
+  ready: boolean;
+  /** Set once deletion was asked for. */
+  deleting: boolean;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  /** `ReplicaSet/web-5d…`, the controller if there is one. */
+  owner?: string;
+  containers: ContainerFacts[];
+  /** runtimeClassName, e.g. kata-remote. */
+  runtimeClass?: string;
+}
+
+export interface ContainerFacts {
+  name: string;
+  ports: { name?: string; port: number; protocol: Protocol }[];
+  ready: boolean;
+  restarts: number;
+  /** CrashLoopBackOff, ImagePullBackOff… when waiting or terminated. */
+  reason?: string;
+  /** Without the runtime's prefix. */
+  id?: string;
+}
+
+export interface NodeFacts {
+  name: string;
+  /** InternalIP addresses, primary first. */
+  ips: string[];
+  podCidrs: string[];
+  ready: boolean;
+  /** Reason and message of the Ready condition when it is not True. */
+  notReadyReason?: string;
+  os: string;
+  arch: string;
+  kernel: string;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  unschedulable: boolean;
+  taints: string[];
+}
+
+export interface ServicePortFacts {
+  name?: string;
+  protocol: Protocol;
+  port: number;
+  /** Number or container port name. */
+  targetPort: number | string;
+  nodePort?: number;
+}
+
+export interface ServiceFacts {
+  namespace: string;
+  name: string;
+  type: string;
+  /** Empty for headless and ExternalName Services. */
+  clusterIps: string[];
+  externalIps: string[];
+  externalName?: string;
+  selector: Record<string, string>;
+  ports: ServicePortFacts[];
+  internalTrafficPolicy: string;
+  externalTrafficPolicy?: string;
+  sessionAffinity: string;
+}
+
+/** One backend of a Service, from its EndpointSlices. */
+export interface EndpointFacts {
+  service: { namespace: string; name: string };
+  ip: string;
+  /** name of the Service port ('' when unnamed) → target */
+  ports: { name: string; port: number; protocol: Protocol }[];
+  ready: boolean;
+  serving: boolean;
+  terminating: boolean;
+  node?: string;
+  pod?: { namespace: string; name: string };
+}
+
+export interface ClusterFacts {
+  pods: PodFacts[];
+  nodes: NodeFacts[];
+  services: ServiceFacts[];
+  endpoints: EndpointFacts[];
+  /** `namespace/name` → data, for the few ConfigMaps that matter (kube-proxy, kube-flannel-cfg…). */
+  configMaps: Record<string, Record<string, string>>;
+  /** What was asked for and refused or failed, e.g. "configmaps in kube-system: forbidden". */
+  notRead: string[];
+}

@@ -1,0 +1,319 @@
+/**
+ * What one node's kernel and file system said at one moment, parsed and typed. Produced by src/node from the collector's raw sections;
+ * everything that judges reads this and nothing else of a node.
+ */
+
+export type Family = 4 | 6;
+
+/** Why a piece of a snapshot is absent. Absence without one of these is a bug: silence is never health. */
+export interface SectionProblem {
+  /** Collector section, e.g. `iptables-nft` or `links`. */
+  section: string;
+  /** Network namespace inode, absent for what belongs to the node as a whole. */
+  netns?: string;
+  /** `missing`: no such tool on image or node; `failed`: the tool said no; `unparsed`: we did not understand it; `truncated`: cut at the size limit. */
+  kind: 'missing' | 'failed' | 'unparsed' | 'truncated';
+  detail: string;
+}
+
+export interface NodeSnapshot {
+  /** Kubernetes node name. */
+  node: string;
+  /** Seconds since the epoch on the node's own clock when collection began. */
+  clock: number;
+  kernel: string;
+  /** The node's host network namespace first, then the others in ascending inode order. */
+  namespaces: Netns[];
+  problems: SectionProblem[];
+  /** Absolute path → text of the CNI configuration and state files read (net.d, subnet.env, host-local records). */
+  files: Record<string, string>;
+  /** Processes whose liveness is evidence, by command name (kubelet, kube-proxy, flanneld…): pids. */
+  daemons: Record<string, number[]>;
+  /** Answers of loopback health endpoints that were asked (`kube-proxy` → 10256/healthz …): HTTP status, or 0 when nothing listens. */
+  health: Record<string, number>;
+  ovs?: OvsState;
+}
+
+/** One network namespace. Inode numbers are strings because they are names, not quantities. */
+export interface Netns {
+  /** Inode of the nsfs file, decimal (`stat -L -c %i /proc/PID/ns/net`). */
+  inode: string;
+  role: 'host' | 'pod' | 'other';
+  /** UID of the pod whose cgroup the processes inside belong to, when known. */
+  podUid?: string;
+  /** Lowest pid inside, as seen from the node; absent when no process lives there. */
+  pid?: number;
+  /** How many processes live inside. */
+  processes: number;
+  /** Files that pin it: /run/netns/x, /run/docker/netns/x… */
+  pinnedAt: string[];
+  /** nsid of other namespaces as seen from inside this one (`ip netns list-id` / RTM_GETNSID): nsid → inode. */
+  nsids: Record<string, string>;
+  links: Link[];
+  routes: Route[];
+  rules: Rule[];
+  neighbours: Neighbour[];
+  fdb: FdbEntry[];
+  vlans: BridgeVlan[];
+  netfilter: Netfilter;
+  tc: TcState;
+  sysctls: Record<string, string>;
+  sockets: ListeningSocket[];
+  ipvs: IpvsService[];
+  conntrack?: ConntrackCounters;
+}
+
+export interface Address {
+  family: Family;
+  address: string;
+  prefix: number;
+  scope: string;
+  /** `dadfailed`, `tentative`, `deprecated`… as iproute2 prints them. */
+  flags: string[];
+  /** Peer of a point-to-point address. */
+  peer?: string;
+}
+
+/** A network interface (IFLA_*). */
+export interface Link {
+  ifindex: number;
+  name: string;
+  /** rtnetlink kind: veth, bridge, vxlan, ipip, macvlan, tun, openvswitch…; `''` for a physical or loopback device. */
+  kind: string;
+  mac?: string;
+  mtu: number;
+  /** Administrative state: IFF_UP. */
+  up: boolean;
+  /** IFF_LOWER_UP: the peer or carrier is there. */
+  carrier: boolean;
+  operstate: string;
+  promiscuous: boolean;
+  /** ifindex of the bridge, bond or VRF this is a port of, with its name. */
+  master?: { ifindex: number; name: string };
+  /** IFLA_LINK: for a veth the peer's ifindex in the namespace `linkNsid`; for a VLAN or macvlan its parent. */
+  peerIfindex?: number;
+  /** IFLA_LINK_NETNSID: absent means this same namespace. */
+  linkNsid?: number;
+  /** `ethtool -S` peer_ifindex, the independent second source. */
+  ethtoolPeerIfindex?: number;
+  alias?: string;
+  addresses: Address[];
+  vxlan?: { vni: number; port: number; local?: string; remote?: string; group?: string; underlay?: string; learning: boolean; external: boolean };
+  /** Ports of a bridge only. */
+  bridgePort?: { state: string; hairpin: boolean; learning: boolean; flood: boolean; isolated: boolean; guard: boolean };
+  /** Bridges only. */
+  bridge?: { stp: boolean; vlanFiltering: boolean; groupForwardMask: string };
+  macvlanMode?: string;
+  stats?: LinkStats;
+  xdp: boolean;
+}
+
+/** Counters since the interface was made (struct rtnl_link_stats64). */
+export interface LinkStats {
+  rxPackets: number;
+  rxBytes: number;
+  rxErrors: number;
+  rxDropped: number;
+  rxOtherhost: number;
+  txPackets: number;
+  txBytes: number;
+  txErrors: number;
+  txDropped: number;
+}
+
+export interface Route {
+  family: Family;
+  /** `default` is written 0.0.0.0/0 or ::/0; hosts carry /32 or /128. */
+  destination: string;
+  table: string;
+  /** unicast, local, broadcast, blackhole, unreachable, prohibit, throw, multicast, anycast. */
+  type: string;
+  gateway?: string;
+  device?: string;
+  source?: string;
+  metric: number;
+  protocol: string;
+  scope: string;
+  /** `onlink`, `linkdown`, `dead`, `offload`… */
+  flags: string[];
+  mtu?: number;
+  /** Multipath next hops; empty for a single path. */
+  nexthops: { gateway?: string; device?: string; weight: number; flags: string[] }[];
+}
+
+export interface Rule {
+  family: Family;
+  priority: number;
+  not: boolean;
+  from: string;
+  to: string;
+  iif?: string;
+  oif?: string;
+  /** `0x4000/0x4000` */
+  fwmark?: string;
+  ipproto?: string;
+  sport?: string;
+  dport?: string;
+  /** Table name for a lookup; `action` is then `lookup`. */
+  table?: string;
+  action: string;
+}
+
+export interface Neighbour {
+  family: Family;
+  address: string;
+  device: string;
+  mac?: string;
+  /** NUD_*: REACHABLE, STALE, PERMANENT, FAILED, INCOMPLETE, NOARP… */
+  state: string;
+  proxy: boolean;
+  router: boolean;
+}
+
+export interface FdbEntry {
+  mac: string;
+  device: string;
+  /** VTEP the MAC lies behind (vxlan devices). */
+  destination?: string;
+  vni?: number;
+  port?: number;
+  vlan?: number;
+  master?: string;
+  /** `self`, `permanent`, `extern_learn`, `offload`… */
+  flags: string[];
+  state: string;
+}
+
+export interface BridgeVlan {
+  device: string;
+  vlan: number;
+  pvid: boolean;
+  untagged: boolean;
+}
+
+export interface Netfilter {
+  /** Every ruleset that exists, both iptables worlds in both families; nft tables that are iptables-nft's own are in `iptables` only. */
+  iptables: IptablesTable[];
+  nft: NftTable[];
+  ipsets: Ipset[];
+}
+
+export interface IptablesTable {
+  backend: 'nft' | 'legacy';
+  family: Family;
+  table: string;
+  chains: IptablesChain[];
+}
+
+export interface IptablesChain {
+  name: string;
+  /** Present for built-in chains only. */
+  policy?: 'ACCEPT' | 'DROP';
+  packets: number;
+  bytes: number;
+  rules: IptablesRule[];
+}
+
+export interface IptablesRule {
+  /** 1-based position in its chain, as `iptables -L --line-numbers` shows it. */
+  number: number;
+  packets: number;
+  bytes: number;
+  /** The rule as iptables-save prints it after `-A CHAIN`, quotes kept. */
+  text: string;
+  /** The same, split into words, quotes resolved. */
+  words: string[];
+  target?: string;
+  comment?: string;
+}
+
+/** `nft -j list ruleset`, by table; expressions are left as nft's own JSON (libnftables-json(5)). */
+export interface NftTable {
+  family: 'ip' | 'ip6' | 'inet' | 'bridge' | 'arp' | 'netdev';
+  name: string;
+  chains: NftChain[];
+  sets: NftSet[];
+  objects: unknown[];
+}
+
+export interface NftChain {
+  name: string;
+  type?: string;
+  hook?: string;
+  priority?: number;
+  policy?: string;
+  device?: string;
+  rules: { handle: number; comment?: string; expr: unknown[] }[];
+}
+
+export interface NftSet {
+  name: string;
+  map: boolean;
+  type: unknown;
+  flags: string[];
+  elements: unknown[];
+}
+
+export interface Ipset {
+  name: string;
+  type: string;
+  family?: Family;
+  entries: string[];
+}
+
+export interface TcState {
+  qdiscs: { device: string; kind: string; handle: string; parent: string; packets: number; dropped: number }[];
+  filters: TcFilter[];
+}
+
+export interface TcFilter {
+  device: string;
+  /** `ingress`, `egress` or a class handle. */
+  parent: string;
+  kind: string;
+  protocol: string;
+  pref: number;
+  /** mirred: where packets go; bpf: program name. */
+  actions: { kind: string; detail: string; redirectTo?: string; packets: number; dropped: number }[];
+}
+
+export interface ListeningSocket {
+  protocol: 'tcp' | 'udp' | 'sctp';
+  family: Family;
+  address: string;
+  port: number;
+  /** Accepting both families (IPV6_V6ONLY off on ::). */
+  dual: boolean;
+  process?: string;
+}
+
+export interface IpvsService {
+  protocol: string;
+  address: string;
+  port: number;
+  scheduler: string;
+  servers: { address: string; port: number; weight: number; forward: string }[];
+}
+
+export interface ConntrackCounters {
+  count: number;
+  max: number;
+  insertFailed: number;
+  drop: number;
+  earlyDrop: number;
+}
+
+export interface OvsState {
+  /** Bridge → ports. */
+  bridges: { name: string; datapathType: string; ports: OvsPort[] }[];
+}
+
+export interface OvsPort {
+  name: string;
+  ofport?: number;
+  ifindex?: number;
+  kind: string;
+  externalIds: Record<string, string>;
+  options: Record<string, string>;
+  error?: string;
+}

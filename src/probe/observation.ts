@@ -1,0 +1,33 @@
+import type { Packet } from '../forwarding/hop.ts';
+
+/** One captured packet that belongs to a probe: the strongest evidence there is. */
+export interface Sighting {
+  node: string;
+  netns: string;
+  interface: string;
+  direction: 'in' | 'out' | 'peer';
+  /** Seconds on that node's clock. */
+  time: number;
+  /** Innermost addresses and ports. */
+  packet: Packet;
+  /** Outer header when it was seen encapsulated. */
+  outer?: { kind: 'vxlan' | 'geneve' | 'ipip'; source: string; destination: string; port?: number; vni?: number };
+  /** Link-level sender as captured. */
+  sourceMac?: string;
+  what: 'request' | 'reply' | 'reset' | 'icmp-error';
+  /** For an ICMP error: who sent it, and type/code. */
+  icmpError?: { from: string; type: number; code: number };
+  /** Which attempt of the probe, 0-based, where the cookie tells. */
+  attempt?: number;
+}
+
+/** What one netns' capture gave. */
+export interface TapResult {
+  node: string;
+  netns: string;
+  sightings: Sighting[];
+  /** Packets the kernel could not hand to the capture: then "not seen" is not proof. */
+  dropped: number;
+  /** Set when nothing could be captured here, with the reason. */
+  notSeen?: string;
+}

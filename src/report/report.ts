@@ -1,0 +1,69 @@
+import type { Finding } from '../diagnosis/finding.ts';
+import type { Hop, Packet } from '../forwarding/hop.ts';
+import type { ProbeResult } from '../probe/probe.ts';
+import type { Attachment } from '../topology/attachment.ts';
+
+/** What every report carries. The JSON and YAML outputs are this, with `apiVersion` and `kind` in front. */
+export interface ReportBase {
+  /** RFC 3339, UTC. */
+  time: string;
+  findings: Finding[];
+  /** Each check that could not be made, and why. */
+  notChecked: string[];
+  /** Step → milliseconds of wall time. */
+  timings: Record<string, number>;
+}
+
+export interface PathReport extends ReportBase {
+  kind: 'PathReport';
+  from: EndpointSummary;
+  to: EndpointSummary;
+  packet: Packet;
+  /** `flannel vxlan · kube-proxy iptables`, from the node snapshots. */
+  dataPlane: { cni: string; kubeProxy: string };
+  /** What really happened to the main probe. */
+  verdict: 'healthy' | 'broken' | 'intermittent' | 'unknown';
+  hops: HopReport[];
+  /** The way of the reply. */
+  back: HopReport[];
+  checks: ProbeResult[];
+}
+
+export interface EndpointSummary {
+  label: string;
+  kind: string;
+  node?: string;
+  address: string;
+  port?: number;
+  protocol?: string;
+  chosen?: string;
+}
+
+export interface HopReport extends Hop {
+  /** k of n probes seen here; absent when this place was not watched. */
+  seen?: { k: number; n: number };
+  /** Why nothing can be said of this hop, when nothing can. */
+  notVisible?: string;
+  /** Microseconds since the hop before on the same clock. */
+  delayMicros?: number;
+  /** Crossed by the packet though not predicted. */
+  unpredicted?: boolean;
+}
+
+export interface VethReport extends ReportBase {
+  kind: 'VethReport';
+  rows: VethRow[];
+}
+
+/** One interface of one pod, or one pod that has none of its own. */
+export interface VethRow {
+  namespace: string;
+  pod: string;
+  node?: string;
+  phase: string;
+  /** hostNetwork, Pending, finished…: the truthful reason there is no attachment. */
+  note?: string;
+  attachment?: Attachment;
+}
+
+export type Report = PathReport | VethReport;

@@ -1,0 +1,103 @@
+import { type Attempt, answered, type Outcome, type ProbeResult } from '../probe/probe.ts';
+import { type Canvas, paint, plain } from './canvas.ts';
+import { escapeLine } from './escape.ts';
+import { type Column, renderTable } from './table.ts';
+
+const COLUMNS: Column[] = [
+  { head: 'CHECK', shrinkTo: 14 },
+  { head: 'FROM', shrinkTo: 12 },
+  { head: 'TO', shrinkTo: 14 },
+  { head: 'ANSWERED', align: 'right' },
+  { head: 'MEDIAN', align: 'right' },
+  { head: 'WHAT CAME', shrinkTo: 14 },
+];
+
+const PURPOSE: Record<ProbeResult['request']['purpose'], string> = {
+  main: 'the question',
+  'main-icmp': 'the same by ping',
+  'pod-to-own-node': 'source to its own node',
+  'pod-to-far-node': "source to target's node",
+  'far-node-to-pod': "target's node to target",
+  'own-node-to-pod': "source's node to target",
+  'node-to-node': 'node to node',
+  'pod-to-service': 'source to Service',
+  'pod-to-endpoint': 'source to endpoint',
+  'pod-to-dns': 'source to cluster DNS',
+};
+
+const OUTCOME: Record<Outcome, string> = {
+  answered: 'answered',
+  refused: 'connection refused',
+  timeout: 'no answer',
+  unreachable: 'host unreachable',
+  'no-route': 'network unreachable',
+  reset: 'reset',
+  prohibited: 'administratively prohibited',
+  'dns-error': 'DNS error',
+  'send-failed': 'could not be sent',
+};
+
+/** µs → `85 µs`, `1.2 ms`, `3.1 s`. */
+export const duration = (micros: number): string =>
+  micros < 1000
+    ? `${Math.round(micros)} µs`
+    : micros < 1e6
+      ? `${(micros / 1000).toFixed(micros < 10_000 ? 1 : 0)} ms`
+      : `${(micros / 1e6).toFixed(1)} s`;
+
+export const median = (values: number[]): number | undefined => {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle] : sorted.length === 0 ? undefined : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+};
+
+/** `3 connection refused from 10.0.0.1, 1 no answer`; empty when all were answered. */
+export const failuresOf = (attempts: Attempt[]): string => {
+  const kinds = new Map<string, number>();
+  for (const attempt of attempts) {
+    if (attempt.outcome === 'answered') continue;
+    const kind = `${OUTCOME[attempt.outcome]}${attempt.from ? ` from ${attempt.from}` : ''}${attempt.detail ? ` (${attempt.detail})` : ''}`;
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+  }
+  return [...kinds].map(([kind, count]) => (kinds.size === 1 && count === attempts.length ? kind : `${count} × ${kind}`)).join(', ');
+};
+
+const target = ({ request }: ProbeResult): string => {
+  const at =
+    request.port === undefined
+      ? request.destination
+      : request.destination.includes(':')
+        ? `[${request.destination}]:${request.port}`
+        : `${request.destination}:${request.port}`;
+  const name = request.toLabel.includes(request.destination) ? request.toLabel : `${request.toLabel} (${at})`;
+  return `${name}${request.query ? ` ${request.query}` : ''} ${request.protocol}`;
+};
+
+const cellsOf = (result: ProbeResult): string[] => {
+  const { request, attempts } = result;
+  const rtt = median(attempts.flatMap((attempt) => (attempt.outcome === 'answered' && attempt.rttMicros !== undefined ? [attempt.rttMicros] : [])));
+  return [
+    PURPOSE[request.purpose],
+    request.fromLabel,
+    target(result),
+    result.notRun === undefined ? `${answered(result)}/${attempts.length}` : '-',
+    rtt === undefined ? '-' : duration(rtt),
+    result.notRun === undefined ? failuresOf(attempts) : `not checked: ${result.notRun}`,
+  ];
+};
+
+/** Every probe that was sent, the question first: what frames the fault. */
+export const renderChecks = (checks: ProbeResult[], canvas: Canvas): string =>
+  renderTable(
+    COLUMNS,
+    checks.map((check) => cellsOf(check).map((cell) => plain(canvas, escapeLine(cell)))),
+    canvas,
+    {
+      ink: (cell, column, row) => {
+        const check = checks[row];
+        if (column.head !== 'ANSWERED' || !check || check.notRun !== undefined) return cell;
+        const good = answered(check);
+        return paint(canvas, good === check.attempts.length ? 'green' : good === 0 ? 'red' : 'yellow', cell);
+      },
+    },
+  );

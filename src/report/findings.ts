@@ -1,0 +1,33 @@
+import type { Finding } from '../diagnosis/finding.ts';
+import { type Canvas, mark, paint, plain } from './canvas.ts';
+import { escapeLine } from './escape.ts';
+import { wrapText } from './table.ts';
+
+const say = (canvas: Canvas, text: string): string => plain(canvas, escapeLine(text));
+
+/** One finding: code and title, evidence, fix, notes. Commands are never wrapped: they are to be copied. */
+const renderFinding = (finding: Finding, canvas: Canvas): string => {
+  const bad = finding.severity === 'problem';
+  const head = `${mark(canvas, bad ? 'bad' : 'warn')} ${finding.code}`;
+  const lines = [
+    `${paint(canvas, ['bold', bad ? 'red' : 'yellow'], head)}  ${paint(canvas, 'bold', wrapText(say(canvas, finding.title), canvas, '', '          '))}  ${paint(canvas, 'dim', `[${finding.confidence}]`)}`,
+    ...finding.evidence.map((line) => wrapText(say(canvas, line), canvas, `  ${mark(canvas, 'bullet')} `, '    ')),
+  ];
+  for (const [index, line] of finding.fix.entries()) {
+    const lead = index === 0 ? '  Fix: ' : '       ';
+    lines.push(line.startsWith('$ ') ? `${lead}${paint(canvas, 'cyan', say(canvas, line))}` : wrapText(say(canvas, line), canvas, lead, '       '));
+  }
+  lines.push(...finding.notes.map((line) => wrapText(say(canvas, line), canvas, '  Note: ', '        ')));
+  return lines.join('\n');
+};
+
+export const renderFindings = (findings: Finding[], canvas: Canvas): string => findings.map((finding) => renderFinding(finding, canvas)).join('\n\n');
+
+/** What could not be checked: shown, because silence is never health. */
+export const renderNotChecked = (notChecked: string[], canvas: Canvas): string =>
+  notChecked.length === 0
+    ? ''
+    : [
+        paint(canvas, 'bold', 'Not checked:'),
+        ...notChecked.map((line) => wrapText(say(canvas, line), canvas, `  ${mark(canvas, 'bullet')} `, '    ')),
+      ].join('\n');

@@ -1,0 +1,133 @@
+import { type Canvas, mark, paint, plain } from './canvas.ts';
+import { duration, renderChecks } from './checks.ts';
+import { escapeLine } from './escape.ts';
+import { renderFindings, renderNotChecked } from './findings.ts';
+import type { EndpointSummary, HopReport, PathReport } from './report.ts';
+import { type Column, type Row, renderTable, wrapText } from './table.ts';
+
+const COLUMNS: Column[] = [
+  { head: 'HOP', align: 'right' },
+  { head: 'NODE', shrinkTo: 6 },
+  { head: 'WHERE', shrinkTo: 9 },
+  { head: 'INTERFACE', shrinkTo: 10 },
+  { head: 'WHAT HAPPENS', shrinkTo: 18 },
+  { head: 'SEEN', align: 'right' },
+  { head: 'DELAY', align: 'right' },
+];
+
+const WIDE: Column[] = [{ head: 'PACKET', shrinkTo: 20 }];
+
+const summary = (end: EndpointSummary): string => {
+  const port = end.port === undefined ? '' : `:${end.port}`;
+  const host = end.address.includes(':') && port !== '' ? `[${end.address}]` : end.address;
+  const address = `${host}${port}${end.protocol ? `/${end.protocol.toUpperCase()}` : ''}`;
+  const on = end.node ? ` on ${end.node}` : '';
+  return end.label === end.address ? `${address}${on}` : `${end.label} (${address}${on})`;
+};
+
+const seenCell = (hop: HopReport): string => (hop.seen ? `${hop.seen.k}/${hop.seen.n}` : hop.notVisible ? 'hidden' : '-');
+
+const hopCells = (hop: HopReport, number: number, wide: boolean): string[] => [
+  `${number}`,
+  hop.node,
+  hop.where,
+  `${hop.interface}${hop.ifindex === undefined ? '' : ` (${hop.ifindex})`}`,
+  [
+    hop.what,
+    hop.stop ? `stops: ${hop.stop.message}` : '',
+    hop.unpredicted ? 'crossed though not predicted' : '',
+    hop.unsure ? `not sure: ${hop.unsure}` : '',
+  ]
+    .filter((part) => part !== '')
+    .join('; '),
+  seenCell(hop),
+  hop.delayMicros === undefined ? '' : `${number === 1 ? '' : '+'}${duration(hop.delayMicros)}`,
+  ...(wide ? [`${hop.packet.source} → ${hop.packet.destination}`] : []),
+];
+
+/** Index of the first hop that saw fewer probes than the hop before it did, when taps say so. */
+export const lostAt = (hops: HopReport[]): number | undefined => {
+  let before: { k: number } | undefined;
+  for (const [index, hop] of hops.entries()) {
+    if (!hop.seen) continue;
+    if (before && hop.seen.k < before.k) return index;
+    before = hop.seen;
+  }
+  return undefined;
+};
+
+const lostLine = (hops: HopReport[], at: number): string => {
+  const last = hops.slice(0, at).findLast((hop) => hop.seen && hop.seen.k > 0);
+  const first = hops[at];
+  if (!last || !first) return 'lost here';
+  const word = (first.seen?.k ?? 0) === 0 ? 'lost here' : 'some lost here';
+  return last.node === first.node
+    ? `${word}: after ${last.interface}, before ${first.interface} on ${last.node}`
+    : `${word}: left ${last.node}, ${(first.seen?.k ?? 0) === 0 ? 'never' : 'not always'} reached ${first.node}`;
+};
+
+const renderHops = (hops: HopReport[], canvas: Canvas, wide: boolean, noHeaders: boolean): string => {
+  const lost = lostAt(hops);
+  const rows: Row[] = [];
+  for (const [index, hop] of hops.entries()) {
+    if (index === lost) rows.push({ separator: plain(canvas, escapeLine(lostLine(hops, index))) });
+    rows.push(hopCells(hop, index + 1, wide).map((cell) => plain(canvas, escapeLine(cell))));
+  }
+  const hopOfRow = (row: number): HopReport | undefined => hops[lost !== undefined && row > lost ? row - 1 : row];
+  return renderTable(wide ? [...COLUMNS, ...WIDE] : COLUMNS, rows, canvas, {
+    noHeaders,
+    ink: (cell, column, row) => {
+      const seen = hopOfRow(row)?.seen;
+      if (column.head !== 'SEEN' || !seen) return cell;
+      return paint(canvas, seen.k === seen.n ? 'green' : seen.k === 0 ? 'red' : 'yellow', cell);
+    },
+  });
+};
+
+const VERDICT: Record<
+  PathReport['verdict'],
+  { mark: 'good' | 'bad' | 'warn'; ink: 'green' | 'red' | 'yellow'; say: (report: PathReport) => string }
+> = {
+  healthy: { mark: 'good', ink: 'green', say: (report) => `${report.from.label} reaches ${report.to.label}` },
+  broken: { mark: 'bad', ink: 'red', say: (report) => `${report.from.label} does not reach ${report.to.label}` },
+  intermittent: { mark: 'warn', ink: 'yellow', say: (report) => `${report.from.label} reaches ${report.to.label} only sometimes` },
+  unknown: { mark: 'warn', ink: 'yellow', say: (report) => `whether ${report.from.label} reaches ${report.to.label} could not be checked` },
+};
+
+const verdictLine = (report: PathReport, canvas: Canvas): string => {
+  const { mark: name, ink, say } = VERDICT[report.verdict];
+  const main = report.checks.find((check) => check.request.purpose === 'main');
+  const count =
+    main && main.attempts.length > 0
+      ? `: ${main.attempts.filter((attempt) => attempt.outcome === 'answered').length} of ${main.attempts.length} probes answered`
+      : '';
+  return paint(canvas, ['bold', ink], wrapText(plain(canvas, escapeLine(`${mark(canvas, name)} ${say(report)}${count}.`)), canvas, '', '  '));
+};
+
+export interface PathView {
+  wide: boolean;
+  noHeaders: boolean;
+}
+
+/** The whole report as text, ending in a line end. */
+export const renderPath = (report: PathReport, canvas: Canvas, view: PathView): string => {
+  const title = plain(canvas, escapeLine(`${summary(report.from)} → ${summary(report.to)}`));
+  const plane = plain(canvas, escapeLine(`${report.dataPlane.cni} · kube-proxy ${report.dataPlane.kubeProxy}`));
+  const chosen = [report.from.chosen, report.to.chosen].filter((line) => line !== undefined);
+  const sections = [
+    [
+      paint(canvas, 'bold', wrapText(title, canvas, '')),
+      paint(canvas, 'dim', plane),
+      ...chosen.map((line) => wrapText(plain(canvas, escapeLine(line)), canvas, '')),
+    ].join('\n'),
+    renderHops(report.hops, canvas, view.wide, view.noHeaders),
+    view.wide && report.back.length > 0
+      ? `${paint(canvas, 'bold', 'The way back')}\n${renderHops(report.back, canvas, view.wide, view.noHeaders)}`
+      : '',
+    renderChecks(report.checks, canvas),
+    verdictLine(report, canvas),
+    renderFindings(report.findings, canvas),
+    renderNotChecked(report.notChecked, canvas),
+  ];
+  return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
+};

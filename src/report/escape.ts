@@ -3,9 +3,10 @@
  * kubectl's WriteEscaped shows them (`^[` for ESC); bidirectional overrides, which can reorder what is read, become their code point.
  */
 export const escapeTerminal = (text: string): string =>
-  text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (character) => {
+  text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (character) => {
     const code = character.codePointAt(0) ?? 0;
-    if (code === 0x0d) return '\\r';
+    if (character === '\t' || character === '\n') return character;
+    if (character === '\r') return '\\r';
     if (code < 0x20) return `^${String.fromCharCode(code + 0x40)}`;
     return `\\u${code.toString(16).padStart(4, '0')}`;
   });

@@ -1,0 +1,133 @@
+/**
+ * The prober: sends every attempt of every job at the same time and prints one line per result (see probe-lines.ts).
+ * $1 cookie (hex), $2 seconds between attempts, then one job per argument, fields apart by blanks, as probe-plan.ts writes them:
+ *   number kind family netns destination port count timeout-ms first-source-port block request-index ping-size before after
+ * `netns` is `-` (stay here) or a pid. `before` and `after` are printf escapes (`\156\144`, or `-`): the payload is before, one byte for the
+ * attempt, after; for DNS the byte is the low byte of the query's id.
+ *
+ * socat's own log has the time of each step (-lu, microseconds), taken in one process around connect(2), so fork and exec are not in the
+ * round trip. Its connect-timeout option would hide the `successfully connected` line, so timeout(1) ends a connect that hangs.
+ * A UDP probe talks to a shell that ends at the first byte of a reply, so that socat ends then too and not after its timeout.
+ * Lines stay below PIPE_BUF (4096), thus whole: all attempts write to one pipe.
+ */
+export const PROBE_SCRIPT = String.raw`
+set -f
+LC_ALL=C
+export LC_ALL
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# $1 milliseconds; busybox of old knows whole seconds only.
+seconds() {
+  if [ "$fraction" = yes ]; then printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)); else printf '%d' $((($1 + 999) / 1000)); fi
+}
+
+# Runs a program in the job's network namespace, killed after $1 seconds. Standard input is ours, never the script.
+within() {
+  limit=$1
+  shift
+  if [ "$netns" = - ]; then
+    timeout -s KILL "$limit" "$@" </dev/null 2>&1
+  else
+    timeout -s KILL "$limit" nsenter -t "$netns" -n "$@" </dev/null 2>&1
+  fi
+}
+
+# One attempt from $port, with what the node has. Prints the tool's messages.
+connect() {
+  case $kind-$tool in
+    tcp-socat) within "$(seconds "$wait_ms")" socat -d -d -lu -u /dev/null "TCP$family:$target:$dport,sourceport=$port" ;;
+    sctp-socat) within "$(seconds "$wait_ms")" socat -d -d -lu -u /dev/null "SCTP$family:$target:$dport,sourceport=$port" ;;
+    udp-socat | dns-socat)
+      [ "$kind" = udp ] && octet=$n || octet=$((port % 256))
+      ND="printf '$before$(printf '\\%03o' "$octet")$after'; exec head -c 1 >/dev/null"
+      export ND
+      within "$(seconds $((wait_ms + 1000)))" socat -lu -x -t 0.01 -T "$(seconds "$wait_ms")" SYSTEM:'eval $ND' "UDP$family:$target:$dport,sourceport=$port" ;;
+    tcp-bash) within "$(seconds "$wait_ms")" bash -c 'exec 3<>"/dev/tcp/$0/$1" && echo connected' "$plain" "$dport" ;;
+    tcp-nc) within "$(seconds $((wait_ms + 1000)))" nc -z -w "$(((wait_ms + 999) / 1000))" "$plain" "$dport" && echo connected ;;
+  esac
+}
+
+attempt() {
+  port=$((block + (first - block + n) % 256))
+  again=0
+  while :; do
+    text=$(connect)
+    code=$?
+    case $text in
+      *'Address already in use'* | *'Cannot assign requested address'*)
+        again=$((again + 1))
+        [ "$again" -gt 6 ] && break
+        port=$((block + (port - block + 61) % 256))
+        ;;
+      *) break ;;
+    esac
+  done
+  case $tool in bash | nc) port=- ;; esac
+  printf '@ndp a %s %s %s %s %.3600s\n' "$job" "$n" "$port" "$code" "$(printf '%s' "$text" | tr '\n' '\t')"
+}
+
+# iputils sends all attempts of a job itself; the pattern puts the cookie behind its time stamp.
+echoes() {
+  case $pinger in
+    iputils) within "$(seconds $((wait_ms + 1000 + count * gap_ms)))" ping "-$family" -n -c "$count" -i "$gap" -W "$(seconds "$wait_ms")" -s "$size" -p "$cookie$(printf '%02x' "$index")6e6470" "$plain" ;;
+    busybox) within "$(seconds $((wait_ms + 1000 + count * 1000)))" ping "-$family" -c "$count" -W "$(((wait_ms + 999) / 1000))" -s "$size" "$plain" ;;
+  esac | while IFS= read -r line; do
+    printf '@ndp i %s %.200s\n' "$job" "$line"
+  done
+}
+
+probe() {
+  job=$1 kind=$2 family=$3 netns=$4 plain=$5 dport=$6 count=$7 wait_ms=$8
+  shift 8
+  first=$1 block=$2 index=$3 size=$4 before=$5 after=$6
+  [ "$after" = - ] && after=
+  target=$plain
+  [ "$family" = 6 ] && target="[$plain]"
+  if [ "$netns" != - ] && ! [ -e "/proc/$netns/ns/net" ]; then
+    echo "@ndp notrun $job process $netns is gone"
+    return
+  fi
+  case $kind in
+    icmp)
+      if [ "$pinger" = none ]; then echo "@ndp notrun $job no ping on this node"; else echoes; fi
+      return
+      ;;
+    tcp) if [ "$tool" = none ]; then echo "@ndp notrun $job no socat, bash or nc on this node"; return; fi ;;
+    *) if [ "$tool" != socat ]; then echo "@ndp notrun $job no socat on this node"; return; fi ;;
+  esac
+  n=0
+  while [ "$n" -lt "$count" ]; do
+    attempt &
+    n=$((n + 1))
+    [ "$n" -lt "$count" ] && sleep "$gap"
+  done
+  wait
+}
+
+main() {
+  cookie=$1 gap_ms=$2
+  shift 2
+  if ! have timeout; then echo '@ndp notrun * no timeout(1) on this node'; return; fi
+  fraction=no
+  timeout 0.5 true 2>/dev/null && fraction=yes
+  tool=none
+  if have socat; then tool=socat; elif have bash; then tool=bash; elif have nc; then tool=nc; fi
+  pinger=none
+  if have ping; then
+    case $(ping -V 2>&1 </dev/null) in *iputils*) pinger=iputils ;; *) pinger=busybox ;; esac
+  fi
+  gap=$(seconds "$gap_ms")
+  echo "@ndp session $cookie $tool $pinger"
+  for line in "$@"; do
+    printf '@ndp job %s\n' "$line"
+    # shellcheck disable=SC2086
+    probe $line &
+  done
+  wait
+  echo '@ndp done'
+}
+
+main "$@"
+exit
+`;

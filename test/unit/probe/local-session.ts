@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process';
+import { AgentError, type AgentSession, type RunOptions, type RunResult } from '../../../src/cluster/agent-session.ts';
+
+const run = (node: string, command: string[], script: string, options: RunOptions): Promise<RunResult> =>
+  new Promise((resolve, reject) => {
+    const started = performance.now();
+    const [program = 'sh', ...words] = [...command, 'sh', '-s', '--', ...(options.args ?? [])];
+    const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'], ...(options.signal ? { signal: options.signal } : {}) });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      reject(new AgentError(node, 'timeout', `${node} did not answer in ${options.timeoutMs} ms`));
+    }, options.timeoutMs);
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout.push(chunk);
+      options.onStdout?.(chunk);
+    });
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    child.on('error', reject);
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      const durationMs = performance.now() - started;
+      resolve({ exitCode: code ?? 255, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString(), durationMs });
+    });
+    child.stdin.end(Buffer.concat([Buffer.from(script), options.input ?? Buffer.alloc(0)]));
+  });
+
+/** A session whose node is this machine, or one of its network namespaces: `localSession('node1', ['ip', 'netns', 'exec', 'x'])`. */
+export const localSession = (node: string, command: string[] = []): AgentSession => ({
+  node,
+  reach: 'node',
+  description: `this machine as ${node}`,
+  run: (script, options) => run(node, command, script, options),
+});

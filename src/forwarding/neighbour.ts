@@ -2,7 +2,7 @@ import type { Link } from '../node/snapshot.ts';
 import { familyOf, sameAddress } from './address.ts';
 import { doubt, type Journey } from './flight.ts';
 import { interfaceSysctl } from './sysctl.ts';
-import { linkHolding, type Place, peerOf, portsOf } from './world.ts';
+import { farNetns, linkHolding, type Place, peerOf, portsOf } from './world.ts';
 
 export interface Resolution {
   mac?: string;
@@ -52,9 +52,15 @@ const askPorts = (place: Place, bridge: Link, address: string, except?: Link): A
     .filter((port) => port.ifindex !== except?.ifindex && port.up)
     .map((port): Answers => {
       const peer = peerOf(place, port);
-      return peer ? answerOf(peer.place, peer.link, address) : { macs: [], complete: false };
+      return peer ? answerOf(peer.place, peer.link, address) : { macs: [], complete: surelySilent(place, port, address) };
     });
   return { macs: answers.flatMap(({ macs }) => macs), complete: answers.every(({ complete }) => complete) };
+};
+
+/** Of a netns whose interfaces were not read the addresses are known all the same. */
+const surelySilent = (place: Place, port: Link, address: string): boolean => {
+  const own = farNetns(place, port)?.localAddresses;
+  return own !== undefined && !own.some((candidate) => sameAddress(candidate, address));
 };
 
 /** Linux answers for any address of the netns, and for any it routes elsewhere when proxy_arp is on (net/ipv4/arp.c arp_process). */

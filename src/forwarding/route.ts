@@ -42,10 +42,15 @@ export const lookupRoute = (netns: Netns, query: RouteQuery): RouteDecision => {
     if (refusal) return { kind: 'refused', reason: refusal, rule };
     if (rule.table === undefined) continue;
     const decision = lookupTable(netns, tables.get(rule.table) ?? [], query);
-    if (decision) return decision.kind === 'refused' ? { ...decision, rule } : decision;
+    if (!decision || suppressed(rule, decision)) continue;
+    return decision.kind === 'refused' ? { ...decision, rule } : decision;
   }
   return { kind: 'refused', reason: 'no-route' };
 };
+
+/** `suppress_prefixlength N`: the default route of this table does not count (net/ipv4/fib_rules.c fib4_rule_suppress). */
+const suppressed = ({ suppressPrefixLength }: Rule, { route }: RouteDecision): boolean =>
+  suppressPrefixLength !== undefined && (parsePrefix(route?.destination ?? '')?.length ?? 0) <= suppressPrefixLength;
 
 const refusals: Partial<Record<string, 'blackhole' | 'unreachable' | 'prohibit'>> = {
   blackhole: 'blackhole',

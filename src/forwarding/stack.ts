@@ -1,14 +1,15 @@
 import type { Link } from '../node/snapshot.ts';
 import { familyOf } from './address.ts';
-import { addHop, type Flight, type Journey, type Step, say, stop } from './flight.ts';
+import { addHop, type Flight, type Journey, lose, type Step, say, stop } from './flight.ts';
 import { hook, type Pass, refusal, reversePathHolds, sayChange, shortRule, startPass } from './pass.ts';
 import { describeRoute, isOwnAddress, lookupRoute, type RouteDecision, type RouteQuery, selectSource } from './route.ts';
 import { forwardingSwitch, reversePathMode } from './sysctl.ts';
 import { decapsulate } from './tunnel.ts';
-import { linkNamed, type Place } from './world.ts';
+import { linkNamed, type Place, wasRead } from './world.ts';
 
 /** A process (or a tunnel device) of this netns sends: route, OUTPUT, POSTROUTING, device (net/ipv4/ip_output.c). */
 export const output = ({ place, flight }: Extract<Step, { at: 'output' }>, journey: Journey): Step => {
+  if (!wasRead(place.netns)) return { at: 'end', outcome: 'unknown' };
   const first = lookupRoute(place.netns, query(flight));
   if (first.kind === 'refused') return noWay(journey, place, flight, first);
   if (flight.packet.source === '') flight.packet = { ...flight.packet, source: selectSource(place.netns, first, flight.packet.destination) ?? '' };
@@ -90,6 +91,7 @@ export const input = ({ place, device, flight, bridgePort }: Extract<Step, { at:
   sayChange(pass, before);
 
   const route = lookupRoute(place.netns, query(flight, device.name));
+  if (route.kind !== 'local' && !wasRead(place.netns)) return lose(journey, 'the routes here were not read');
   const bogus = route.kind === 'refused' ? undefined : sourceProblem(pass, device);
   if (bogus) return stop(journey, bogus);
   if (route.kind === 'refused') {

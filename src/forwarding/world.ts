@@ -68,6 +68,15 @@ export const peerOf = (place: Place, link: Link): End | undefined => {
   return only && pairs.length === 1 ? { place: { snapshot: place.snapshot, netns: only.netns }, link: only.peer } : undefined;
 };
 
+/** The netns at the other end of a veth, also where its interfaces were not read. */
+export const farNetns = ({ snapshot, netns }: Place, link: Link): Netns | undefined => {
+  const inode = link.linkNsid === undefined ? undefined : netns.nsids[String(link.linkNsid)];
+  return snapshot.namespaces.find((candidate) => candidate.inode === inode);
+};
+
+/** Whether its routes are known: of a netns nobody asked for only interfaces or addresses are read. */
+export const wasRead = (netns: Netns): boolean => netns.seen !== 'links' && netns.seen !== 'listed';
+
 const pointsBack = (candidate: Link, ifindex: number, peerIfindex: number): boolean =>
   candidate.kind === 'veth' && candidate.ifindex === ifindex && candidate.peerIfindex === peerIfindex;
 

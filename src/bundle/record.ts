@@ -1,0 +1,25 @@
+import type { NodeDoor } from '../doctor/ports.ts';
+import type { Recording } from './recording.ts';
+
+/** The same door, everything that comes through it kept. Probe output is kept by whoever sends the probes, which alone sees it raw. */
+export const recordDoor = (door: NodeDoor, recording: Recording): NodeDoor => {
+  recording.doors.push({ node: door.node, reach: door.reach });
+  return {
+    ...door,
+    collect: async (request) => {
+      const collection = await door.collect(request);
+      recording.collections.push(collection);
+      return collection;
+    },
+    tap: async (requests, filter) => {
+      const armed = await door.tap(requests, filter);
+      return {
+        stop: async () => {
+          const raw = await armed.stop();
+          recording.taps.push(raw);
+          return raw;
+        },
+      };
+    },
+  };
+};

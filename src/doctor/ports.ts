@@ -1,0 +1,31 @@
+import type { CollectRequest } from '../node/collect.ts';
+import type { RawCollection } from '../node/raw.ts';
+import type { ProbeRequest, ProbeResult } from '../probe/probe.ts';
+import type { TapFilter } from '../probe/tap/capture-filter.ts';
+import type { TapRaw, TapRequest } from '../probe/tap/tap-output.ts';
+
+/** All that a run does to one node. A live agent, a recording agent and a bundle stand behind it alike. */
+export interface NodeDoor {
+  readonly node: string;
+  /** `pod`: an ephemeral container, which sees its own pod only. */
+  readonly reach: 'node' | 'pod';
+  collect: (request: CollectRequest) => Promise<RawCollection>;
+  probe: (requests: ProbeRequest[]) => Promise<ProbeResult[]>;
+  tap: (requests: TapRequest[], filter: TapFilter) => Promise<{ stop: () => Promise<TapRaw> }>;
+}
+
+/** Who asks to enter a node: the pod matters to an ephemeral container only. */
+export interface DoorRequest {
+  node: string;
+  pod?: { namespace: string; name: string; uid: string };
+}
+
+/** Opens nodes, all at once; a node that cannot be entered comes back as the reason. */
+export type OpenDoors = (requests: DoorRequest[]) => Promise<(NodeDoor | ClosedDoor)[]>;
+
+export interface ClosedDoor {
+  node: string;
+  closed: string;
+}
+
+export const isOpen = (door: NodeDoor | ClosedDoor): door is NodeDoor => !('closed' in door);

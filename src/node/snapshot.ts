@@ -41,6 +41,13 @@ export interface Netns {
   role: 'host' | 'pod' | 'other';
   /** UID of the pod whose cgroup the processes inside belong to, when known. */
   podUid?: string;
+  /**
+   * How much of it was read, when not everything: `attach`: links, routes, neighbours, FDB; `links`: interfaces with addresses;
+   * `listed`: nothing but what stands here and `localAddresses`. What was not read is empty and no problem is noted for it.
+   */
+  seen?: 'attach' | 'links' | 'listed';
+  /** Addresses the kernel answers for in here (fib_trie, if_inet6), known even where no link was read; without loopback's and fe80::/10. */
+  localAddresses?: string[];
   /** Lowest pid inside, as seen from the node; absent when no process lives there. */
   pid?: number;
   /** How many processes live inside. */
@@ -156,6 +163,8 @@ export interface Rule {
   dport?: string;
   /** Table name for a lookup; `action` is then `lookup`. */
   table?: string;
+  /** Results with a prefix this short or shorter do not count (wg-quick). */
+  suppressPrefixLength?: number;
   action: string;
 }
 

@@ -1,0 +1,241 @@
+import { sh } from './sh.ts';
+
+/** What belongs to the node as a whole, and which network namespaces there are. */
+export const node = sh`
+uid_pattern='pod[0-9a-f]{8}([-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|pod[0-9a-f]{32}'
+
+inode_of() {
+  stat -L -c %i "$1" 2>/dev/null
+}
+
+read_meta() {
+  open_section meta image
+  printf 'reach %s\nclock %s\nkernel %s\nhost %s\nown %s\n' "$ND_REACH" "$(date +%s)" "$(uname -r)" "$ND_HOST" "$(inode_of /proc/self/ns/net)"
+  find_tool ip && printf 'ip %s\n' "$($tool -V 2>&1)"
+  find_tool iptables-nft-save && printf 'iptables %s\n' "$($tool -V 2>&1)"
+  find_tool nft && printf 'nft %s\n' "$($tool -v 2>&1)"
+  close_section 0 ''
+}
+
+# $1: text of a section made by ourselves. $2: its name
+put_section() {
+  open_section "$2" image
+  printf '%s\n' "$1" | head -c "$ND_LIMIT"
+  close_section 0 ''
+}
+
+# Every namespace that a process lives in (P) or a mount pins, in the node's own mounts or a container daemon's (N).
+list_namespaces() {
+  processes=$(stat -L -c '%i %n' /proc/[0-9]*/ns/net 2>/dev/null | sed -E 's|^([0-9]+) /proc/([0-9]+)/.*|P \1 \2|')
+  daemons=$(grep -sHE '^(kubelet|kube-proxy|flanneld|containerd|dockerd|crio|ovs-vswitchd|ovsdb-server|ovn-controller|ovnkube|kube-ovn-daemon|kube-ovn-cmd|calico-node|bird|bird6|cilium-agent|kube-router|kube-network-po|antrea-agent|kindnetd|weaver|coredns|node-cache|firewalld|NetworkManager|k3s|k3s-server|rke2|k0s|keepalived)$' /proc/[0-9]*/comm)
+  pinners=$(printf '%s\n' "$daemons" | sed -nE 's,^(/proc/[0-9]+)/comm:(containerd|dockerd|crio|kubelet|k3s.*)$,\1/mountinfo,p')
+  # shellcheck disable=SC2086
+  pins=$(grep -sHF ' - nsfs ' /proc/1/mountinfo $pinners | sed -nE 's|^/proc/([0-9]+)/mountinfo:[0-9]+ [0-9]+ [0-9:]+ net:\[([0-9]+)\] ([^ ]+) .*|N \2 \1 \3|p')
+}
+
+# Which pod each process outside the host's namespace belongs to, by its cgroup's name, or by the /etc/hosts that the kubelet mounted over its own.
+claim_namespaces() {
+  strangers=$(printf '%s\n' "$processes" | awk -v host="$ND_HOST" '$2 != host { print $3 }')
+  claims=$(printf '%s\n' "$strangers" | sed -n 's|^\(..*\)$|/proc/\1/cgroup|p' | xargs grep -m 1 -soHE "$uid_pattern" /dev/null |
+    sed -nE 's|^/proc/([0-9]+)/cgroup:pod(.*)$|C \1 \2|p')
+  unclaimed=$(printf '%s\n%s\n' "$claims" "$processes" | awk -v host="$ND_HOST" '
+    $1 == "C" { claimed[$2] = 1 }
+    $1 == "P" && $2 != host { if ($3 in claimed) done[$2] = 1; pids[$2] = pids[$2] " " $3 }
+    END { for (inode in pids) if (!(inode in done)) print pids[inode] }')
+  # shellcheck disable=SC2086
+  mounted=$(printf '/proc/%s/mountinfo\n' $unclaimed | xargs grep -m 1 -soHE 'pods/[-0-9a-f]+/etc-hosts /etc/hosts' /dev/null |
+    sed -nE 's|^/proc/([0-9]+)/mountinfo:pods/([^/]*)/.*$|C \1 \2|p')
+  claims=$(printf '%s\n%s\n' "$claims" "$mounted")
+}
+
+# Pods whose namespace no process of theirs lives in (a VM's shim): containerd's and CRI-O's records name namespace file and pod.
+read_sandboxes() {
+  orphans=$(printf '%s\n%s\n%s\n' "$claims" "$processes" "$pins" | awk '
+    $1 == "C" { claimed[$2] = 1 }
+    $1 == "P" && ($3 in claimed) { done[$2] = 1 }
+    $1 == "N" && !($2 in done) { print "\"" $4 "\"" }')
+  sandboxes=
+  [ -n "$orphans" ] || return
+  # shellcheck disable=SC2062
+  files=$(printf '%s\n' "$orphans" | grep -s -l -F -f - "$node_root"/run/containerd/io.containerd.runtime.v2.task/k8s.io/*/config.json \
+    "$node_root"/run/k3s/containerd/io.containerd.runtime.v2.task/k8s.io/*/config.json \
+    "$node_root"/run/containers/storage/overlay-containers/*/userdata/config.json)
+  [ -n "$files" ] || return
+  found=$(printf '%s\n' "$files" | xargs grep -sHoE '"(io.kubernetes.cri.sandbox-uid|io.kubernetes.pod.uid)" *: *"[-0-9a-f]+"|"path" *: *"[^"]*netns/[^"]*"' /dev/null)
+  sandboxes=$(printf '%s\n%s\n' "$pins" "$found" | awk -F '"' '
+    /^N / { split($0, word, " "); inode[word[4]] = word[2]; next }
+    $2 == "path" { path[$1] = $4; next }
+    { uid[$1] = $4 }
+    END { for (file in uid) if (path[file] in inode) print "S", inode[path[file]], uid[file] }')
+}
+
+list_addresses() {
+  first=$(printf '%s\n' "$processes" | awk '!($2 in seen) { seen[$2] = 1; print "/proc/" $3 "/net/fib_trie"; print "/proc/" $3 "/net/if_inet6" }')
+  nobody=$(printf '%s\n%s\n' "$processes" "$pins" | awk '$1 == "P" { live[$2] = 1 } $1 == "N" && !($2 in live) && !($2 in seen) { seen[$2] = 1; print $2, "/proc/" $3 "/root" $4 }')
+  wanted_lines='\|-- |/32 host LOCAL|^[0-9a-f]{32} '
+  addresses=$({
+    printf '%s\n' "$processes"
+    printf '%s\n' "$first" | xargs grep -sHE "$wanted_lines" /dev/null
+    printf '%s\n' "$nobody" | while read -r inode file; do
+      [ -n "$file" ] || continue
+      printf '@ %s\n' "$inode"
+      nsenter "--net=$file" grep -sHE "$wanted_lines" /proc/net/fib_trie /proc/net/if_inet6
+    done
+  } | awk "$ND_ADDRESSES" | sort -u)
+}
+
+# Gives each namespace its inode as an iproute2 name, in a mount namespace of our own, so that "ip netns list-id" tells which is which.
+name_namespaces() {
+  ND_NAMED=
+  [ "$ND_PRIVATE" = yes ] || return
+  mount -t tmpfs netdoctor /var/run 2>/dev/null && mkdir /var/run/netns || return
+  find_tool ip || return
+  printf '%s\n' "$processes" | awk '!($2 in seen) { seen[$2] = 1; print "netns attach " $2 " " $3 }' | $tool -force -batch - 2>/dev/null
+  printf '%s\n' "$pins" | while read -r _ inode pid path; do
+    [ -z "$inode" ] || [ -e "/var/run/netns/$inode" ] || ln -s "/proc/$pid/root$path" "/var/run/netns/$inode"
+  done
+  ND_NAMED=yes
+}
+
+# SCOPE WANTED…
+read_namespaces() {
+  scope=$1
+  shift
+  asked=attach
+  [ "$scope" = full ] && asked=full
+  ND_NETNS=$ND_HOST
+  enter "$asked" /proc/1/ns/net
+  printf 'H %s\n%s\n%s\n%s\n%s\n%s\n%s\n' "$ND_HOST" "$processes" "$pins" "$claims" "$sandboxes" "$addresses" "$(printf 'W %s\n' "$@")" | sed 's/^W \([a-z]*\):/W \1 /' |
+    awk "$ND_PLAN" | while read -r depth inode file; do
+      ND_NETNS=$inode
+      if [ "$depth" = asked ]; then
+        enter "$asked" "$file"
+      else
+        read_links "$file"
+      fi
+    done
+  ND_NETNS=
+}
+
+# DEPTH FILE: this very script again, inside
+enter() {
+  export ND_NETNS
+  nsenter "--net=$2" sh -c "$ND_SCRIPT" netdoctor netns "$1" "$ND_NETNS" </dev/null || skip_section namespace failed "cannot enter $2"
+}
+
+# The short way for the many: one process per namespace.
+read_links() {
+  find_tool ip || return
+  open_section links "$by"
+  # shellcheck disable=SC2086
+  nsenter "--net=$1" $tool -s -s -d $ND_JSON addr show 2>&4 </dev/null
+  close_section "$?" ''
+}
+
+# CNI configuration and state. Values whose names sound like a secret never leave the node; files that hold credentials are not opened.
+read_files() {
+  for file in "$node_root"/etc/cni/net.d/*.conf "$node_root"/etc/cni/net.d/*.conflist "$node_root"/etc/cni/net.d/*.json \
+    "$node_root"/var/lib/rancher/k3s/agent/etc/cni/net.d/*.conf* "$node_root"/var/snap/microk8s/current/args/cni-network/*.conf* \
+    "$node_root"/run/flannel/subnet.env "$node_root"/var/lib/calico/nodename "$node_root"/etc/docker/daemon.json; do
+    [ -f "$file" ] || continue
+    open_section file image
+    printf '%s\n' "\${file#"$node_root"}"
+    head -c 262144 "$file" | redact
+    close_section 0 ''
+  done
+  section ipam grep -rsH . "$node_root/var/lib/cni/networks"
+}
+
+redact() {
+  sed -E 's/("[^"]*([Tt][Oo][Kk][Ee][Nn]|[Pp][Aa][Ss][Ss][Ww]|[Ss][Ee][Cc][Rr][Ee][Tt]|[Cc][Rr][Ee][Dd][Ee][Nn]|[Kk][Ee][Yy]|-data)[^"]*"[[:space:]]*:[[:space:]]*)"([^"\\]|\\.)*"/\1"REDACTED"/g'
+}
+
+# NAME PORT PATH: HTTP status of a loopback health endpoint, 0 when nothing listens, nothing when it cannot be asked
+ask_health() {
+  hex=$(printf '%04X' "$2")
+  listener=$(grep -hE "^ *[0-9]+: [0-9A-F]+:$hex [0-9A-F]+:0000 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null | head -n 1)
+  if [ -z "$listener" ]; then
+    printf '%s %s/%s 0\n' "$1" "$2" "$3"
+    return
+  fi
+  address=127.0.0.1
+  case $listener in
+    *" 00000000:$hex "* | *" 0100007F:$hex "* | *" 00000000000000000000000000000000:$hex "*) ;;
+    *" "????????":$hex 00000000:"*)
+      little=$(printf '%s\n' "$listener" | sed -E 's/^ *[0-9]+: (..)(..)(..)(..):.*/0x\4 0x\3 0x\2 0x\1/')
+      # shellcheck disable=SC2086
+      address=$(printf '%d.%d.%d.%d' $little)
+      ;;
+    *) address='[::1]' ;;
+  esac
+  if find_tool curl; then
+    status=$($tool -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 2 "http://$address:$2/$3" 2>/dev/null)
+  elif find_tool bash; then
+    # $1 to $3 are bash's
+    # shellcheck disable=SC2016
+    status=$(timeout 2 "$tool" -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET /%s HTTP/1.0\r\nHost: localhost\r\n\r\n" "$3" >&3 && read -r _ status _ <&3 && printf %s "$status"' bash "$address" "$2" "$3" 2>/dev/null)
+  elif find_tool wget; then
+    status=$($tool -S -q -T 2 -O /dev/null "http://$address:$2/$3" 2>&1 | sed -nE 's|^ *HTTP/[0-9.]+ ([0-9]+).*|\1|p' | tail -n 1)
+  else
+    return
+  fi
+  # it listens and does not speak: 599 is nobody's answer
+  case $status in '' | 000) status=599 ;; esac
+  printf '%s %s/%s %s\n' "$1" "$2" "$3" "$status"
+}
+
+read_health() {
+  open_section health image
+  ask_health kube-proxy 10256 healthz
+  ask_health kubelet 10248 healthz
+  case $daemons in *:calico-node*) ask_health felix 9099 liveness ;; esac
+  case $daemons in *:cilium-agent*) ask_health cilium-agent 9879 healthz ;; esac
+  case $daemons in *:kube-router*) ask_health kube-router 20244 healthz ;; esac
+  close_section 0 ''
+}
+
+# OVSDB through the node's socket, else with the program of the very container that runs it.
+read_ovs() {
+  vswitchd=$(printf '%s\n' "$daemons" | sed -nE 's,^/proc/([0-9]+)/comm:ovs-vswitchd$,\1,p' | head -n 1)
+  socket=
+  for candidate in "$node_root/run/openvswitch/db.sock" "$node_root/var/run/openvswitch/db.sock"; do
+    [ -S "$candidate" ] && socket=$candidate
+  done
+  if [ -z "$socket" ] && [ -z "$vswitchd" ]; then
+    skip_section ovs absent
+    return
+  fi
+  if [ -n "$socket" ] && find_tool ovs-vsctl; then
+    [ "$by" = node ] && socket=\${socket#"$node_root"}
+    set -- "--db=unix:$socket"
+  elif [ -n "$vswitchd" ] && [ -x "/proc/$vswitchd/root/usr/bin/ovs-vsctl" ]; then
+    by=node
+    tool="chroot /proc/$vswitchd/root /usr/bin/ovs-vsctl"
+    set --
+  else
+    skip_section ovs missing 'no ovs-vsctl in the image, on the node or beside ovs-vswitchd'
+    return
+  fi
+  run_section ovs "$@" -t 5 --no-wait --format=json -- --columns=_uuid,name,ports,datapath_type list Bridge \
+    -- --columns=_uuid,name,interfaces,tag list Port -- --columns=_uuid,name,type,ofport,ifindex,external_ids,options,error list Interface
+}
+
+read_node() {
+  list_namespaces
+  read_meta
+  claim_namespaces
+  read_sandboxes
+  list_addresses
+  put_section "$processes" processes
+  put_section "$pins" pins
+  put_section "$(printf '%s\n%s\n' "$claims" "$sandboxes")" claims
+  put_section "$addresses" addresses
+  put_section "$daemons" daemons
+  name_namespaces
+  read_namespaces "$@"
+  read_ovs
+  [ "$1" = full ] || return
+  read_files
+  read_health
+}
+`;

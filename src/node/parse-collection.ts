@@ -1,0 +1,145 @@
+import { parseFdb } from './parse/fdb.ts';
+import { parseIpset } from './parse/ipset.ts';
+import { parseIptables } from './parse/iptables.ts';
+import { parseIpvs } from './parse/ipvs.ts';
+import type { Parsed } from './parse/json.ts';
+import { optional } from './parse/json.ts';
+import { parseLinks } from './parse/links.ts';
+import { type ListedNamespace, parseDaemons, parseHealth, parseMeta, parseNamespaces, parseNsids, parsePeerIndexes } from './parse/namespaces.ts';
+import { parseNeighbours } from './parse/neighbours.ts';
+import { parseNft, withoutIptables } from './parse/nft.ts';
+import { parseOvs } from './parse/ovs.ts';
+import { parseConntrack, parseSysctls, readGrepped } from './parse/proc.ts';
+import { parseRoutes } from './parse/routes.ts';
+import { parseRules } from './parse/rules.ts';
+import { parseProcSockets, parseSctpEndpoints, parseSockets } from './parse/sockets.ts';
+import { parseFilters, parseQdiscs } from './parse/tc.ts';
+import { parseVlans } from './parse/vlans.ts';
+import { problemOf, unparsedProblem } from './problems.ts';
+import type { RawCollection, RawSection } from './raw.ts';
+import type { Family, Netns, NodeSnapshot, SectionProblem } from './snapshot.ts';
+
+/** The sections of one place (a namespace, or the node), with the problems met while reading them. */
+class Sections {
+  readonly #sections: RawSection[];
+  readonly #problems: SectionProblem[];
+
+  constructor(sections: RawSection[], problems: SectionProblem[]) {
+    this.#sections = sections;
+    this.#problems = problems;
+  }
+
+  has = (name: string): boolean => this.#sections.some((section) => section.name === name);
+
+  texts = (name: string): string[] => this.#sections.filter((section) => section.name === name).map(({ text }) => text);
+
+  text = (name: string): string => this.texts(name).join('\n');
+
+  /** What `parse` makes of the section; a section that failed before has its problem already and its remains are read as far as they go. */
+  read = <Value>(name: string, parse: (text: string) => Parsed<Value>): Value => {
+    const { value, unparsed } = parse(this.text(name));
+    const sections = this.#sections.filter((section) => section.name === name);
+    if (unparsed.length > 0 && sections.every((section) => problemOf(section) === undefined)) {
+      this.#problems.push(unparsedProblem(name, sections[0]?.netns, unparsed));
+    }
+    return value;
+  };
+}
+
+const FAMILIES: readonly Family[] = [4, 6];
+
+/** Deepest first: a section that only that depth reads tells it. */
+const seenOf = (sections: Sections): Pick<Netns, 'seen'> => {
+  if (sections.has('sysctls')) return {};
+  if (sections.has('routes-4')) return { seen: 'attach' };
+  return { seen: sections.has('links') ? 'links' : 'listed' };
+};
+
+const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Sections): Netns => {
+  const peers = parsePeerIndexes(sections.text('ethtool'));
+  const perFamily = <Value>(name: string, parse: (text: string, family: Family) => Parsed<Value[]>): Value[] =>
+    FAMILIES.flatMap((family) => sections.read(`${name}-${family}`, (text) => parse(text, family)));
+  const iptables = [
+    ...perFamily('iptables-nft', (text, family) => parseIptables(text, 'nft', family)),
+    ...perFamily('iptables-legacy', (text, family) => parseIptables(text, 'legacy', family)),
+  ];
+  return {
+    inode: listed.inode,
+    role,
+    ...optional('podUid', role === 'host' ? undefined : listed.podUid),
+    ...optional('pid', listed.pids[0]),
+    processes: listed.pids.length,
+    pinnedAt: listed.pinnedAt,
+    ...seenOf(sections),
+    localAddresses: listed.addresses,
+    nsids: parseNsids(sections.text('nsids')),
+    links: sections.read('links', parseLinks).map((link) => ({ ...link, ...optional('ethtoolPeerIfindex', peers.get(link.name)) })),
+    routes: perFamily('routes', parseRoutes),
+    rules: perFamily('rules', parseRules),
+    neighbours: [...perFamily('neighbours', parseNeighbours), ...perFamily('proxies', parseNeighbours)],
+    fdb: sections.read('fdb', parseFdb),
+    vlans: sections.read('vlans', parseVlans),
+    netfilter: { iptables, nft: withoutIptables(sections.read('nft', parseNft), iptables), ipsets: sections.read('ipset', parseIpset) },
+    tc: {
+      qdiscs: sections.read('tc-qdisc', parseQdiscs),
+      filters: [
+        ...sections.read('tc-ingress', (text) => parseFilters(text, 'ingress')),
+        ...sections.read('tc-egress', (text) => parseFilters(text, 'egress')),
+      ],
+    },
+    sysctls: sections.read('sysctls', parseSysctls),
+    sockets: [
+      ...sections.read('sockets', parseSockets),
+      ...sections.read('sockets-proc', parseProcSockets),
+      ...sections.read('sockets-sctp', parseSctpEndpoints),
+    ],
+    ipvs: sections.read('ipvs', parseIpvs),
+    ...optional('conntrack', parseConntrack(sections.text('conntrack'))),
+  };
+};
+
+/** Each `file` section is its path on the node and then its text. */
+const readFiles = (sections: Sections): Record<string, string> => {
+  const whole = sections.texts('file').map((text): [string, string] => [text.split('\n', 1)[0] ?? '', text.slice(text.indexOf('\n') + 1)]);
+  const records = [...readGrepped(sections.text('ipam'))].map(([path, lines]): [string, string] => [
+    path.replace(/^\/proc\/1\/root/, ''),
+    lines.join('\n'),
+  ]);
+  return Object.fromEntries([...whole, ...records]);
+};
+
+/** One raw collection, live or from a bundle, as facts. Never throws: what it cannot read becomes a problem. */
+export const parseCollection = (raw: RawCollection): NodeSnapshot => {
+  const problems = raw.sections.flatMap((section) => problemOf(section) ?? []);
+  const at = (netns: string | undefined): Sections =>
+    new Sections(
+      raw.sections.filter((section) => section.netns === netns),
+      problems,
+    );
+  const node = at(undefined);
+  const meta = parseMeta(node.text('meta'));
+  const listed = parseNamespaces(['processes', 'pins', 'claims', 'addresses'].map(node.text));
+  const host = raw.reach === 'node' ? meta.host : undefined;
+  const entered = new Set(raw.sections.flatMap(({ netns }) => netns ?? []));
+  const roleOf = ({ inode, podUid }: ListedNamespace): Netns['role'] => (inode === host ? 'host' : podUid === undefined ? 'other' : 'pod');
+  const rank = (inode: string): number => (inode === host ? -1 : Number(inode));
+  const namespaces = [...new Set([...listed.keys(), ...entered])]
+    .sort((one, other) => rank(one) - rank(other))
+    .map((inode) => {
+      const known = listed.get(inode) ?? { inode, pids: [], pinnedAt: [], addresses: [], ...optional('podUid', raw.podUid) };
+      return readNetns(known, raw.reach === 'pod' ? 'pod' : roleOf(known), at(inode));
+    });
+  if (raw.reach === 'pod') problems.push({ section: 'host', kind: 'missing', detail: 'seen from inside one pod only: nothing of its node was read' });
+  const withOvs = node.has('ovs') && node.text('ovs').trim() !== '';
+  return {
+    node: raw.node,
+    clock: Number(meta.clock ?? 0),
+    kernel: meta.kernel ?? '',
+    namespaces,
+    problems,
+    files: readFiles(node),
+    daemons: parseDaemons(node.text('daemons')),
+    health: parseHealth(node.text('health')),
+    ...(withOvs ? { ovs: node.read('ovs', parseOvs) } : {}),
+  };
+};

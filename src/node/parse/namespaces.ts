@@ -1,0 +1,74 @@
+import { canonicalAddress } from './address.ts';
+import { linesOf } from './json.ts';
+
+/** What the collector knows of a namespace without having entered it. */
+export interface ListedNamespace {
+  inode: string;
+  /** Ascending. */
+  pids: number[];
+  pinnedAt: string[];
+  podUid?: string;
+  addresses: string[];
+}
+
+/** systemd's cgroup driver writes the dashes of a UID as underscores. */
+const asUid = (text: string): string => text.replaceAll('_', '-');
+
+/** Sections `processes` (P inode pid), `pins` (N inode pid path), `claims` (C pid uid, S inode uid) and `addresses` (A inode address). */
+export const parseNamespaces = (sections: readonly string[]): Map<string, ListedNamespace> => {
+  const found = new Map<string, ListedNamespace>();
+  const inodeOf = new Map<string, string>();
+  const claims: [string, string][] = [];
+  const at = (inode: string): ListedNamespace => {
+    const known = found.get(inode) ?? { inode, pids: [], pinnedAt: [], addresses: [] };
+    found.set(inode, known);
+    return known;
+  };
+  for (const line of sections.flatMap(linesOf)) {
+    const [kind, first = '', second = '', ...rest] = line.split(' ');
+    if (kind === 'P') {
+      at(first).pids.push(Number(second));
+      inodeOf.set(second, first);
+    } else if (kind === 'N') {
+      const path = rest.join(' ');
+      if (!at(first).pinnedAt.includes(path)) at(first).pinnedAt.push(path);
+    } else if (kind === 'C' || kind === 'S') {
+      claims.push([kind + first, asUid(second)]);
+    } else if (kind === 'A' && !/^(127\.|fe80:|0000:0000:0000:0000:0000:0000:0000:0001)/.test(second)) {
+      at(first).addresses.push(canonicalAddress(second));
+    }
+  }
+  for (const [who, uid] of claims) {
+    const inode = who.startsWith('C') ? inodeOf.get(who.slice(1)) : who.slice(1);
+    if (inode !== undefined) at(inode).podUid = uid;
+  }
+  for (const namespace of found.values()) namespace.pids.sort((one, other) => one - other);
+  return found;
+};
+
+/** `nsid 5 (iproute2 netns name: 4026532345)`: the collector named each namespace by its inode; others have no name. */
+export const parseNsids = (text: string): Record<string, string> =>
+  Object.fromEntries(linesOf(text).flatMap((line) => [...line.matchAll(/^nsid (\d+).*netns name: (\d+)\)/g)].map((match) => [match[1], match[2]])));
+
+/** `eth0 12`: peer_ifindex of `ethtool -S eth0` */
+export const parsePeerIndexes = (text: string): Map<string, number> =>
+  new Map(linesOf(text).flatMap((line) => [...line.matchAll(/^(\S+) (\d+)$/g)].map((match) => [match[1] ?? '', Number(match[2])])));
+
+/** `/proc/812/comm:kubelet` */
+export const parseDaemons = (text: string): Record<string, number[]> => {
+  const daemons: Record<string, number[]> = {};
+  for (const line of linesOf(text)) {
+    const match = line.match(/^\/proc\/(\d+)\/comm:(.*)$/);
+    const name = match?.[2];
+    if (name) daemons[name] = [...(daemons[name] ?? []), Number(match[1])];
+  }
+  return daemons;
+};
+
+/** `kube-proxy 10256/healthz 200` */
+export const parseHealth = (text: string): Record<string, number> =>
+  Object.fromEntries(linesOf(text).flatMap((line) => [...line.matchAll(/^(\S+) \S+ (\d+)$/g)].map((match) => [match[1], Number(match[2])])));
+
+/** `key value…` lines of section `meta` */
+export const parseMeta = (text: string): Record<string, string> =>
+  Object.fromEntries(linesOf(text).map((line) => [line.split(' ')[0] ?? '', line.slice(line.indexOf(' ') + 1)]));

@@ -1,0 +1,32 @@
+import { optional } from './parse/json.ts';
+import type { RawSection } from './raw.ts';
+import type { SectionProblem } from './snapshot.ts';
+
+/** grep's exit status tells whether a line matched, not whether reading worked. */
+const GREPPED: ReadonlySet<string> = new Set(['sysctls', 'conntrack', 'ipam', 'sockets-proc']);
+
+const firstLine = (text: string): string => text.trim().split('\n')[0] ?? '';
+
+/** Bytes are cut at the limit, so a full section was cut; head's end is SIGPIPE (141) to the program. */
+const CUT_STATUS = 141;
+/** timeout(1) ended it. */
+const TIMED_OUT = 124;
+
+/** What is wrong with a section as it came, before anyone read it. */
+export const problemOf = ({ name, netns, status, stderr }: RawSection): SectionProblem | undefined => {
+  const problem = (kind: SectionProblem['kind'], detail: string): SectionProblem => ({ section: name, ...optional('netns', netns), kind, detail });
+  if (status === 0 || status === 'absent') return undefined;
+  if (status === 'missing') return problem('missing', firstLine(stderr));
+  if (status === 'cut') return problem('truncated', 'the collector ended while it was read');
+  if (status === CUT_STATUS) return problem('truncated', 'more than the limit of one section');
+  if (status === TIMED_OUT) return problem('failed', 'took longer than 10 s');
+  if (GREPPED.has(name) && stderr === '') return undefined;
+  return problem('failed', firstLine(stderr) || `exit status ${status}`);
+};
+
+export const unparsedProblem = (section: string, netns: string | undefined, unparsed: readonly string[]): SectionProblem => ({
+  section,
+  ...optional('netns', netns),
+  kind: 'unparsed',
+  detail: `${unparsed.length} not understood, first: ${unparsed[0] ?? ''}`,
+});

@@ -19,6 +19,22 @@ export interface Sighting {
   icmpError?: { from: string; type: number; code: number };
   /** Which attempt of the probe, 0-based, where the cookie tells. */
   attempt?: number;
+  /** `id` of the ProbeRequest it belongs to. */
+  probe?: string;
+}
+
+/** Somebody asked for, or claimed, an address (ARP, neighbour discovery): two MACs that claim one address are two owners. */
+export interface AddressClaim {
+  time: number;
+  interface: string;
+  direction: 'in' | 'out' | 'peer';
+  sourceMac?: string;
+  what: 'who-has' | 'is-at';
+  address: string;
+  /** is-at: the MAC that is claimed. */
+  mac?: string;
+  /** who-has: the address that asks. */
+  asker?: string;
 }
 
 /** What one netns' capture gave. */
@@ -28,6 +44,10 @@ export interface TapResult {
   sightings: Sighting[];
   /** Packets the kernel could not hand to the capture: then "not seen" is not proof. */
   dropped: number;
+  /** Set when the capture ended at its size limit: what came later is missing. */
+  full?: boolean;
+  /** ARP and neighbour discovery for the addresses involved. */
+  claims?: AddressClaim[];
   /** Set when nothing could be captured here, with the reason. */
   notSeen?: string;
 }

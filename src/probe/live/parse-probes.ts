@@ -8,8 +8,12 @@ type Line = ProbeOutput['attempts'][number];
 type Job = ProbeOutput extends { jobs: Map<number, infer J> } ? J : never;
 
 /** What a capture will find in the packet of this attempt. */
-const markOf = (output: ProbeOutput, job: Job, line: Line): Pick<Attempt, 'mark'> =>
-  job.kind === 'udp' ? { mark: `${output.cookie}${hexByte(job.index)}${hexByte(line.attempt)}` } : {};
+const markOf = (output: ProbeOutput, job: Job, line: Line): Pick<Attempt, 'mark'> => {
+  if (job.kind === 'udp') return { mark: `${output.cookie}${hexByte(job.index)}${hexByte(line.attempt)}` };
+  // The id of a DNS query is the job's own byte (`\ooo`) and the low byte of the source port.
+  if (job.kind === 'dns') return { mark: `${hexByte(Number.parseInt(job.before.slice(1), 8))}${hexByte(line.sourcePort ?? 0)}` };
+  return {};
+};
 
 const attemptOf = (output: ProbeOutput, job: Job, line: Line): Attempt => {
   const attempt =

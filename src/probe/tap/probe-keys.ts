@@ -1,0 +1,33 @@
+import type { Protocol } from '../../cluster/facts.ts';
+import type { ProbeResult } from '../probe.ts';
+
+/** What tells one attempt of one probe in a capture. */
+export interface ProbeKey {
+  /** ProbeRequest.id */
+  probe: string;
+  /** 0-based */
+  attempt: number;
+  protocol: Protocol;
+  dns: boolean;
+  /** As sent, before any NAT. */
+  destination: string;
+  port?: number;
+  sourcePort?: number;
+  /** Attempt.mark */
+  mark?: string;
+}
+
+/** Keys of everything that was sent. */
+export const probeKeys = (results: ProbeResult[]): ProbeKey[] =>
+  results.flatMap(({ request, attempts }) =>
+    attempts.map(({ sourcePort, mark }, attempt) => ({
+      probe: request.id,
+      attempt,
+      protocol: request.protocol,
+      dns: request.query !== undefined,
+      destination: request.destination,
+      ...(request.port === undefined ? {} : { port: request.port }),
+      ...(sourcePort === undefined ? {} : { sourcePort }),
+      ...(mark === undefined ? {} : { mark }),
+    })),
+  );

@@ -1,0 +1,107 @@
+import { constants, gunzipSync } from 'node:zlib';
+import type { TapResult } from '../observation.ts';
+import { type Frame, readFrames } from './frame.ts';
+import { type TunnelPorts, USUAL_TUNNEL_PORTS } from './tunnel.ts';
+
+/** One netns to watch. */
+export interface TapRequest {
+  node: string;
+  /** Netns inode, as in NodeSnapshot: names the place in results. */
+  netns: string;
+  from: { netns: 'host' } | { netns: 'pid'; pid: number };
+}
+
+/** Everything one node's captures gave, as it came: enough to parse it again offline. */
+export interface TapRaw {
+  node: string;
+  taps: TapRequest[];
+  output: Buffer;
+  /** Why there is no usable output. */
+  failed?: string;
+}
+
+/** A capture, understood; `sightings` of its TapResult come from {@link joinSightings}. */
+export interface TapCapture extends Omit<TapResult, 'sightings'> {
+  frames: Frame[];
+}
+
+interface Section {
+  gzip: Buffer;
+  messages: string;
+  links: string;
+}
+
+/** `@ndt tap NUMBER A B C` and then A + B + C bytes, in order; anything cut is left out. */
+const readSections = (output: Buffer): { sections: Map<number, Section>; failed?: string } => {
+  const sections = new Map<number, Section>();
+  let at = 0;
+  for (;;) {
+    const end = output.indexOf('\n', at);
+    if (end < 0) return { sections };
+    const [tag, what, ...words] = output.toString('latin1', at, end).split(' ');
+    at = end + 1;
+    if (tag !== '@ndt') continue;
+    if (what === 'failed') return { sections, failed: words.join(' ') };
+    if (what !== 'tap') continue;
+    const [number = -1, a = 0, b = 0, c = 0] = words.map(Number);
+    if (![a, b, c].every((size) => Number.isSafeInteger(size) && size >= 0) || at + a + b + c > output.length) return { sections };
+    sections.set(number, {
+      gzip: output.subarray(at, at + a),
+      messages: output.toString('utf8', at + a, at + a + b),
+      links: output.toString('utf8', at + a + b, at + a + b + c),
+    });
+    at += a + b + c;
+  }
+};
+
+/** `12: veth1@if2: <BROADCAST…` → 12 → veth1. The later line wins: an interface may have been renamed. */
+const interfaceNames = (links: string): Map<number, string> =>
+  new Map([...links.matchAll(/^(\d+): ([^\s@:]+)/gm)].map(([, index, name]) => [Number(index), name ?? '']));
+
+const inflate = (gzip: Buffer): Buffer | undefined => {
+  try {
+    // SYNC_FLUSH: what a killed gzip left behind is still good as far as it goes.
+    return gunzipSync(gzip, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: 256 * 1024 * 1024 });
+  } catch {
+    return undefined;
+  }
+};
+
+const count = (messages: string, pattern: RegExp): number => Number(pattern.exec(messages)?.[1] ?? 0);
+
+/** tcpdump's complaint without its chatter. */
+const complaint = (messages: string): string =>
+  messages
+    .split('\n')
+    .filter(
+      (line) =>
+        line !== '' &&
+        !/^tcpdump: (listening on|data link type|WARNING|verbose output)|dropped privs|packets? (captured|received|dropped)/.test(line),
+    )
+    .join('; ')
+    .slice(0, 200) || 'the capture gave nothing';
+
+const readSection = ({ node, netns }: TapRequest, section: Section | undefined, limit: number, ports: TunnelPorts): TapCapture => {
+  const place = { node, netns };
+  if (!section) return { ...place, frames: [], dropped: 0, notSeen: 'the capture did not come back' };
+  const pcap = inflate(section.gzip);
+  const read = pcap && readFrames(pcap, interfaceNames(section.links), ports);
+  if (!read) return { ...place, frames: [], dropped: 0, notSeen: complaint(section.messages) };
+  const { frames, claims, records } = read;
+  const dropped = count(section.messages, /(\d+) packets? dropped by kernel/);
+  return { ...place, frames, dropped, ...(records >= limit ? { full: true } : {}), ...(claims.length > 0 ? { claims } : {}) };
+};
+
+/** Packets per capture at most: a healthy diagnosis sees a few hundred. */
+export const TAP_LIMIT = 5000;
+
+/** One capture per tap, in order; what could not be captured says so. Live runs and replayed bundles both come through here. */
+export const parseTaps = ({ taps, output, failed }: TapRaw, ports: TunnelPorts = USUAL_TUNNEL_PORTS): TapCapture[] => {
+  const read = readSections(output);
+  const reason = failed ?? read.failed;
+  return taps.map((tap, number) =>
+    reason !== undefined && !read.sections.has(number)
+      ? { node: tap.node, netns: tap.netns, frames: [], dropped: 0, notSeen: reason }
+      : readSection(tap, read.sections.get(number), TAP_LIMIT, ports),
+  );
+};

@@ -1,0 +1,114 @@
+/**
+ * Captures in several network namespaces of a node at once, one tcpdump each, until told to stop.
+ * $1 longest life in seconds, $2 packets per capture at most, then per capture a pid or `-` (this netns). FILTER_PLACE is replaced by a
+ * pcap-filter expression made of numbers only (capture-filter.ts); it may be too long for an exec URL, so it travels on stdin.
+ *
+ * `@ndt ready DIR` once every capture listens or has failed; a line written into DIR/stop ends them (TAP_STOP_SCRIPT), as does the time.
+ * Then per capture `@ndt tap NUMBER A B C`, with A bytes of gzipped pcap, B of tcpdump's messages and C of `ip -o link`; `@ndt end` last.
+ *
+ * tcpdump writes into a pipe: it drops its rights and AppArmor profiles of hosts forbid it most file names. gzip there also makes
+ * the pcap small before it has to travel. TERM, because a shell starts its background programs with INT ignored.
+ */
+export const FILTER_PLACE = '@FILTER@';
+
+export const TAP_SCRIPT = String.raw`
+umask 077
+LC_ALL=C
+export LC_ALL
+
+inside() {
+  netns=$1
+  shift
+  if [ "$netns" = - ]; then exec "$@"; else exec nsenter -t "$netns" -n "$@"; fi
+}
+
+capture() {
+  (inside "$2" ip -o link show) >"$dir/$1.link" 2>/dev/null </dev/null
+  (
+    # exec all the way: this pid becomes timeout's, which passes TERM on to tcpdump.
+    sh -c 'echo $$' >"$dir/$1.shell"
+    inside "$2" sh -c 'echo $$ >"$0"; exec "$@"' "$dir/$1.pid" timeout -s TERM "$life" \
+      tcpdump -i any --immediate-mode -nn -s 256 -U -c "$limit" -w - "$filter" 2>"$dir/$1.err" </dev/null
+  ) | gzip -1 >"$dir/$1.gz"
+  # Interfaces that came while it ran; names that went are in the first list.
+  (inside "$2" ip -o link show) >>"$dir/$1.link" 2>/dev/null </dev/null
+  : >"$dir/$1.end"
+}
+
+# True when no capture is still on its way to listening.
+armed() {
+  i=0
+  while [ "$i" -lt "$taps" ]; do
+    [ -e "$dir/$i.end" ] || grep -q 'listening on' "$dir/$i.err" 2>/dev/null || return 1
+    i=$((i + 1))
+  done
+}
+
+stop() {
+  for pid in "$dir"/*.pid; do
+    [ -s "$pid" ] && kill -TERM "$(cat "$pid")" 2>/dev/null
+  done
+  wait
+}
+
+clean() {
+  trap '' EXIT HUP INT TERM PIPE
+  stop
+  rm -rf "$dir"
+}
+
+size() { echo $(($(wc -c <"$1"))); }
+
+main() {
+  life=$1 limit=$2
+  shift 2
+  taps=$#
+  filter=$(cat <<'ND_FILTER'
+@FILTER@
+ND_FILTER
+  )
+  for base in "$TMPDIR" /tmp /dev/shm /run; do
+    [ -d "$base" ] && dir=$(mktemp -d "$base/netdoctor-tap.XXXXXX" 2>/dev/null) && break
+  done
+  if [ -z "$dir" ] || ! mkfifo "$dir/stop"; then
+    echo '@ndt failed no place for temporary files on this node'
+    return
+  fi
+  trap clean EXIT
+  trap 'exit 129' HUP INT TERM PIPE
+  for tool in tcpdump timeout gzip; do
+    command -v "$tool" >/dev/null 2>&1 || { echo "@ndt failed no $tool on this node"; return; }
+  done
+  n=0
+  for netns in "$@"; do
+    capture "$n" "$netns" >/dev/null &
+    n=$((n + 1))
+  done
+  tries=0
+  until armed || [ "$tries" -ge 200 ]; do
+    sleep 0.02 2>/dev/null || sleep 1
+    tries=$((tries + 1))
+  done
+  echo "@ndt ready $dir"
+  timeout "$life" cat "$dir/stop" >/dev/null 2>&1 </dev/null
+  # Packets that the kernel has queued are read before TERM is looked at; this is for those still under way in it.
+  sleep 0.05 2>/dev/null
+  stop
+  n=0
+  while [ "$n" -lt "$taps" ]; do
+    echo "@ndt tap $n $(size "$dir/$n.gz") $(size "$dir/$n.err") $(size "$dir/$n.link")"
+    cat "$dir/$n.gz" "$dir/$n.err" "$dir/$n.link"
+    n=$((n + 1))
+  done
+  echo '@ndt end'
+}
+
+main "$@"
+exit
+`;
+
+/** $1 the directory that `@ndt ready` named. Opening a fifo for writing waits for its reader, so it gets a second. */
+export const TAP_STOP_SCRIPT = `
+[ -p "$1/stop" ] && timeout 1 sh -c 'echo stop >"$0/stop"' "$1" </dev/null
+exit
+`;

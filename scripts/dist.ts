@@ -37,8 +37,8 @@ const warmingWords = (): string[] => {
 
 const stage = async (directory: string): Promise<void> => {
   const at = (name: string) => join(directory, name);
-  await copyFile('scripts/dist/kubectl-netdoctor', at('kubectl-netdoctor'));
-  await copyFile('scripts/dist/start.cjs', at('start.cjs'));
+  await copyFile('scripts/shipped/kubectl-netdoctor', at('kubectl-netdoctor'));
+  await copyFile('scripts/shipped/start.cjs', at('start.cjs'));
   await copyFile('build/main.cjs', at('main.cjs'));
   await copyFile('build/THIRD-PARTY', at('THIRD-PARTY'));
   await copyFile('LICENSE', at('LICENSE'));
@@ -46,7 +46,7 @@ const stage = async (directory: string): Promise<void> => {
   await strip(at('node'));
   // predictable: the same bytes from the same run, without V8 refusing them later as it does with other such flags;
   // exit code 1 says that the recording shows a problem
-  const { exitCode, stderr } = await execa(at('node'), ['--predictable', 'scripts/dist/warm.cjs', directory, ...warmingWords()], {
+  const { exitCode, stderr } = await execa(at('node'), ['--predictable', 'scripts/shipped/warm.cjs', directory, ...warmingWords()], {
     reject: false,
     stdin: 'ignore',
   });

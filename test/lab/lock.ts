@@ -1,0 +1,17 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+/**
+ * Holds an flock(2) on a file while the work runs. Node has no flock, so flock(1) holds it for us until its standard input closes:
+ * a killed caller therefore releases it too.
+ */
+export const withLock = async <T>(file: string, work: () => Promise<T>): Promise<T> => {
+  const holder = spawn('flock', [file, 'sh', '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await Promise.race([once(holder.stdout, 'data'), once(holder, 'exit').then(() => Promise.reject(new Error(`failed to lock ${file}`)))]);
+  try {
+    return await work();
+  } finally {
+    holder.stdin.end();
+    await once(holder, 'exit');
+  }
+};

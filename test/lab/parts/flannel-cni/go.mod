@@ -1,0 +1,3 @@
+module netdoctor.example/lab/flannel-cni
+
+go 1.26.0

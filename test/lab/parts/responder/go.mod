@@ -1,0 +1,3 @@
+module netdoctor.example/lab/responder
+
+go 1.26.0

@@ -46,14 +46,15 @@ const between = (from: string | undefined, to: string | undefined): Pick<Attempt
   return start === undefined || end === undefined ? {} : { rttMicros: Math.round((end - start + DAY) % DAY) };
 };
 
+/** socat 1.7 logs a failed system call as an error, 1.8 as a warning that an error without the call's name follows. */
 const errorOf = (lines: string[]): string | undefined =>
-  lines.find((line) => / E /.test(line)) ?? lines.find((line) => classifyError(line) !== undefined);
+  lines.find((line) => / [EW] /.test(line) && classifyError(line) !== undefined) ?? lines.find((line) => / E /.test(line));
 
-/** A connect of socat -d -d -lu: the round trip is from `opening connection` to `successfully connected` or the error. */
+/** A connect of socat -d -d -lu: the round trip is from `opening connection` to `successfully connected` or to the error. */
 export const readConnect = (text: string): Attempt => {
   const lines = text.split('\n');
-  const opening = lines.find((line) => line.includes('opening connection'));
-  const connected = lines.find((line) => line.includes('successfully connected'));
+  const opening = lines.find((line) => line.includes('opening connection to AF='));
+  const connected = lines.find((line) => line.includes('successfully connected from'));
   if (connected) return { outcome: 'answered', ...between(opening, connected) };
   const error = errorOf(lines);
   const classified = error === undefined ? undefined : classifyError(error);

@@ -19,26 +19,7 @@ export interface RunProbesOptions {
   onRecord?: (record: ProbeRecord) => void;
 }
 
-/** Arguments travel in the exec URL, and proxies in front of API servers cut URLs at 8 KiB: larger batches go in several execs. */
-const MOST_ARGUMENT_BYTES = 5_000;
-
-const batches = (jobs: ProbeJob[]): ProbeJob[][] => {
-  const all: ProbeJob[][] = [];
-  let room = 0;
-  for (const job of jobs) {
-    // %20 for each blank and %5C for each backslash.
-    const size = encodeURIComponent(jobLine(job)).length + 10;
-    if (size > room || all.length === 0) {
-      all.push([]);
-      room = MOST_ARGUMENT_BYTES;
-    }
-    all.at(-1)?.push(job);
-    room -= size;
-  }
-  return all;
-};
-
-const runBatch = async (session: AgentSession, jobs: ProbeJob[], requests: ProbeRequest[], options: RunProbesOptions): Promise<ProbeResult[]> => {
+const ask = async (session: AgentSession, jobs: ProbeJob[], requests: ProbeRequest[], options: RunProbesOptions): Promise<ProbeResult[]> => {
   const result = await session.run(PROBE_SCRIPT, {
     args: [cookieHex(options.mark.number), String(gapOf(jobs)), ...jobs.map((job) => jobLine(job))],
     timeoutMs: batchBound(jobs),
@@ -49,30 +30,25 @@ const runBatch = async (session: AgentSession, jobs: ProbeJob[], requests: Probe
   return parseProbeOutput(output, requests);
 };
 
+const notRun = (request: ProbeRequest, reason: string): ProbeResult => ({ request, attempts: [], notRun: reason });
+
 /**
  * Puts all these questions to the network at once from one node; results in the order of the requests. Takes about as long as the slowest
  * attempt. What could not be put comes back as `notRun`, also when the agent was lost.
  */
 export const runProbes = async (session: AgentSession, requests: ProbeRequest[], options: RunProbesOptions): Promise<ProbeResult[]> => {
-  const results = new Map<ProbeRequest, ProbeResult>();
-  const fail = (request: ProbeRequest, notRun: string): unknown => results.set(request, { request, attempts: [], notRun });
-  const askable = requests.filter((request) => {
-    const refusal = refusalOf(request, session.reach);
-    if (refusal !== undefined) fail(request, refusal);
-    return refusal === undefined;
-  });
-  const jobs = askable.map((request, position) => planJob(request, position, options.mark, session.reach));
-  await Promise.all(
-    batches(jobs).map(async (batch) => {
-      const asked = batch.flatMap((job) => askable[job.number] ?? []);
-      const numbered = batch.map((job, number) => ({ ...job, number }));
-      try {
-        for (const result of await runBatch(session, numbered, asked, options)) results.set(result.request, result);
-      } catch (error) {
+  const refusals = requests.map((request) => refusalOf(request, session.reach));
+  const askable = requests.filter((_, position) => refusals[position] === undefined);
+  const jobs = askable.map((request, number) => planJob(request, number, options.mark, session.reach));
+  const answers = await (jobs.length === 0
+    ? []
+    : ask(session, jobs, askable, options).catch((error: unknown) => {
         if (!(error instanceof AgentError)) throw error;
-        for (const request of asked) fail(request, error.message);
-      }
-    }),
-  );
-  return requests.flatMap((request) => results.get(request) ?? []);
+        return askable.map((request) => notRun(request, error.message));
+      }));
+  const left = answers.values();
+  return requests.map((request, position) => {
+    const refusal = refusals[position];
+    return refusal === undefined ? (left.next().value ?? notRun(request, 'the prober gave no result')) : notRun(request, refusal);
+  });
 };

@@ -1,7 +1,7 @@
 import { AgentError, type AgentSession, type RunResult } from '../../cluster/agent-session.ts';
 import { captureFilter, type TapFilter } from './capture-filter.ts';
 import { TAP_LIMIT, type TapRaw, type TapRequest } from './tap-output.ts';
-import { FILTER_PLACE, TAP_SCRIPT, TAP_STOP_SCRIPT } from './tap-script.ts';
+import { TAP_SCRIPT, TAP_STOP_SCRIPT } from './tap-script.ts';
 
 export interface ArmTapsOptions {
   filter: TapFilter;
@@ -41,8 +41,8 @@ export const armTaps = async (session: AgentSession, taps: TapRequest[], options
   const ready = Promise.withResolvers<string>();
   let heard = '';
   const common = options.signal ? { signal: options.signal } : {};
-  const running: Promise<RunResult> = session.run(TAP_SCRIPT.replace(FILTER_PLACE, captureFilter(options.filter)), {
-    args: [String(Math.ceil(options.maxSeconds)), String(TAP_LIMIT), ...taps.map((tap) => tapOf(tap, session.reach))],
+  const running: Promise<RunResult> = session.run(TAP_SCRIPT, {
+    args: [String(Math.ceil(options.maxSeconds)), String(TAP_LIMIT), captureFilter(options.filter), ...taps.map((tap) => tapOf(tap, session.reach))],
     // Arming takes at most 4 s on the node, the rest is for the way there and the result.
     timeoutMs: options.maxSeconds * 1000 + 15_000,
     onStdout: (chunk) => {

@@ -1,7 +1,6 @@
 /**
  * Captures in several network namespaces of a node at once, one tcpdump each, until told to stop.
- * $1 longest life in seconds, $2 packets per capture at most, then per capture a pid or `-` (this netns). FILTER_PLACE is replaced by a
- * pcap-filter expression made of numbers only (capture-filter.ts); it may be too long for an exec URL, so it travels on stdin.
+ * $1 longest life in seconds, $2 packets per capture at most, $3 a pcap-filter expression, then per capture a pid or `-` (this netns).
  *
  * `@ndt ready DIR` once every capture listens or has failed; a line written into DIR/stop ends them (TAP_STOP_SCRIPT), as does the time.
  * Then per capture `@ndt tap NUMBER A B C`, with A bytes of gzipped pcap, B of tcpdump's messages and C of `ip -o link`; `@ndt end` last.
@@ -9,8 +8,6 @@
  * tcpdump writes into a pipe: it drops its rights and AppArmor profiles of hosts forbid it most file names. gzip there also makes
  * the pcap small before it has to travel. TERM, because a shell starts its background programs with INT ignored.
  */
-export const FILTER_PLACE = '@FILTER@';
-
 export const TAP_SCRIPT = String.raw`
 umask 077
 LC_ALL=C
@@ -25,8 +22,7 @@ inside() {
 capture() {
   (inside "$2" ip -o link show) >"$dir/$1.link" 2>/dev/null </dev/null
   (
-    # exec all the way: this pid becomes timeout's, which passes TERM on to tcpdump.
-    sh -c 'echo $$' >"$dir/$1.shell"
+    # exec all the way: the pid that is noted becomes timeout's, which passes TERM on to tcpdump.
     inside "$2" sh -c 'echo $$ >"$0"; exec "$@"' "$dir/$1.pid" timeout -s TERM "$life" \
       tcpdump -i any --immediate-mode -nn -s 256 -U -c "$limit" -w - "$filter" 2>"$dir/$1.err" </dev/null
   ) | gzip -1 >"$dir/$1.gz"
@@ -60,13 +56,9 @@ clean() {
 size() { echo $(($(wc -c <"$1"))); }
 
 main() {
-  life=$1 limit=$2
-  shift 2
+  life=$1 limit=$2 filter=$3
+  shift 3
   taps=$#
-  filter=$(cat <<'ND_FILTER'
-@FILTER@
-ND_FILTER
-  )
   for base in "$TMPDIR" /tmp /dev/shm /run; do
     [ -d "$base" ] && dir=$(mktemp -d "$base/netdoctor-tap.XXXXXX" 2>/dev/null) && break
   done

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { AgentError, type AgentSession, type RunOptions, type RunResult } from '../../../src/cluster/agent-session.ts';
+import { wrap } from '../../../src/cluster/exec/wrapper.ts';
 
 const run = (node: string, command: string[], script: string, options: RunOptions): Promise<RunResult> =>
   new Promise((resolve, reject) => {
     const started = performance.now();
-    const [program = 'sh', ...words] = [...command, 'sh', '-s', '--', ...(options.args ?? [])];
+    const remote = wrap(script, options.args ?? [], options.input ?? Buffer.alloc(0), options.timeoutMs, '#netdoctor-end');
+    const [program = 'sh', ...words] = [...command, ...remote.command];
     const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'], ...(options.signal ? { signal: options.signal } : {}) });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
@@ -23,7 +25,7 @@ const run = (node: string, command: string[], script: string, options: RunOption
       const durationMs = performance.now() - started;
       resolve({ exitCode: code ?? 255, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString(), durationMs });
     });
-    child.stdin.end(Buffer.concat([Buffer.from(script), options.input ?? Buffer.alloc(0)]));
+    child.stdin.end(remote.stdin);
   });
 
 /** A session whose node is this machine, or one of its network namespaces: `localSession('node1', ['ip', 'netns', 'exec', 'x'])`. */

@@ -38,7 +38,11 @@ const join = (bridges: readonly Json[], ports: readonly Json[], interfaces: read
   const byUuid = (rows: readonly Json[]): Map<string, Json> => new Map(rows.map((row) => [asUuid(row._uuid) ?? '', row]));
   const portRows = byUuid(ports);
   const interfaceRows = byUuid(interfaces);
-  const follow = (value: unknown, rows: Map<string, Json>): Json[] => asList(value).flatMap((item) => rows.get(asUuid(item) ?? '') ?? []);
+  const follow = (value: unknown, rows: Map<string, Json>): Json[] =>
+    asList(value).flatMap((item): Json[] => {
+      const row = rows.get(asUuid(item) ?? '');
+      return row ? [row] : [];
+    });
   return {
     bridges: bridges.map((bridge) => ({
       name: asText(bridge.name) ?? '',

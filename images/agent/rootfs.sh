@@ -98,11 +98,14 @@ drop_documents() {
   find "$root/usr/share/doc" -depth -type d -empty -delete
 }
 
-# programs that need a package left out, and daemons: an agent never runs them
+# daemons and programs that need a package left out, as an agent never runs them; bash and Python are not inside
 drop_programs() {
   for program in arpd su runuser chsh chfn newgrp ovs-vswitchd ovsdb-server ovn-controller ovn-controller-vtep ovn-ic ovn-northd; do
     find "$root/usr" -type f -name "$program" -delete
   done
+  grep -rlIE '^#! ?/(usr/)?bin/(env )?(bash|python3)' "$root/usr/bin" "$root/usr/sbin" | xargs rm
+  find "$root/usr/bin" "$root/usr/sbin" -xtype l -delete
+  rm -r "$root/etc/network"
 }
 
 # what maintainer scripts would have done

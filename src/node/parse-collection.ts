@@ -55,7 +55,7 @@ const seenOf = (sections: Sections): Pick<Netns, 'seen'> => {
   return { seen: sections.has('links') ? 'links' : 'listed' };
 };
 
-const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Sections): Netns => {
+const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Sections, inodeOfPin: ReadonlyMap<string, string>): Netns => {
   const peers = parsePeerIndexes(sections.text('ethtool'));
   const perFamily = <Value>(name: string, parse: (text: string, family: Family) => Parsed<Value[]>): Value[] =>
     FAMILIES.flatMap((family) => sections.read(`${name}-${family}`, (text) => parse(text, family)));
@@ -72,7 +72,7 @@ const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Secti
     pinnedAt: listed.pinnedAt,
     ...seenOf(sections),
     localAddresses: listed.addresses,
-    nsids: parseNsids(sections.text('nsids')),
+    nsids: parseNsids(sections.text('nsids'), inodeOfPin),
     links: sections.read('links', parseLinks).map((link) => ({ ...link, ...optional('ethtoolPeerIfindex', peers.get(link.name)) })),
     routes: perFamily('routes', parseRoutes),
     rules: perFamily('rules', parseRules),
@@ -119,6 +119,7 @@ export const parseCollection = (raw: RawCollection): NodeSnapshot => {
   const node = at(undefined);
   const meta = parseMeta(node.text('meta'));
   const listed = parseNamespaces(['processes', 'pins', 'claims', 'addresses'].map(node.text));
+  const inodeOfPin = new Map([...listed.values()].flatMap(({ inode, pinnedAt }) => pinnedAt.map((path): [string, string] => [path, inode])));
   const host = raw.reach === 'node' ? meta.host : undefined;
   const entered = new Set(raw.sections.flatMap(({ netns }) => netns ?? []));
   const roleOf = ({ inode, podUid }: ListedNamespace): Netns['role'] => (inode === host ? 'host' : podUid === undefined ? 'other' : 'pod');
@@ -127,7 +128,7 @@ export const parseCollection = (raw: RawCollection): NodeSnapshot => {
     .sort((one, other) => rank(one) - rank(other))
     .map((inode) => {
       const known = listed.get(inode) ?? { inode, pids: [], pinnedAt: [], addresses: [], ...optional('podUid', raw.podUid) };
-      return readNetns(known, raw.reach === 'pod' ? 'pod' : roleOf(known), at(inode));
+      return readNetns(known, raw.reach === 'pod' ? 'pod' : roleOf(known), at(inode), inodeOfPin);
     });
   if (raw.reach === 'pod') problems.push({ section: 'host', kind: 'missing', detail: 'seen from inside one pod only: nothing of its node was read' });
   const withOvs = node.has('ovs') && node.text('ovs').trim() !== '';

@@ -1,6 +1,6 @@
 import { canonicalAddress } from '../node/parse/address.ts';
 import type { Link, Netns, NodeSnapshot } from '../node/snapshot.ts';
-import { hostOf, type Place, peerOf } from './peers.ts';
+import { hostOf, isPaired, type Place, peerOf } from './peers.ts';
 
 /** Who stands behind a name or an address on this node. */
 export interface Holder {
@@ -46,11 +46,17 @@ export const findByIp = (snapshot: NodeSnapshot, ip: string): Holder[] => {
   });
 };
 
+/** A NIC of a node that is itself a container leads out of the node; unlike a pod's pair it has an address in a network. */
+const isOwnNic = (link: Link): boolean =>
+  link.addresses.some(({ scope, family, prefix }) => scope === 'global' && prefix < (family === 4 ? 32 : 128));
+
 /** Host interfaces that lead to a namespace which no process and no file names: only an open descriptor keeps it alive. */
 export const orphanInterfaces = (snapshot: NodeSnapshot): { interface: string; ifindex: number; nsid: number }[] => {
   const host = hostOf(snapshot);
   if (!host || Object.keys(host.nsids).length === 0) return [];
-  return host.links.flatMap(({ name, ifindex, linkNsid }) =>
-    linkNsid === undefined || linkNsid < 0 || host.nsids[linkNsid] !== undefined ? [] : [{ interface: name, ifindex, nsid: linkNsid }],
-  );
+  return host.links
+    .filter((link) => isPaired(link) && !isOwnNic(link))
+    .flatMap(({ name, ifindex, linkNsid }) =>
+      linkNsid === undefined || host.nsids[linkNsid] !== undefined ? [] : [{ interface: name, ifindex, nsid: linkNsid }],
+    );
 };

@@ -38,12 +38,7 @@ skip_section() {
 # Sets $tool to the words that run program $1 and $by to whose program it is.
 find_tool() {
   by=image
-  for dir in /usr/local/sbin /usr/sbin /sbin /usr/local/bin /usr/bin /bin; do
-    if [ -x "$dir/$1" ]; then
-      tool=$dir/$1
-      return 0
-    fi
-  done
+  case " $ND_POOR " in *" $1 "*) ;; *) find_image_tool "$1" && return 0 ;; esac
   [ "$ND_REACH" = node ] || return 1
   by=node
   for dir in /usr/local/sbin /usr/sbin /sbin /usr/local/bin /usr/bin /bin; do
@@ -54,6 +49,29 @@ find_tool() {
     fi
   done
   return 1
+}
+
+find_image_tool() {
+  for dir in /usr/local/sbin /usr/sbin /sbin /usr/local/bin /usr/bin /bin; do
+    if [ -x "$dir/$1" ]; then
+      tool=$dir/$1
+      return 0
+    fi
+  done
+  return 1
+}
+
+# Whether the image's ip is iproute2 that knows JSON; where it is busybox's or too old, the node's own may be better.
+choose_iproute() {
+  ND_DETAIL='-s -s -d'
+  ND_JSON=-j
+  find_tool ip && case $($tool -j link show lo 2>/dev/null) in '['*) return ;; esac
+  ND_POOR='ip bridge tc ss'
+  find_tool ip && case $($tool -j link show lo 2>/dev/null) in '['*) return ;; esac
+  ND_POOR=
+  ND_JSON=
+  find_tool ip && case $($tool -V 2>/dev/null) in *iproute2*) return ;; esac
+  ND_DETAIL=
 }
 
 # NAME PROGRAM ARGS…: the program's output as a section

@@ -8,18 +8,18 @@ export const netns = sh`
 # DEPTH
 read_netns() {
   # shellcheck disable=SC2086
-  section links ip -s -s -d $ND_JSON addr show
+  section links ip $ND_DETAIL $ND_JSON addr show
   [ "$1" = links ] && return
   read_ethtool
   for family in 4 6; do
     # shellcheck disable=SC2086
-    section "routes-$family" ip "-$family" -d $ND_JSON route show table all
+    section "routes-$family" ip "-$family" \${ND_DETAIL:+-d} $ND_JSON route show table all
     # shellcheck disable=SC2086
     section "neighbours-$family" ip "-$family" $ND_JSON neigh show
   done
   # shellcheck disable=SC2086
   section fdb bridge $ND_JSON -d fdb show
-  [ -n "$ND_NAMED" ] && section nsids ip netns list-id
+  [ -n "$ND_DETAIL" ] && section nsids ip netns list-id
   [ "$1" = attach ] && return
   for family in 4 6; do
     # shellcheck disable=SC2086

@@ -11,7 +11,7 @@ inode_of() {
 read_meta() {
   open_section meta image
   printf 'reach %s\nclock %s\nkernel %s\nhost %s\nown %s\n' "$ND_REACH" "$(date +%s)" "$(uname -r)" "$ND_HOST" "$(inode_of /proc/self/ns/net)"
-  find_tool ip && printf 'ip %s\n' "$($tool -V 2>&1)"
+  find_tool ip && printf 'ip %s\n' "$($tool -V 2>&1 | head -n 1)"
   find_tool iptables-nft-save && printf 'iptables %s\n' "$($tool -V 2>&1)"
   find_tool nft && printf 'nft %s\n' "$($tool -v 2>&1)"
   close_section 0 ''
@@ -86,15 +86,14 @@ list_addresses() {
 
 # Gives each namespace its inode as an iproute2 name, in a mount namespace of our own, so that "ip netns list-id" tells which is which.
 name_namespaces() {
-  ND_NAMED=
   [ "$ND_PRIVATE" = yes ] || return
+  # the node's own ip would write into the node's own /run/netns
+  find_tool ip && [ "$by" = image ] && [ -n "$ND_DETAIL" ] || return
   mount -t tmpfs netdoctor /var/run 2>/dev/null && mkdir /var/run/netns || return
-  find_tool ip || return
   printf '%s\n' "$processes" | awk '!($2 in seen) { seen[$2] = 1; print "netns attach " $2 " " $3 }' | $tool -force -batch - 2>/dev/null
   printf '%s\n' "$pins" | while read -r _ inode pid path; do
     [ -z "$inode" ] || [ -e "/var/run/netns/$inode" ] || ln -s "/proc/$pid/root$path" "/var/run/netns/$inode"
   done
-  ND_NAMED=yes
 }
 
 # SCOPE WANTED…
@@ -128,7 +127,7 @@ read_links() {
   find_tool ip || return
   open_section links "$by"
   # shellcheck disable=SC2086
-  nsenter "--net=$1" $tool -s -s -d $ND_JSON addr show 2>&4 </dev/null
+  nsenter "--net=$1" $tool $ND_DETAIL $ND_JSON addr show 2>&4 </dev/null
   close_section "$?" ''
 }
 
@@ -170,6 +169,9 @@ ask_health() {
   esac
   if find_tool curl; then
     status=$($tool -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 2 "http://$address:$2/$3" 2>/dev/null)
+  elif find_tool socat; then
+    status=$(printf 'GET /%s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$3" | timeout 2 $tool -T 2 - "TCP:$address:$2" 2>/dev/null |
+      sed -nE '1s|^HTTP/[0-9.]+ ([0-9]+).*|\1|p')
   elif find_tool bash; then
     # $1 to $3 are bash's
     # shellcheck disable=SC2016

@@ -8,11 +8,11 @@ const main = sh`
 case $1 in
   start)
     # MARK LIMIT REACH SCOPE WANTED…
-    ND_MARK=$2 ND_LIMIT=$3 ND_REACH=$4 ND_NETNS='' ND_NAMED='' ND_JSON='' ND_GUARD=''
+    ND_MARK=$2 ND_LIMIT=$3 ND_REACH=$4 ND_NETNS='' ND_POOR='' ND_GUARD=''
     timeout 1 true 2>/dev/null && find_tool timeout && ND_GUARD="$tool 10"
-    find_tool ip && case $($tool -j link show lo 2>/dev/null) in '['*) ND_JSON=-j ;; esac
+    choose_iproute
     shift 4
-    export ND_MARK ND_LIMIT ND_REACH ND_NAMED ND_JSON ND_GUARD
+    export ND_MARK ND_LIMIT ND_REACH ND_POOR ND_JSON ND_DETAIL ND_GUARD
     if [ "$ND_REACH" = node ]; then
       ND_HOST=$(inode_of /proc/1/ns/net)
       export ND_HOST
@@ -35,7 +35,6 @@ case $1 in
     ;;
   netns)
     # DEPTH INODE; the process may have died and its number have been taken since the list was made
-    export ND_NAMED
     if [ "$(inode_of /proc/self/ns/net)" = "$3" ]; then
       read_netns "$2"
       # what the last test in there said is no news

@@ -46,9 +46,18 @@ export const parseNamespaces = (sections: readonly string[]): Map<string, Listed
   return found;
 };
 
-/** `nsid 5 (iproute2 netns name: 4026532345)`: the collector named each namespace by its inode; others have no name. */
-export const parseNsids = (text: string): Record<string, string> =>
-  Object.fromEntries(linesOf(text).flatMap((line) => [...line.matchAll(/^nsid (\d+).*netns name: (\d+)\)/g)].map((match) => [match[1], match[2]])));
+/**
+ * `nsid 5 (iproute2 netns name: 4026532345)`: the collector named each namespace by its inode. Where it could not, the names are those of
+ * the node's /run/netns, which are known as pins; others have no name.
+ */
+export const parseNsids = (text: string, inodeOfPin: ReadonlyMap<string, string>): Record<string, string> =>
+  Object.fromEntries(
+    linesOf(text).flatMap((line) => {
+      const [, nsid, name = ''] = line.match(/^nsid (\d+).*netns name: (.*)\)/) ?? [];
+      const inode = /^\d+$/.test(name) ? name : (inodeOfPin.get(`/run/netns/${name}`) ?? inodeOfPin.get(`/var/run/netns/${name}`));
+      return nsid === undefined || inode === undefined ? [] : [[nsid, inode]];
+    }),
+  );
 
 /** `eth0 12`: peer_ifindex of `ethtool -S eth0` */
 export const parsePeerIndexes = (text: string): Map<string, number> =>

@@ -44,11 +44,9 @@ write_sources() {
     cp "$NETDOCTOR_APT_SOURCES" "$state/sources.list"
     return
   fi
-  # shellcheck source=/dev/null
-  machine_release=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
   # shellcheck disable=SC2016 # the $(…) are apt's placeholders
   apt-get indextargets --format "deb [signed-by=$keyring]"' $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' |
-    grep ' main$' | sed "s/ $machine_release/ $release/" | sort -u >"$state/sources.list"
+    sed -nE "s/ [a-z]+(-security|-updates)? main\$/ $release\1 main/p" | sort -u >"$state/sources.list"
   [ -s "$state/sources.list" ] || fail 'no Debian sources known here; run apt-get update, or name a sources.list in NETDOCTOR_APT_SOURCES'
 }
 

@@ -15,16 +15,19 @@ export interface DnsAnswer {
 export const isDnsName = (name: string): boolean =>
   name.length > 0 && name.length <= 253 && /^(?!\.)([A-Za-z0-9_-]{1,63})(\.[A-Za-z0-9_-]{1,63})*\.?$/.test(name);
 
-/** A recursive query for one name; the id is left to the caller, who sends these bytes after its own two. */
-export const dnsQueryAfterId = (name: string, type: number): Buffer => {
-  const labels = name.replace(/\.$/, '').split('.');
-  return Buffer.concat([
-    // RD set; one question, no other records.
-    Buffer.from([0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0]),
-    ...labels.map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label, 'latin1')])),
-    Buffer.from([0, 0, type, 0, 1]),
+/** A name as messages have it: each label behind its length, and an empty one. */
+export const dnsName = (name: string): Buffer =>
+  Buffer.concat([
+    ...name
+      .replace(/\.$/, '')
+      .split('.')
+      .map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label, 'latin1')])),
+    Buffer.from([0]),
   ]);
-};
+
+/** A recursive query for one name; the id is left to the caller, who sends these bytes after its own two. RD set, one question, class IN. */
+export const dnsQueryAfterId = (name: string, type: number): Buffer =>
+  Buffer.concat([Buffer.from([0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0]), dnsName(name), Buffer.from([0, type, 0, 1])]);
 
 /** The header of a response; undefined when the bytes are not one. */
 export const parseDnsAnswer = (message: Buffer): DnsAnswer | undefined => {

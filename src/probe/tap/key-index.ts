@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { dnsName } from '../live/dns-message.ts';
 import type { Frame } from './frame.ts';
 import type { IpPacket } from './ip-packet.ts';
 import type { ProbeKey } from './probe-keys.ts';
@@ -32,9 +33,9 @@ const COOKIE_MARK_LENGTH = 6;
 export const echoMark = ({ payload, sequence }: Echo): string =>
   `echo ${payload.toString('hex', ECHO_MARK.at, ECHO_MARK.at + ECHO_MARK.length)} ${sequence}`;
 
-const markOf = ({ protocol, dns, mark, attempt }: ProbeKey): string | undefined => {
+const markOf = ({ protocol, query, mark, attempt }: ProbeKey): string | undefined => {
   if (mark === undefined) return undefined;
-  return protocol === 'icmp' ? `echo ${mark} ${attempt + 1}` : dns ? `dns ${mark}` : `udp ${mark}`;
+  return protocol === 'icmp' ? `echo ${mark} ${attempt + 1}` : query !== undefined ? `dns ${mark}` : `udp ${mark}`;
 };
 
 /** The attempt whose probe left its source with these ports to this address. */
@@ -51,12 +52,14 @@ export const udpKey = (index: KeyIndex, packet: IpPacket, udp: Udp): ProbeKey | 
   index.flows.get(flowOf(packet, udp.sourcePort, udp.destinationPort)) ??
   index.flows.get(flowOf({ source: packet.destination, destination: packet.source }, udp.destinationPort, udp.sourcePort));
 
-/** A DNS id alone is 16 bits: the packet has to look like DNS to the probed port, or come from our own port. */
-const dnsKey = (index: KeyIndex, { payload, sourcePort, destinationPort }: Udp): ProbeKey | undefined => {
-  if (payload.length < 12 || payload.readUInt16BE(4) !== 1) return undefined;
-  const key = index.marks.get(`dns ${payload.toString('hex', 0, 2)}`);
-  const ports = [sourcePort, destinationPort];
-  return key && (ports.includes(key.port ?? -1) || ports.includes(key.sourcePort ?? -1)) ? key : undefined;
+const DNS_HEADER = 12;
+
+/** A DNS id alone is 16 bits that others use too: the name has to be the same, as far as the capture has it. Its case may differ (0x20). */
+const dnsKey = (index: KeyIndex, { payload }: Udp): ProbeKey | undefined => {
+  const key = payload.length > DNS_HEADER ? index.marks.get(`dns ${payload.toString('hex', 0, 2)}`) : undefined;
+  const name = key?.query === undefined ? undefined : dnsName(key.query);
+  const asked = name && payload.subarray(DNS_HEADER, DNS_HEADER + name.length);
+  return asked && asked.toString('latin1').toLowerCase() === name.toString('latin1', 0, asked.length).toLowerCase() ? key : undefined;
 };
 
 export const tcpKey = (index: KeyIndex, { sequence, acknowledged, syn, reset }: Tcp): ProbeKey | undefined =>
@@ -100,7 +103,7 @@ export const indexKeys = (keys: ProbeKey[], frames: Frame[]): KeyIndex => {
 
 /** An echo server sends the cookie back, so the cookie does not tell which way a datagram went; ports do, and DNS has a bit for it. */
 export const isUdpRequest = (index: KeyIndex, key: ProbeKey, packet: IpPacket, { sourcePort, destinationPort, payload }: Udp): boolean => {
-  if (key.dns && payload.length >= 3) return ((payload[2] ?? 0) & 0x80) === 0;
+  if (key.query !== undefined && payload.length >= 3) return ((payload[2] ?? 0) & 0x80) === 0;
   if (index.flows.has(flowOf(packet, sourcePort, destinationPort))) return true;
   if (index.flows.has(flowOf({ source: packet.destination, destination: packet.source }, destinationPort, sourcePort))) return false;
   if (sourcePort === key.sourcePort) return true;

@@ -8,7 +8,8 @@ export interface ProbeKey {
   /** 0-based */
   attempt: number;
   protocol: Protocol;
-  dns: boolean;
+  /** DNS name asked for. */
+  query?: string;
   /** As sent, before any NAT. */
   destination: string;
   port?: number;
@@ -24,9 +25,9 @@ export const probeKeys = (results: ProbeResult[]): ProbeKey[] =>
       probe: request.id,
       attempt,
       protocol: request.protocol,
-      dns: request.query !== undefined,
       destination: request.destination,
       ...(request.port === undefined ? {} : { port: request.port }),
+      ...(request.query === undefined ? {} : { query: request.query }),
       ...(sourcePort === undefined ? {} : { sourcePort }),
       ...(mark === undefined ? {} : { mark }),
     })),

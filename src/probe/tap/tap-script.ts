@@ -26,6 +26,8 @@ capture() {
     inside "$2" sh -c 'echo $$ >"$0"; exec "$@"' "$dir/$1.pid" timeout -s TERM "$life" \
       tcpdump -i any --immediate-mode -nn -s 256 -U -c "$limit" -w - "$filter" 2>"$dir/$1.err" </dev/null
   ) | gzip -1 >"$dir/$1.gz"
+  # Its number may be another process's from here on.
+  rm -f "$dir/$1.pid"
   # Interfaces that came while it ran; names that went are in the first list.
   (inside "$2" ip -o link show) >>"$dir/$1.link" 2>/dev/null </dev/null
   : >"$dir/$1.end"

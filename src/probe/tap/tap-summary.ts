@@ -5,7 +5,12 @@ export interface TapPlace {
   node: string;
   netns: string;
   interface: string;
-  direction: Sighting['direction'];
+  direction: 'in' | 'out';
+  /**
+   * Some frame had another MAC as its destination (PACKET_OTHERHOST). That is normal at a bridge port, whose bridge has the MAC, and on
+   * Cilium's tunnel device; where an interface should have been the end of the way, the packet was dropped there.
+   */
+  otherHost: boolean;
   tunnel?: NonNullable<Sighting['outer']>['kind'];
   /** Attempt → seconds on that node's clock when it was first seen here. */
   requests: Map<number, number>;
@@ -16,15 +21,18 @@ export interface TapPlace {
 
 const COLUMN = { request: 'requests', reply: 'replies', reset: 'resets', 'icmp-error': 'errors' } as const;
 
-const placeKey = ({ node, netns, interface: name, direction, outer }: Sighting): string =>
-  [node, netns, name, direction, outer?.kind ?? ''].join(' ');
+const wayOf = ({ direction }: Sighting): TapPlace['direction'] => (direction === 'out' ? 'out' : 'in');
 
-const emptyPlace = ({ node, netns, interface: name, direction, outer }: Sighting): TapPlace => ({
-  node,
-  netns,
-  interface: name,
-  direction,
-  ...(outer ? { tunnel: outer.kind } : {}),
+const placeKey = (sighting: Sighting): string =>
+  [sighting.node, sighting.netns, sighting.interface, wayOf(sighting), sighting.outer?.kind ?? ''].join(' ');
+
+const emptyPlace = (sighting: Sighting): TapPlace => ({
+  node: sighting.node,
+  netns: sighting.netns,
+  interface: sighting.interface,
+  direction: wayOf(sighting),
+  otherHost: false,
+  ...(sighting.outer ? { tunnel: sighting.outer.kind } : {}),
   requests: new Map(),
   replies: new Map(),
   resets: new Map(),
@@ -39,6 +47,7 @@ export const tapSummary = (results: TapResult[], probe: string): TapPlace[] => {
     const key = placeKey(sighting);
     const place = places.get(key) ?? emptyPlace(sighting);
     places.set(key, place);
+    if (sighting.direction === 'peer') place.otherHost = true;
     const column = place[COLUMN[sighting.what]];
     column.set(sighting.attempt, Math.min(sighting.time, column.get(sighting.attempt) ?? Number.POSITIVE_INFINITY));
   }

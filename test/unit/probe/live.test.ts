@@ -1,0 +1,31 @@
+import { joinSightings } from '../../../src/probe/tap/join-sightings.ts';
+import { probeKeys } from '../../../src/probe/tap/probe-keys.ts';
+import { parseTaps } from '../../../src/probe/tap/tap-output.ts';
+import { createNetlab, labRefusal, type Netlab } from './netlab.ts';
+import { observe } from './observe.ts';
+import { scenarios } from './scenarios.ts';
+
+const refusal = labRefusal();
+
+describe(`probes and captures in network namespaces of this machine${refusal === undefined ? '' : ` (skipped: ${refusal})`}`, function () {
+  this.timeout(30_000);
+  let lab: Netlab;
+  before(async function () {
+    if (refusal !== undefined) this.skip();
+    lab = await createNetlab();
+  });
+  after(() => lab?.remove());
+
+  for (const scenario of scenarios) {
+    it(`sees what happens: ${scenario.name}`, async () => {
+      const { results, taps } = await observe(lab, scenario);
+      scenario.check({
+        results,
+        taps: joinSightings(
+          taps.flatMap((raw) => parseTaps(raw)),
+          probeKeys(results),
+        ),
+      });
+    });
+  }
+});

@@ -86,13 +86,20 @@ section() {
   fi
 }
 
+# COMMAND…: ended when it takes too long. busybox's timeout leaves a watcher behind for a second that keeps what it inherits open,
+# and with it the pipe to whoever waits for our end.
+guarded() {
+  # shellcheck disable=SC2086
+  $ND_GUARD "$@" 3>&- 4>&-
+}
+
 # NAME ARGS…: runs $tool. The exit status and stderr come back through fd 3, stdout goes out through fd 4 as it is made.
 run_section() {
   open_section "$1" "$by"
   shift
-  # $tool and $ND_GUARD are lists of words
+  # $tool is a list of words
   # shellcheck disable=SC2086
-  report=$({ { $ND_GUARD $tool "$@" 2>&3 3>&- 4>&-; printf '\nrc=%s' "$?" >&3; } | head -c "$ND_LIMIT" >&4; } 3>&1)
+  report=$({ { guarded $tool "$@" 2>&3; printf '\nrc=%s' "$?" >&3; } | head -c "$ND_LIMIT" >&4; } 3>&1)
   close_section "\${report##*rc=}" "\${report%rc=*}"
 }
 

@@ -48,7 +48,7 @@ read_ethtool() {
     device=\${path##*/}
     case $device in all | default | lo) continue ;; esac
     # shellcheck disable=SC2086
-    $ND_GUARD $tool -S "$device" 2>/dev/null | sed -n "s/^ *peer_ifindex: */$device /p"
+    guarded $tool -S "$device" 2>/dev/null | sed -n "s/^ *peer_ifindex: */$device /p"
   done
   close_section 0 ''
 }
@@ -89,7 +89,7 @@ read_nft() {
   has_module nf_tables nft_do_chain || { skip_section nft absent; return; }
   find_tool nft || { skip_section nft missing 'no nft in the image or on the node'; return; }
   # shellcheck disable=SC2086
-  tables=$($ND_GUARD $tool list tables 2>&1) || { skip_section nft failed "$tables"; return; }
+  tables=$(guarded $tool list tables 2>&1) || { skip_section nft failed "$tables"; return; }
   printf '%s\n' "$tables" | while read -r _ family table; do
     case $family:$table in
       ip:filter | ip:nat | ip:mangle | ip:raw | ip:security | ip6:filter | ip6:nat | ip6:mangle | ip6:raw | ip6:security) ND_OWNER=iptables ;;
@@ -105,7 +105,7 @@ read_nft() {
 nft_table_is_of_iptables() {
   for chain in FORWARD OUTPUT PREROUTING POSTROUTING INPUT; do
     # shellcheck disable=SC2086
-    $ND_GUARD $tool -t list chain "$1" "$2" "$chain" >/dev/null 2>&1 </dev/null && return 0
+    guarded $tool -t list chain "$1" "$2" "$chain" >/dev/null 2>&1 </dev/null && return 0
   done
   return 1
 }
@@ -115,7 +115,7 @@ read_tc() {
   section tc-qdisc tc -s qdisc show
   find_tool tc || return
   # shellcheck disable=SC2086
-  devices=$($ND_GUARD $tool qdisc show 2>/dev/null | sed -nE 's/^qdisc (ingress|clsact) .* dev ([^ ]*) .*/\1 \2/p')
+  devices=$(guarded $tool qdisc show 2>/dev/null | sed -nE 's/^qdisc (ingress|clsact) .* dev ([^ ]*) .*/\1 \2/p')
   [ -n "$devices" ] || return
   for side in ingress egress; do
     printf '%s\n' "$devices" | while read -r kind device; do

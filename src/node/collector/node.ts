@@ -170,12 +170,13 @@ ask_health() {
   if find_tool curl; then
     status=$($tool -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 2 "http://$address:$2/$3" 2>/dev/null)
   elif find_tool socat; then
-    status=$(printf 'GET /%s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$3" | timeout 2 $tool -T 2 - "TCP:$address:$2" 2>/dev/null |
+    # shellcheck disable=SC2086
+    status=$(printf 'GET /%s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$3" | guarded $tool -T 2 - "TCP:$address:$2" 2>/dev/null |
       sed -nE '1s|^HTTP/[0-9.]+ ([0-9]+).*|\1|p')
   elif find_tool bash; then
     # $1 to $3 are bash's
-    # shellcheck disable=SC2016
-    status=$(timeout 2 "$tool" -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET /%s HTTP/1.0\r\nHost: localhost\r\n\r\n" "$3" >&3 && read -r _ status _ <&3 && printf %s "$status"' bash "$address" "$2" "$3" 2>/dev/null)
+    # shellcheck disable=SC2016,SC2086
+    status=$(guarded $tool -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET /%s HTTP/1.0\r\nHost: localhost\r\n\r\n" "$3" >&3 && read -r _ status _ <&3 && printf %s "$status"' bash "$address" "$2" "$3" 2>/dev/null)
   elif find_tool wget; then
     status=$($tool -S -q -T 2 -O /dev/null "http://$address:$2/$3" 2>&1 | sed -nE 's|^ *HTTP/[0-9.]+ ([0-9]+).*|\1|p' | tail -n 1)
   else

@@ -9,7 +9,7 @@ case $1 in
   start)
     # MARK LIMIT REACH SCOPE WANTED…
     ND_MARK=$2 ND_LIMIT=$3 ND_REACH=$4 ND_NETNS='' ND_POOR='' ND_GUARD=''
-    timeout 1 true 2>/dev/null && find_tool timeout && ND_GUARD="$tool 10"
+    timeout 1 true 2>/dev/null 4>&- && find_tool timeout && ND_GUARD="$tool 10"
     choose_iproute
     shift 4
     export ND_MARK ND_LIMIT ND_REACH ND_POOR ND_JSON ND_DETAIL ND_GUARD

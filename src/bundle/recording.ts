@@ -1,3 +1,4 @@
+import type { ApiRecord } from '../cluster/api/reader.ts';
 import type { RawCollection } from '../node/raw.ts';
 import type { ProbeRecord } from '../probe/live/run-probes.ts';
 import type { TapRaw } from '../probe/tap/tap-output.ts';
@@ -5,20 +6,14 @@ import type { TapRaw } from '../probe/tap/tap-output.ts';
 /** Everything a run was told, as it was told: with the same words it judges to the same report. */
 export interface Recording {
   meta: RecordingMeta;
-  /** Request path with query → the API server's answer. */
-  api: Record<string, ApiAnswer>;
+  /** What the API server was asked and said. */
+  api: ApiRecord[];
   doors: { node: string; reach: 'node' | 'pod' }[];
   /** Nodes that could not be entered, and why. */
   closed: { node: string; closed: string }[];
   collections: RawCollection[];
   probes: ProbeRecord[];
   taps: TapRaw[];
-}
-
-/** `status` other than 200 carries the error the server gave, so that a replay fails where the run did. */
-export interface ApiAnswer {
-  status: number;
-  body: unknown;
 }
 
 export interface RecordingMeta {
@@ -33,4 +28,4 @@ export interface RecordingMeta {
   mark: number;
 }
 
-export const emptyRecording = (meta: RecordingMeta): Recording => ({ meta, api: {}, doors: [], closed: [], collections: [], probes: [], taps: [] });
+export const emptyRecording = (meta: RecordingMeta): Recording => ({ meta, api: [], doors: [], closed: [], collections: [], probes: [], taps: [] });

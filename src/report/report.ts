@@ -53,6 +53,8 @@ export interface HopReport extends Hop {
 export interface VethReport extends ReportBase {
   kind: 'VethReport';
   rows: VethRow[];
+  /** Holders of the interface or address asked for that are no pod: one line each. */
+  strangers?: string[];
 }
 
 /** One interface of one pod, or one pod that has none of its own. */

@@ -96,6 +96,12 @@ export const renderVeth = (report: VethReport, canvas: Canvas, view: { wide: boo
     noHeaders: view.noHeaders,
     ink: (cell, column) => (column.head === 'HOST-IFACE' && cell.endsWith(' down') ? paint(canvas, 'red', cell) : cell),
   });
-  const sections = [table, renderFindings(report.findings, canvas), renderNotChecked(report.notChecked, canvas)];
+  const strangers = (report.strangers ?? []).map((line) => plain(canvas, escapeLine(line))).join('\n');
+  const sections = [
+    rows.length === 0 && strangers !== '' ? '' : table,
+    strangers,
+    renderFindings(report.findings, canvas),
+    renderNotChecked(report.notChecked, canvas),
+  ];
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
 };

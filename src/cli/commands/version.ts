@@ -1,0 +1,14 @@
+import { VERSION } from '../../version.ts';
+import { writeAll } from '../write.ts';
+import type { Command } from './command.ts';
+
+export const versionCommand: Command = {
+  usage: 'version',
+  summary: 'Print the version',
+  examples: [],
+  flags: (yargs) => yargs,
+  run: async (_flags, context) => {
+    await writeAll(context.stdout, `kubectl-netdoctor ${VERSION} (node ${process.version}, ${process.platform}/${process.arch})\n`);
+    return 0;
+  },
+};

@@ -1,0 +1,123 @@
+import type { Endpoint } from '../cluster/endpoint.ts';
+import type { ClusterFacts, PodFacts } from '../cluster/facts.ts';
+import { dataPlane } from '../cni/identity.ts';
+import { diagnose, verdictOf } from '../diagnosis/diagnose.ts';
+import type { Evidence, WalkPair } from '../diagnosis/evidence.ts';
+import type { Packet } from '../forwarding/hop.ts';
+import { walk, walkBack } from '../forwarding/walk.ts';
+import { hostNetns, type World } from '../forwarding/world.ts';
+import type { NodeSnapshot } from '../node/snapshot.ts';
+import type { TapResult } from '../probe/observation.ts';
+import type { ProbeRequest, ProbeResult } from '../probe/probe.ts';
+import type { EndpointSummary, PathReport } from '../report/report.ts';
+import { attachmentsOf } from '../topology/attachments.ts';
+import type { Question } from './plan.ts';
+import { describeProblems } from './problems.ts';
+import { withSeen } from './seen.ts';
+
+/** Everything one `path` run learned. */
+export interface PathEvidence {
+  question: Question;
+  facts: ClusterFacts;
+  snapshots: NodeSnapshot[];
+  /** The same nodes before the probes, when they were read again after a loss. */
+  before?: NodeSnapshot[];
+  probes: ProbeResult[];
+  taps: TapResult[];
+  /** What could not be done, in words. */
+  notChecked: string[];
+}
+
+/** The inode a probe is sent from. */
+const netnsOf = (request: ProbeRequest, snapshot: NodeSnapshot | undefined): string | undefined => {
+  if (!snapshot) return undefined;
+  const { from } = request;
+  if (from.netns === 'host') return hostNetns(snapshot)?.inode;
+  return snapshot.namespaces.find(({ pid }) => pid === from.pid)?.inode;
+};
+
+/** Where a Service picks at random, the walk follows an endpoint that the captures saw the probe go to, else any. */
+const chosenEndpoint = (probe: ProbeResult, taps: TapResult[]): string | undefined => {
+  const seen = taps
+    .flatMap((tap) => tap.sightings)
+    .filter(
+      (sighting) => sighting.probe === probe.request.id && sighting.what === 'request' && sighting.packet.destination !== probe.request.destination,
+    );
+  // a failing attempt tells more than one that was answered
+  const failing = seen.find((sighting) => probe.attempts[sighting.attempt ?? -1]?.outcome !== 'answered');
+  return (failing ?? seen[0])?.packet.destination;
+};
+
+const walksOf = (probe: ProbeResult, world: World, taps: TapResult[], source: string | undefined): WalkPair => {
+  const { request } = probe;
+  const netns = netnsOf(
+    request,
+    world.snapshots.find((snapshot) => snapshot.node === request.node),
+  );
+  if (netns === undefined) return {};
+  const packet: Packet = {
+    source: source ?? '',
+    destination: request.destination,
+    protocol: request.protocol,
+    ...(probe.attempts[0]?.sourcePort === undefined ? {} : { sourcePort: probe.attempts[0].sourcePort }),
+    ...(request.port === undefined ? {} : { destinationPort: request.port }),
+  };
+  const endpoint = chosenEndpoint(probe, taps);
+  const there = walk(packet, { node: request.node, netns }, world, endpoint === undefined ? {} : { endpoint });
+  const back = walkBack(there, world);
+  return { there, ...(back ? { back } : {}) };
+};
+
+const podsOf = (...endpoints: Endpoint[]): PodFacts[] => endpoints.flatMap(({ pod, backends }) => (pod ? [pod] : backends));
+
+const summaryOf = (endpoint: Endpoint, address: string, target?: Question): EndpointSummary => ({
+  label: endpoint.label,
+  kind: endpoint.kind,
+  ...(endpoint.pod?.node || endpoint.node ? { node: endpoint.pod?.node ?? endpoint.node?.name ?? '' } : {}),
+  address,
+  ...(target?.port === undefined ? {} : { port: target.port }),
+  ...(target ? { protocol: target.protocol } : {}),
+  ...(endpoint.chosen === undefined ? {} : { chosen: endpoint.chosen }),
+});
+
+/** Evidence → report: pure, so that a bundle is judged exactly as the run was. */
+export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'timings'> => {
+  const { question, facts, snapshots, probes, taps } = run;
+  const world: World = { snapshots, facts };
+  const walks = Object.fromEntries(
+    probes.map((probe) => [probe.request.id, walksOf(probe, world, taps, probe.request.purpose === 'main' ? question.source : undefined)]),
+  );
+  const attachments = podsOf(question.from, question.to).flatMap((pod) => {
+    const snapshot = snapshots.find(({ node }) => node === pod.node);
+    return snapshot ? attachmentsOf(snapshot, { podUid: pod.uid }) : [];
+  });
+  const evidence: Evidence = {
+    from: question.from,
+    to: question.to,
+    facts,
+    snapshots,
+    ...(run.before ? { before: run.before } : {}),
+    probes,
+    walks,
+    taps,
+    attachments,
+  };
+  const { findings, notes } = diagnose(evidence);
+  const main = probes.find(({ request }) => request.purpose === 'main');
+  const mainWalk = main ? (walks[main.request.id] ?? {}) : {};
+  const packet = mainWalk.there?.packet ?? { source: question.source, destination: question.destination, protocol: question.protocol };
+  return {
+    kind: 'PathReport',
+    time,
+    from: summaryOf(question.from, question.source),
+    to: summaryOf(question.to, question.destination, question),
+    packet,
+    dataPlane: dataPlane(snapshots, facts),
+    verdict: verdictOf(evidence),
+    hops: withSeen(mainWalk.there?.hops ?? [], taps, main, 'there'),
+    back: withSeen(mainWalk.back?.hops ?? [], taps, main, 'back'),
+    checks: probes,
+    findings,
+    notChecked: [...run.notChecked, ...facts.notRead, ...describeProblems(snapshots), ...notes],
+  };
+};

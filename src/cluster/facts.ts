@@ -91,6 +91,16 @@ export interface EndpointFacts {
   pod?: { namespace: string; name: string };
 }
 
+/** A node agent of the cluster itself: the CNI's, kube-proxy. */
+export interface DaemonSetFacts {
+  namespace: string;
+  name: string;
+  desired: number;
+  ready: number;
+  /** Of its containers; they tell which CNI in which version this is. */
+  images: string[];
+}
+
 export interface ClusterFacts {
   pods: PodFacts[];
   nodes: NodeFacts[];
@@ -98,6 +108,8 @@ export interface ClusterFacts {
   endpoints: EndpointFacts[];
   /** `namespace/name` → data, for the few ConfigMaps that matter (kube-proxy, kube-flannel-cfg…). */
   configMaps: Record<string, Record<string, string>>;
+  /** Of the namespaces where a CNI and kube-proxy live. */
+  daemonSets?: DaemonSetFacts[];
   /** What was asked for and refused or failed, e.g. "configmaps in kube-system: forbidden". */
   notRead: string[];
 }

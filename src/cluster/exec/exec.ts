@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto';
+import { Readable, Writable } from 'node:stream';
+import { Exec } from '@kubernetes/client-node/dist/exec.js';
+import type { V1Status } from '@kubernetes/client-node/dist/gen/models/V1Status.js';
+import { AgentError, type RunOptions, type RunResult } from '../agent-session.ts';
+import { ApiError } from '../errors.ts';
+import type { Connection } from '../kubeconfig/connection.ts';
+import { execSockets } from './socket.ts';
+import { wrap } from './wrapper.ts';
+
+/** Where a command is run. */
+export interface ExecPlace {
+  node: string;
+  namespace: string;
+  pod: string;
+  container: string;
+}
+
+/** stderr beyond this is cut: it is for messages. */
+const MOST_STDERR = 256 * 1024;
+
+/** A container that Kubernetes calls running may be unknown to the runtime for another moment. */
+const CONNECT_TRIES = 4;
+const RETRY_MS = 150;
+
+/** 124 and 137 are timeout(1)'s own exit codes, 143 a command's that obeyed its TERM. */
+const ENDED_BY_LIMIT = new Set([124, 137, 143]);
+
+const exitCodeOf = (status: V1Status): number | undefined => {
+  if (status.status === 'Success') return 0;
+  if (status.reason !== 'NonZeroExitCode') return undefined;
+  const cause = status.details?.causes?.find(({ reason }) => reason === 'ExitCode');
+  return Number.parseInt(cause?.message ?? '', 10);
+};
+
+const collect = (onChunk: (chunk: Buffer) => void): Writable =>
+  new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      onChunk(chunk);
+      done();
+    },
+  });
+
+const isTransient = (error: Error): boolean =>
+  error instanceof ApiError && error.status >= 500 && /container not found|not running|not created/i.test(error.detail);
+
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** One connection, one command. Rejects with AgentError, or with the server's refusal. */
+const runOnce = async (connection: Connection, place: ExecPlace, script: string, options: RunOptions, startedAt: number): Promise<RunResult> => {
+  const leftMs = options.timeoutMs - (Date.now() - startedAt);
+  const handshakeMs = Math.max(1, Math.min(leftMs, connection.requestTimeoutMs || leftMs));
+  const sockets = execSockets(connection, handshakeMs);
+  const remote = wrap(
+    script,
+    options.args ?? [],
+    options.input ?? Buffer.alloc(0),
+    options.timeoutMs,
+    `#netdoctor-${randomBytes(8).toString('hex')}`,
+  );
+  const chunks: Buffer[] = [];
+  let stderr = '';
+  const stdout = collect((chunk) => {
+    chunks.push(chunk);
+    options.onStdout?.(chunk);
+  });
+  const errors = collect((chunk) => {
+    if (stderr.length < MOST_STDERR) stderr += chunk.toString('utf8');
+  });
+  const over = Promise.withResolvers<never>();
+  const finished = Promise.withResolvers<V1Status>();
+  const timer = setTimeout(
+    () => over.reject(new AgentError(place.node, 'timeout', `no end within ${options.timeoutMs / 1000}s on ${place.node}`)),
+    leftMs,
+  );
+  const abort = (): void => over.reject(options.signal?.reason ?? new Error('aborted'));
+  options.signal?.addEventListener('abort', abort);
+  if (options.signal?.aborted) abort();
+  // whoever loses the races below must not become an unhandled rejection
+  over.promise.catch(() => undefined);
+  try {
+    const exec = new Exec(sockets.kubeConfig, sockets.handler);
+    const stdin = Readable.from([remote.stdin]);
+    const opened = exec.exec(place.namespace, place.pod, place.container, remote.command, stdout, errors, stdin, false, finished.resolve);
+    opened.catch(() => undefined);
+    const refused = sockets.refusal.then((error) => Promise.reject(error));
+    refused.catch(() => undefined);
+    await Promise.race([opened, refused, over.promise]);
+    const socket = await sockets.made;
+    socket.on('close', (code) =>
+      over.reject(new AgentError(place.node, 'lost', `the connection to ${place.pod} on ${place.node} was lost (${code})`)),
+    );
+    const status = await Promise.race([finished.promise, over.promise]);
+    const exitCode = exitCodeOf(status);
+    if (exitCode === undefined) throw new AgentError(place.node, 'lost', status.message ?? `the command on ${place.node} ended without an exit code`);
+    const durationMs = Date.now() - startedAt;
+    if (ENDED_BY_LIMIT.has(exitCode) && durationMs >= options.timeoutMs)
+      throw new AgentError(place.node, 'timeout', `no end within ${options.timeoutMs / 1000}s on ${place.node}`);
+    return { exitCode, stdout: Buffer.concat(chunks), stderr, durationMs };
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener('abort', abort);
+    sockets.made.then((socket) => socket.terminate());
+  }
+};
+
+/**
+ * Runs a script in a container: see AgentSession.run.
+ * @throws AgentError
+ */
+export const runInContainer = async (connection: Connection, place: ExecPlace, script: string, options: RunOptions): Promise<RunResult> => {
+  const startedAt = Date.now();
+  for (let tries = 1; ; tries++) {
+    try {
+      return await runOnce(connection, place, script, options, startedAt);
+    } catch (error) {
+      if (error instanceof AgentError || options.signal?.aborted || !(error instanceof Error)) throw error;
+      if (tries === CONNECT_TRIES || !isTransient(error)) throw new AgentError(place.node, 'refused', error.message);
+      await pause(RETRY_MS);
+    }
+  }
+};

@@ -1,0 +1,48 @@
+import type { Cause } from './cause.ts';
+import { duplicateAddress } from './causes/duplicate-address.ts';
+import { policyDrop, ruleDrop, ruleReject } from './causes/firewall.ts';
+import { flannelEntries } from './causes/flannel-entries.ts';
+import { forwardingOff, noRoute, reversePath, routeRefuses } from './causes/forwarding.ts';
+import { linkDown } from './causes/link-down.ts';
+import { listensElsewhere, noListener } from './causes/listener.ts';
+import { lost } from './causes/lost.ts';
+import { missingMasquerade } from './causes/masquerade.ts';
+import { misaddressed, replyNotTranslated, tunnelWithoutEntry } from './causes/not-translated.ts';
+import { nobodyAnswers, offBridge, portClosed } from './causes/off-bridge.ts';
+import { noEndpoints, proxyNotProgramming, staleEndpoint, wrongTargetPort } from './causes/service.ts';
+import { nodeNotReady, podNotReady } from './causes/states.ts';
+import { nodesUnreachable, underlayDropsTunnel } from './causes/underlay.ts';
+
+/** Every known cause; where two are equally sure, the one further up is shown first. */
+export const causes: Cause[] = [
+  duplicateAddress,
+  ...linkDown,
+  offBridge,
+  portClosed,
+  ...flannelEntries,
+  forwardingOff,
+  routeRefuses,
+  policyDrop,
+  ruleDrop,
+  ruleReject,
+  noEndpoints,
+  wrongTargetPort,
+  proxyNotProgramming,
+  staleEndpoint,
+  listensElsewhere,
+  noListener,
+  replyNotTranslated,
+  nodesUnreachable,
+  missingMasquerade,
+  reversePath,
+  noRoute,
+  misaddressed,
+  tunnelWithoutEntry,
+  nobodyAnswers,
+  underlayDropsTunnel,
+  podNotReady,
+  nodeNotReady,
+];
+
+/** All codes a report can carry, in the order of their numbers. */
+export const allCauses: Cause[] = [...causes, lost].sort((a, b) => a.code.localeCompare(b.code));

@@ -1,0 +1,113 @@
+import { hostNetns } from '../../forwarding/world.ts';
+import type { Netns, NodeSnapshot } from '../../node/snapshot.ts';
+import type { Cause } from '../cause.ts';
+import { draftOf } from '../draft.ts';
+import { type Evidence, type PredictedStop, predictedStop, snapshotOf } from '../evidence.ts';
+import { onNode } from '../remedy.ts';
+
+/** Packets a rule or policy counted; undefined when it cannot be found again. */
+const counted = (netns: Netns | undefined, { stop }: PredictedStop): number | undefined => {
+  const { backend, table, chain, number } = stop.facts;
+  const tables = netns?.netfilter.iptables.filter((candidate) => `iptables-${candidate.backend}` === backend && candidate.table === table) ?? [];
+  for (const candidate of tables) {
+    const found = candidate.chains.find(({ name }) => name === chain);
+    const packets = number === undefined ? found?.packets : found?.rules.find((rule) => `-A ${chain} ${rule.text}` === stop.decidedBy)?.packets;
+    if (packets !== undefined) return packets;
+  }
+  return undefined;
+};
+
+/** `its counter rose by 5 during the probes` */
+const counterWords = (evidence: Evidence, end: PredictedStop): string[] => {
+  const netnsIn = (snapshot: NodeSnapshot | undefined): Netns | undefined =>
+    snapshot?.namespaces.find(({ inode }) => inode === end.hop.netns) ?? (snapshot && hostNetns(snapshot));
+  const after = counted(netnsIn(snapshotOf(evidence, end.hop.node)), end);
+  const before = counted(netnsIn(evidence.before?.find(({ node }) => node === end.hop.node)), end);
+  if (after === undefined) return [];
+  if (before === undefined) return after > 0 ? [`it has dropped ${after} packets so far`] : [];
+  return [`its counter rose by ${after - before} during the probes (${before} → ${after})`];
+};
+
+/** The program that edits the ruleset the rule lives in. */
+const program = ({ stop, hop }: PredictedStop): string => {
+  const v6 = hop.packet.destination.includes(':');
+  const name = v6 ? 'ip6tables' : 'iptables';
+  return stop.facts.backend === 'iptables-legacy' ? `${name}-legacy` : name;
+};
+
+const removal = (end: PredictedStop): string => {
+  const { backend, table = 'filter', chain = '', number = '' } = end.stop.facts;
+  return backend === 'nft' ? `nft delete rule ${table} ${chain} handle ${number}` : `${program(end)} -t ${table} -D ${chain} ${number}`;
+};
+
+/** Chains an agent writes: deleting a rule there lasts until its next round. */
+const owners: [RegExp, string][] = [
+  [/^KUBE-/, 'kube-proxy'],
+  [/^cali-|-cali-/, 'Calico (a network policy, most likely)'],
+  [/^CILIUM_/, 'Cilium'],
+  [/^FLANNEL-/, 'flannel'],
+  [/^OVN-/, 'kube-ovn'],
+  [/^DOCKER/, 'Docker'],
+  [/^(ufw|ufw6)-/, 'ufw'],
+];
+
+const ownerNote = ({ stop }: PredictedStop): string[] => {
+  const [, owner] = owners.find(([pattern]) => pattern.test(stop.facts.chain ?? '')) ?? [];
+  return owner === undefined ? [] : [`The chain ${stop.facts.chain} is written by ${owner}, which would put the rule back.`];
+};
+
+const where = ({ stop }: PredictedStop): string => {
+  const { table, chain, number, backend } = stop.facts;
+  return `${backend === 'iptables-legacy' ? 'legacy ' : ''}${table} ${chain}${number === undefined ? '' : backend === 'nft' ? ` handle ${number}` : ` #${number}`}`;
+};
+
+export const policyDrop: Cause = {
+  code: 'ND3002',
+  summary: "A base chain's policy is DROP and no rule accepts the packet.",
+  recognise: (evidence) => {
+    const end = predictedStop(evidence, 'policy');
+    if (!end) return undefined;
+    const { chain = '', table = 'filter', backend } = end.stop.facts;
+    const { node } = end.hop;
+    const command = backend === 'nft' ? `nft add chain ${table} ${chain} '{ policy accept ; }'` : `${program(end)} -t ${table} -P ${chain} ACCEPT`;
+    return draftOf(evidence, end, {
+      title: `The policy of ${table} ${chain} on ${node} is DROP, and no rule accepts this traffic.`,
+      evidence: [`${where(end)} has the policy DROP`, ...counterWords(evidence, end)],
+      fix: [
+        onNode(node, command),
+        'Docker sets this policy when it starts: "iptables": false in its daemon.json, or an accept rule for the pod network, keeps it away.',
+      ],
+    });
+  },
+};
+
+export const ruleDrop: Cause = {
+  code: 'ND3003',
+  summary: 'A firewall rule of a node drops the packet.',
+  recognise: (evidence) => {
+    const end = predictedStop(evidence, 'rule');
+    if (!end) return undefined;
+    return draftOf(evidence, end, {
+      title: `A firewall rule on ${end.hop.node} drops it: ${where(end)}.`,
+      evidence: [`rule: ${end.stop.decidedBy}`, ...counterWords(evidence, end)],
+      fix: [onNode(end.hop.node, removal(end))],
+      notes: ownerNote(end),
+    });
+  },
+};
+
+export const ruleReject: Cause = {
+  code: 'ND3004',
+  summary: 'A firewall rule of a node rejects the packet.',
+  recognise: (evidence) => {
+    const end = predictedStop(evidence, 'reject');
+    // kube-proxy's own rejects say that a Service has no endpoint, which has its own name.
+    if (!end || /has no (local )?endpoints|reject-chain/.test(end.stop.decidedBy ?? '') || end.stop.facts.chain === 'reject-chain') return undefined;
+    return draftOf(evidence, end, {
+      title: `A firewall rule on ${end.hop.node} rejects it: ${where(end)}.`,
+      evidence: [`rule: ${end.stop.decidedBy}`, ...counterWords(evidence, end)],
+      fix: [onNode(end.hop.node, removal(end))],
+      notes: ownerNote(end),
+    });
+  },
+};

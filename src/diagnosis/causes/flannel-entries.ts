@@ -1,0 +1,144 @@
+import { flannelMismatches, type Mismatch } from '../../cni/flannel.ts';
+import { identifyCni } from '../../cni/identity.ts';
+import type { Cause, Draft } from '../cause.ts';
+import { probeWords } from '../draft.ts';
+import { type Evidence, failingLegs, nodeOf, type PredictedStop, predictedStop, snapshotOf } from '../evidence.ts';
+import { byHand, restartAgent } from '../remedy.ts';
+import { confidenceIn, seenWords } from '../sightings.ts';
+
+/** Pairs of nodes the failing probes cross, in both directions: a reply needs its entries as well. */
+const pairs = (evidence: Evidence): [string, string][] => {
+  const nodes = failingLegs(evidence).flatMap(({ there, back }) => [there, back].flatMap((walk) => walk?.hops.map(({ node }) => node) ?? []));
+  const ends = [nodeOf(evidence.from), nodeOf(evidence.to), ...evidence.to.backends.map(({ node }) => node)];
+  const involved = [...new Set([...nodes, ...ends].filter((node) => node !== undefined))];
+  return involved.flatMap((node) => involved.filter((other) => other !== node).map((other): [string, string] => [node, other]));
+};
+
+const mismatches = (evidence: Evidence): Mismatch[] =>
+  failingLegs(evidence).length === 0
+    ? []
+    : pairs(evidence).flatMap(([node, peer]) => {
+        const snapshot = snapshotOf(evidence, node);
+        if (!snapshot || identifyCni(snapshot, evidence.facts).name !== 'flannel') return [];
+        return flannelMismatches(snapshot, peer, evidence.facts, snapshotOf(evidence, peer));
+      });
+
+interface Naming {
+  code: string;
+  kind: Mismatch['kind'];
+  summary: string;
+  implies?: string[];
+  title: (mismatch: Mismatch) => string;
+  /** Stops by which the model meets the same fault. */
+  stops: Parameters<typeof predictedStop>[1][];
+}
+
+const tunnelState = ['ND2102', 'ND2103', 'ND2104', 'ND2105', 'ND2106', 'ND2107'];
+
+const namings: Naming[] = [
+  {
+    code: 'ND2109',
+    kind: 'device-missing',
+    summary: 'The tunnel interface of a node does not exist.',
+    implies: [...tunnelState, 'ND2110', 'ND2112', 'ND3007'],
+    title: ({ node, interface: name }) => `The tunnel interface ${name} does not exist on ${node}.`,
+    stops: ['no-device', 'no-tunnel-device', 'no-route'],
+  },
+  {
+    code: 'ND2111',
+    kind: 'device-down',
+    summary: 'The tunnel interface of a node is down (found by its state, not on the predicted way).',
+    implies: tunnelState,
+    title: ({ node, interface: name }) => `The tunnel interface ${name} on ${node} is down.`,
+    stops: ['link-down', 'no-tunnel-device', 'no-route'],
+  },
+  {
+    code: 'ND2102',
+    kind: 'route-missing',
+    summary: "A node has no route to the other node's pod CIDR.",
+    implies: ['ND3007'],
+    title: ({ node, peer, expected }) => `${node} has no route to the pods of ${peer} (${expected.split(' ')[0]}).`,
+    stops: ['no-route', 'unreachable'],
+  },
+  {
+    code: 'ND2103',
+    kind: 'route-wrong',
+    summary: "A node's route to the other node's pod CIDR leads elsewhere.",
+    implies: ['ND3006', 'ND1007'],
+    title: ({ node, peer, expected }) => `The route of ${node} to the pods of ${peer} (${expected.split(' ')[0]}) leads the wrong way.`,
+    stops: ['blackhole', 'unreachable', 'prohibit', 'no-neighbour', 'link-down'],
+  },
+  {
+    code: 'ND2108',
+    kind: 'stale-vtep',
+    summary: "A node's tunnel interface has another MAC than it announced: it drops what its peers send.",
+    implies: ['ND2112'],
+    title: ({ node, peer, interface: name }) => `${name} of ${peer} has another MAC than the one ${peer} announces and ${node} uses.`,
+    stops: ['otherhost'],
+  },
+  {
+    code: 'ND2104',
+    kind: 'neighbour-missing',
+    summary: "A node's tunnel interface has no neighbour entry for the other node.",
+    implies: ['ND2113', 'ND2112'],
+    title: ({ node, peer, interface: name }) => `${name} on ${node} has no neighbour entry for ${peer}.`,
+    stops: ['no-neighbour'],
+  },
+  {
+    code: 'ND2105',
+    kind: 'neighbour-wrong',
+    summary: "A node's neighbour entry for the other node's tunnel interface has the wrong MAC.",
+    implies: ['ND2112', 'ND2113', 'ND2106', 'ND2107'],
+    title: ({ node, peer, interface: name }) => `The neighbour entry of ${name} on ${node} for ${peer} has the wrong MAC.`,
+    stops: ['otherhost', 'no-fdb'],
+  },
+  {
+    code: 'ND2106',
+    kind: 'fdb-missing',
+    summary: "A node's tunnel interface has no FDB entry for the other node.",
+    implies: ['ND2113', 'ND2112'],
+    title: ({ node, peer, interface: name }) => `${name} on ${node} has no FDB entry for ${peer}.`,
+    stops: ['no-fdb'],
+  },
+  {
+    code: 'ND2107',
+    kind: 'fdb-wrong',
+    summary: "A node's FDB entry for the other node names the wrong address.",
+    implies: ['ND2113', 'ND2112'],
+    title: ({ node, peer, interface: name }) => `The FDB entry of ${name} on ${node} for ${peer} names the wrong address.`,
+    stops: ['otherhost', 'no-tunnel-device', 'no-neighbour'],
+  },
+];
+
+/** flannel's own entries, compared with what both nodes announce. */
+export const flannelEntries: Cause[] = namings.map(({ code, kind, summary, implies, title, stops }) => ({
+  code,
+  summary,
+  ...(implies ? { implies } : {}),
+  recognise: (evidence) => {
+    const found = mismatches(evidence).filter((mismatch) => mismatch.kind === kind);
+    const [first] = found;
+    return first && draft(evidence, found, title(first), stops);
+  },
+}));
+
+const draft = (evidence: Evidence, found: Mismatch[], title: string, stops: Naming['stops']): Draft => {
+  const end: PredictedStop | undefined = predictedStop(evidence, ...stops);
+  const [first] = found;
+  const [leg] = failingLegs(evidence);
+  const restart = first?.kind === 'stale-vtep' ? first.peer : (first?.node ?? '');
+  return {
+    severity: 'problem',
+    confidence: end ? confidenceIn(evidence, end) : 'likely',
+    title,
+    ...(end?.direction === 'there' && end.leg.probe.request.purpose === 'main' ? { hop: end.index } : {}),
+    place: { node: first?.node ?? '', interface: first?.interface ?? '' },
+    evidence: [
+      ...(leg ? [probeWords(leg)] : []),
+      ...found.flatMap(({ node, expected, found: was }) => [`on ${node} expected: ${expected}`, `on ${node} found: ${was}`]),
+      ...(end ? [end.stop.message, ...seenWords(evidence, end)] : []),
+    ],
+    fix: [...restartAgent(evidence.facts, 'flannel', restart), ...found.flatMap(({ node, repair }) => byHand(node, repair))],
+    notes: [],
+  };
+};

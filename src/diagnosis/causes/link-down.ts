@@ -1,0 +1,105 @@
+import { linkNamed, type Place, peerOf, placeAt } from '../../forwarding/world.ts';
+import type { Link } from '../../node/snapshot.ts';
+import type { Cause } from '../cause.ts';
+import { draftOf, podBehind } from '../draft.ts';
+import { type Evidence, type PredictedStop, podNamed, predictedStop } from '../evidence.ts';
+import { inNetns, onNode, restartAgent } from '../remedy.ts';
+
+interface Down {
+  end: PredictedStop;
+  place: Place;
+  link: Link;
+}
+
+/** The interface that is down; one without carrier is only the victim of its far end. */
+const whatIsDown = (evidence: Evidence): Down | undefined => {
+  const end = predictedStop(evidence, 'link-down', 'no-carrier');
+  const place = end && placeAt(evidence, end.hop.node, end.hop.netns ?? '');
+  const link = place && linkNamed(place.netns, end?.stop.facts.interface);
+  if (!end || !place || !link) return undefined;
+  const peer = end.stop.reason === 'no-carrier' ? peerOf(place, link) : undefined;
+  return peer && !peer.link.up ? { end, ...peer } : { end, place, link };
+};
+
+type Kind = 'pod' | 'veth' | 'bridge' | 'tunnel' | 'other';
+
+const kindOf = ({ place, link }: Down): Kind => {
+  if (link.vxlan || link.kind === 'ipip') return 'tunnel';
+  if (place.netns.role === 'pod') return 'pod';
+  return link.kind === 'veth' || link.kind === 'bridge' ? link.kind : 'other';
+};
+
+interface Naming {
+  code: string;
+  summary: string;
+  kind: Kind;
+  implies?: string[];
+  title: (words: { name: string; node: string; pod: string }) => string;
+  fix: (words: { name: string; node: string; pid: number | undefined; evidence: Evidence }) => string[];
+}
+
+const linkUp = ({ name, node }: { name: string; node: string }): string => onNode(node, `ip link set ${name} up`);
+
+/** What it means depends on whose interface it is. */
+const namings: Naming[] = [
+  {
+    code: 'ND1001',
+    summary: "The pod's own interface is down.",
+    kind: 'pod',
+    title: ({ name, node, pod }) => `The interface ${name} inside ${pod} on ${node} is down.`,
+    fix: ({ name, node, pid }) => [
+      ...(pid === undefined ? [] : [inNetns(node, pid, `ip link set ${name} up`)]),
+      'If its routes are gone afterwards (the kernel drops them with the link), delete the pod so that it is set up anew.',
+    ],
+  },
+  {
+    code: 'ND1002',
+    summary: "The node's end of the pod's veth pair is down.",
+    kind: 'veth',
+    title: ({ name, node, pod }) => `${name}, the node's end of the veth pair of ${pod}, is down on ${node}.`,
+    fix: ({ name, node }) => [linkUp({ name, node })],
+  },
+  {
+    code: 'ND1004',
+    summary: 'The bridge that the pods of the node hang on is down.',
+    kind: 'bridge',
+    title: ({ name, node }) => `The bridge ${name} on ${node} is down: no pod of this node gets past it.`,
+    fix: ({ name, node }) => [linkUp({ name, node })],
+  },
+  {
+    code: 'ND2110',
+    summary: 'The tunnel interface of a node is down.',
+    kind: 'tunnel',
+    implies: ['ND2102', 'ND2103', 'ND2104', 'ND2105', 'ND2106', 'ND2107'],
+    title: ({ name, node }) => `The tunnel interface ${name} on ${node} is down.`,
+    fix: ({ name, node, evidence }) => [...restartAgent(evidence.facts, 'flannel', node), linkUp({ name, node })],
+  },
+  {
+    code: 'ND3010',
+    summary: 'Another interface of the node on the way is down.',
+    kind: 'other',
+    title: ({ name, node }) => `The interface ${name} on ${node} is down.`,
+    fix: ({ name, node }) => [linkUp({ name, node })],
+  },
+];
+
+export const linkDown: Cause[] = namings.map(({ code, summary, kind, implies, title, fix }) => ({
+  code,
+  summary,
+  ...(implies ? { implies } : {}),
+  recognise: (evidence) => {
+    const down = whatIsDown(evidence);
+    if (!down || kindOf(down) !== kind) return undefined;
+    const { end, place, link } = down;
+    const { node } = place.snapshot;
+    const owner = podBehind(evidence, node, place.netns.inode, link.name);
+    const { name } = link;
+    const victim = end.stop.facts.interface === name ? [] : [`${end.stop.facts.interface}, its other end, has no carrier`];
+    return draftOf(evidence, end, {
+      title: title({ name, node, pod: owner ? `pod ${podNamed(owner.pod)}` : 'a pod' }),
+      evidence: [`${name} (ifindex ${link.ifindex}) on ${node} is not UP, operstate ${link.operstate}`, ...victim],
+      fix: fix({ name, node, pid: owner?.pid, evidence }),
+      place: { node, interface: name },
+    });
+  },
+}));

@@ -1,0 +1,111 @@
+import { hostPort, sameAddress } from '../../forwarding/address.ts';
+import type { Packet } from '../../forwarding/hop.ts';
+import { placeAt } from '../../forwarding/world.ts';
+import type { ListeningSocket, Netns } from '../../node/snapshot.ts';
+import type { Cause, Draft } from '../cause.ts';
+import { probeWords } from '../draft.ts';
+import { type Evidence, endPods, failingLegs, type Leg, netnsOfPod, outcomes, podNamed } from '../evidence.ts';
+
+const wildcards = new Set(['0.0.0.0', '::', '*', '']);
+
+const accepts = (socket: ListeningSocket, { destination, destinationPort, protocol }: Packet): boolean => {
+  if (socket.protocol !== protocol || socket.port !== destinationPort) return false;
+  if (sameAddress(socket.address, destination)) return true;
+  return wildcards.has(socket.address) && (socket.family === (destination.includes(':') ? 6 : 4) || socket.dual);
+};
+
+interface Unheard {
+  leg: Leg;
+  netns: Netns;
+  node: string;
+  packet: Packet;
+  label: string;
+}
+
+/** A probe refused by the very netns it was meant for, where nothing listens on that port. */
+export const unheard = (evidence: Evidence): Unheard | undefined => {
+  for (const leg of failingLegs(evidence)) {
+    const { there, probe } = leg;
+    const place = there?.end && placeAt(evidence, there.end.node, there.end.netns);
+    const packet = there?.arrived;
+    const refused = outcomes(probe).every((outcome) => outcome === 'refused' || outcome === 'reset');
+    if (!place || !packet || !refused || packet.destinationPort === undefined || problemWith(place.netns, evidence, there.end?.node)) continue;
+    if (place.netns.sockets.some((socket) => accepts(socket, packet))) continue;
+    const pod = endPods(evidence).find((candidate) => netnsOfPod(evidence, candidate)?.netns === place.netns && !candidate.hostNetwork);
+    const label = pod ? `pod ${podNamed(pod)}` : place.netns.role === 'host' ? `node ${place.snapshot.node}` : there.hops.at(-1)?.where;
+    return { leg, netns: place.netns, node: place.snapshot.node, packet, label: label ?? '' };
+  }
+  return undefined;
+};
+
+/** Sockets that were not read are not sockets that do not exist. */
+const problemWith = ({ inode }: Netns, { snapshots }: Evidence, node: string | undefined): boolean =>
+  snapshots.some(
+    (snapshot) =>
+      snapshot.node === node &&
+      snapshot.problems.some(({ section, netns }) => section.startsWith('sockets') && (netns === undefined || netns === inode)),
+  );
+
+const socketWords = (sockets: ListeningSocket[], protocol: string): string => {
+  const open = sockets
+    .filter((socket) => socket.protocol === protocol)
+    .map(({ address, port, process }) => `${hostPort(address, port)}${process ? ` (${process})` : ''}`);
+  if (open.length === 0) return `nothing listens on any ${protocol.toUpperCase()} port there`;
+  return `listening there: ${open.slice(0, 8).join(', ')}${open.length > 8 ? ` and ${open.length - 8} more` : ''}`;
+};
+
+/** Sockets on the right port that only answer on another address. */
+const elsewhere = ({ netns, packet }: Unheard): ListeningSocket[] =>
+  netns.sockets.filter(({ protocol, port }) => protocol === packet.protocol && port === packet.destinationPort);
+
+export const refusedDraft = (evidence: Evidence, found: Unheard, title: string, fix: string[]): Draft => {
+  const { leg, netns, node, packet } = found;
+  const states = endPods(evidence).flatMap((pod) =>
+    netnsOfPod(evidence, pod)?.netns === netns
+      ? pod.containers
+          .filter(({ reason }) => reason !== undefined)
+          .map(({ name, reason, restarts }) => `container ${name}: ${reason}, ${restarts} restarts`)
+      : [],
+  );
+  return {
+    severity: 'problem',
+    // The refusal itself came back through the network, and the socket table agrees.
+    confidence: 'certain',
+    title,
+    ...(leg.there && leg.probe.request.purpose === 'main' ? { hop: leg.there.hops.length - 1 } : {}),
+    place: { node },
+    evidence: [
+      probeWords(leg),
+      `no socket takes ${packet.protocol.toUpperCase()} ${hostPort(packet.destination, packet.destinationPort)}; ${socketWords(netns.sockets, packet.protocol)}`,
+      ...states,
+    ],
+    fix,
+    notes: ['The refusal comes from the target itself: the network between is fine.'],
+  };
+};
+
+export const noListener: Cause = {
+  code: 'ND4001',
+  summary: 'Nothing listens on the port at the target.',
+  recognise: (evidence) => {
+    const found = unheard(evidence);
+    if (!found || elsewhere(found).length > 0 || evidence.to.kind === 'service') return undefined;
+    const { packet, label } = found;
+    const title = `Nothing in ${label} listens on ${packet.protocol.toUpperCase()} port ${packet.destinationPort}.`;
+    return refusedDraft(evidence, found, title, ['Start the server on that port, or ask on the port it listens on.']);
+  },
+};
+
+export const listensElsewhere: Cause = {
+  code: 'ND4002',
+  summary: 'The server listens on the port, but on another address (loopback only, another family).',
+  recognise: (evidence) => {
+    const found = unheard(evidence);
+    const sockets = found ? elsewhere(found) : [];
+    if (!found || sockets.length === 0) return undefined;
+    const { packet, label } = found;
+    const bound = [...new Set(sockets.map(({ address }) => address))].join(', ');
+    const title = `The server in ${label} listens on port ${packet.destinationPort} of ${bound} only, not of ${packet.destination}.`;
+    return refusedDraft(evidence, found, title, [`Make it listen on ${packet.destination.includes(':') ? '::' : '0.0.0.0'} instead of ${bound}.`]);
+  },
+};

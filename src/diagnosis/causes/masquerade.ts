@@ -1,0 +1,70 @@
+import { identifyCni } from '../../cni/identity.ts';
+import { kubeProxyMode } from '../../cni/kube-proxy.ts';
+import { inPrefix, sameAddress } from '../../forwarding/address.ts';
+import { hostNetns } from '../../forwarding/world.ts';
+import type { NodeSnapshot } from '../../node/snapshot.ts';
+import { fails, passes } from '../../probe/probe.ts';
+import type { Cause } from '../cause.ts';
+import { probeWords } from '../draft.ts';
+import { type Evidence, failingLegs, snapshotOf } from '../evidence.ts';
+import { agentPod, restartAgent } from '../remedy.ts';
+
+/** Where each plugin masquerades what leaves the cluster, and who else writes there. */
+const places: Record<string, { chain: string; agents: string[] }> = {
+  flannel: { chain: 'FLANNEL-POSTRTG', agents: ['flannel'] },
+  calico: { chain: 'cali-nat-outgoing', agents: ['calico'] },
+  'kube-ovn': { chain: 'OVN-POSTROUTING', agents: ['kube-ovn', 'kube-proxy'] },
+  cilium: { chain: 'CILIUM_POST_nat', agents: ['cilium'] },
+};
+
+const hasChain = (snapshot: NodeSnapshot, chain: string): boolean =>
+  hostNetns(snapshot)?.netfilter.iptables.some(({ table, chains }) => table === 'nat' && chains.some(({ name }) => name === chain)) ?? false;
+
+const agentWords = (evidence: Evidence, snapshot: NodeSnapshot, agent: string): string[] => {
+  const pod = agentPod(evidence.facts, agent, snapshot.node);
+  const status = snapshot.health[agent];
+  return [
+    ...(pod && !pod.ready ? [`${agent} on ${snapshot.node}: pod ${pod.name} is not ready`] : []),
+    ...(status !== undefined && status !== 200
+      ? [`${agent} on ${snapshot.node}: health check says ${status === 0 ? 'nothing listens' : status}`]
+      : []),
+  ];
+};
+
+export const missingMasquerade: Cause = {
+  code: 'ND3008',
+  summary: "Packets leave the node for the outside with the pod's own address as source.",
+  recognise: (evidence) => {
+    const leg = failingLegs(evidence).find(({ probe, there }) => fails(probe) && there?.outcome === 'left');
+    const hop = leg?.there?.hops.at(-1);
+    const snapshot = snapshotOf(evidence, hop?.node);
+    if (!leg?.there || !hop || !snapshot) return undefined;
+    const { source } = hop.packet;
+    const podNetwork = evidence.facts.nodes.flatMap(({ podCidrs }) => podCidrs);
+    if (!evidence.from.pod || evidence.from.pod.hostNetwork || !podNetwork.some((cidr) => inPrefix(cidr, source))) return undefined;
+    const host = evidence.probes.find(
+      ({ request }) => request.from.netns === 'host' && sameAddress(request.destination, leg.probe.request.destination),
+    );
+    if (host && !passes(host)) return undefined;
+    const { name } = identifyCni(snapshot, evidence.facts);
+    const place = places[name];
+    const agents = place?.agents ?? ['kube-proxy'];
+    const unhealthy = agents.filter((agent) => agentWords(evidence, snapshot, agent).length > 0);
+    return {
+      severity: 'problem',
+      confidence: 'likely',
+      title: `Packets of pods on ${snapshot.node} leave for the outside with the pod address ${source}, which nobody out there can answer.`,
+      hop: leg.there.hops.length - 1,
+      place: { node: snapshot.node, interface: hop.interface },
+      evidence: [
+        probeWords(leg),
+        ...(host ? [probeWords({ probe: host })] : []),
+        `no rule of nat POSTROUTING on ${snapshot.node} matches it${place ? `; ${name} masquerades in ${place.chain}, which ${hasChain(snapshot, place.chain) ? 'has no rule for it' : 'does not exist there'}` : ''}`,
+        ...agents.flatMap((agent) => agentWords(evidence, snapshot, agent)),
+        ...(kubeProxyMode(snapshot) === 'none' ? [`no KUBE- chains on ${snapshot.node}: kube-proxy has not programmed it`] : []),
+      ],
+      fix: (unhealthy.length > 0 ? unhealthy : agents.slice(0, 1)).flatMap((agent) => restartAgent(evidence.facts, agent, snapshot.node)),
+      notes: [],
+    };
+  },
+};

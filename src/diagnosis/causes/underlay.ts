@@ -1,0 +1,130 @@
+import { withoutTunnel } from '../../cni/flannel.ts';
+import { identifyCni } from '../../cni/identity.ts';
+import type { Hop, Walk } from '../../forwarding/hop.ts';
+import { fails } from '../../probe/probe.ts';
+import type { Cause } from '../cause.ts';
+import { probeWords } from '../draft.ts';
+import { check, checkWords, type Evidence, failingLegs, type Leg, snapshotOf } from '../evidence.ts';
+import type { Confidence } from '../finding.ts';
+import { seenAt } from '../sightings.ts';
+
+/** The leg of a tunnel between two nodes, on a walk. */
+interface Crossing {
+  leg: Leg;
+  walk: Walk;
+  direction: 'there' | 'back';
+  left: Hop;
+  arrived: Hop;
+  index: number;
+}
+
+const crossingOf = (leg: Leg, direction: 'there' | 'back'): Crossing | undefined => {
+  const walk = leg[direction];
+  const index = walk?.hops.findIndex((hop, at) => hop.tunnel !== undefined && walk.hops[at + 1]?.node !== hop.node) ?? -1;
+  const [left, arrived] = [walk?.hops[index], walk?.hops[index + 1]];
+  return walk && left && arrived ? { leg, walk, direction, left, arrived, index } : undefined;
+};
+
+type Verdict = 'lost-between' | 'not-here' | 'unwatched';
+
+/** What the captures at both ends of the underlay say. */
+const watch = (evidence: Evidence, { leg, direction, left, arrived }: Crossing): { verdict: Verdict; sent: number; got: number } => {
+  const sent = seenAt(evidence, leg, direction, left);
+  const got = seenAt(evidence, leg, direction, arrived);
+  if (sent === undefined || got === undefined) return { verdict: 'unwatched', sent: 0, got: 0 };
+  return { verdict: sent > 0 && got === 0 ? 'lost-between' : 'not-here', sent, got };
+};
+
+const suspect = (evidence: Evidence): (Crossing & { seen: ReturnType<typeof watch> }) | undefined => {
+  const leg = failingLegs(evidence).find(({ probe, there }) => fails(probe) && there?.outcome === 'delivered');
+  if (!leg) return undefined;
+  const crossings = (['there', 'back'] as const)
+    .flatMap((direction) => crossingOf(leg, direction) ?? [])
+    .map((crossing) => ({ ...crossing, seen: watch(evidence, crossing) }));
+  const proven = crossings.find(({ seen }) => seen.verdict === 'lost-between');
+  if (proven) return proven;
+  const [first] = crossings;
+  const silent = leg.probe.attempts.every(({ outcome }) => outcome === 'timeout' || outcome === 'unreachable');
+  return first?.seen.verdict === 'unwatched' &&
+    silent &&
+    leg.back?.outcome === 'delivered' &&
+    check(evidence, 'far-node-to-pod') !== false &&
+    check(evidence, 'pod-to-own-node') !== false
+    ? first
+    : undefined;
+};
+
+const tunnelWords = ({ tunnel }: Hop): { name: string; port: string } => {
+  const names = { vxlan: 'VXLAN', geneve: 'Geneve', ipip: 'IPIP' };
+  return { name: tunnel ? names[tunnel.kind] : 'the tunnel', port: tunnel?.port === undefined ? 'IP protocol 4' : `UDP ${tunnel.port}` };
+};
+
+const confidenceOf = (verdict: Verdict, nodes: boolean | undefined): Confidence =>
+  verdict === 'lost-between' && nodes === true ? 'certain' : 'likely';
+
+/** Encapsulated probes leave one node and never reach the other, while plain traffic between the nodes passes. */
+export const underlayDropsTunnel: Cause = {
+  code: 'ND2101',
+  summary: "The network between two nodes drops the tunnel's packets.",
+  recognise: (evidence) => {
+    const nodes = check(evidence, 'node-to-node');
+    const found = nodes === false ? undefined : suspect(evidence);
+    const tunnel = found?.left.tunnel;
+    if (!found || !tunnel) return undefined;
+    const { leg, left, arrived, index, direction, seen } = found;
+    const { name, port } = tunnelWords(left);
+    const { local, remote } = tunnel;
+    const snapshot = snapshotOf(evidence, left.node);
+    const isFlannel = snapshot !== undefined && identifyCni(snapshot, evidence.facts).name === 'flannel';
+    const total = leg.probe.attempts.length;
+    return {
+      severity: 'problem',
+      confidence: confidenceOf(seen.verdict, nodes),
+      title: `The network between ${left.node} and ${arrived.node} drops ${name} (${port}).`,
+      ...(direction === 'there' && leg.probe.request.purpose === 'main' ? { hop: index } : {}),
+      place: { node: left.node, interface: left.interface },
+      evidence: [
+        probeWords(leg),
+        ...(seen.verdict === 'lost-between'
+          ? [
+              `${seen.sent} of ${total} ${direction === 'there' ? 'probes' : 'replies'} left ${left.node} ${left.interface} as ${port}, ${seen.got} arrived on ${arrived.node} ${arrived.interface}`,
+            ]
+          : [
+              `every entry on the way agrees: the packet should leave ${left.node} ${left.interface} as ${port} from ${local} to ${remote} and arrive`,
+            ]),
+        ...checkWords(evidence, 'node-to-node', 'pod-to-own-node', 'far-node-to-pod'),
+        ...(isFlannel ? [`flannel's own state is right on both nodes: route, neighbour, FDB and VTEP MAC agree`] : []),
+      ],
+      fix: [
+        `Allow ${port} between ${local} and ${remote} in the network between the nodes (security group, hypervisor, firewall).`,
+        ...(isFlannel && snapshot ? withoutTunnel(snapshot, arrived.node, evidence.facts) : []),
+      ],
+      notes:
+        seen.verdict === 'lost-between'
+          ? []
+          : ['No capture proves it: without one, a drop on the receiving node before any rule that was read looks the same.'],
+    };
+  },
+};
+
+export const nodesUnreachable: Cause = {
+  code: 'ND2001',
+  summary: 'The nodes cannot reach each other at all.',
+  implies: ['ND2101'],
+  recognise: (evidence) => {
+    const [leg] = failingLegs(evidence);
+    const probe = evidence.probes.find(({ request }) => request.purpose === 'node-to-node');
+    if (!leg || !probe || check(evidence, 'node-to-node') !== false || crossesNodes(leg) === false) return undefined;
+    const { fromLabel, toLabel } = probe.request;
+    return {
+      severity: 'problem',
+      confidence: 'likely',
+      title: `${fromLabel} cannot reach ${toLabel}: the network between the nodes does not carry plain traffic either.`,
+      evidence: [probeWords(leg), probeWords({ probe })],
+      fix: ['Check the cabling, VLAN, security groups and routes between the two nodes; pods cannot talk before the nodes do.'],
+      notes: [],
+    };
+  },
+};
+
+const crossesNodes = ({ there }: Leg): boolean | undefined => there && new Set(there.hops.map(({ node }) => node)).size > 1;

@@ -1,0 +1,31 @@
+import type { ClusterFacts, PodFacts } from '../cluster/facts.ts';
+
+/** A command of the node's own, from any machine with kubectl. */
+export const onNode = (node: string, command: string): string =>
+  `$ kubectl debug node/${node} -it --profile=sysadmin --image=busybox -- chroot /host ${command}`;
+
+/** The same inside a network namespace of the node. */
+export const inNetns = (node: string, pid: number, command: string): string => onNode(node, `nsenter -t ${pid} -n ${command}`);
+
+/** Agents whose pods are restarted by deleting them, by the names their DaemonSets give. */
+const agents: Record<string, RegExp> = {
+  flannel: /^kube-flannel(-ds)?-/,
+  'kube-proxy': /^kube-proxy-/,
+  calico: /^calico-node-/,
+  cilium: /^cilium-[a-z0-9]{5}$/,
+  'kube-ovn': /^kube-ovn-cni-/,
+};
+
+export const agentPod = ({ pods }: ClusterFacts, agent: string, node: string): PodFacts | undefined =>
+  pods.find((pod) => pod.node === node && agents[agent]?.test(pod.name) === true);
+
+/** Its agent restores what it owns: the fix that lasts. */
+export const restartAgent = (facts: ClusterFacts, agent: string, node: string): string[] => {
+  const pod = agentPod(facts, agent, node);
+  return pod
+    ? [`Restart ${agent} on ${node}, which sets it up again:`, `$ kubectl -n ${pod.namespace} delete pod ${pod.name}`]
+    : [`Restart ${agent} on ${node}, which sets it up again.`];
+};
+
+/** Undoes one thing by hand, said after the lasting fix. */
+export const byHand = (node: string, command: string): string[] => (command === '' ? [] : ['By hand, until then:', onNode(node, command)]);

@@ -1,0 +1,64 @@
+import type { Hop } from '../forwarding/hop.ts';
+import type { Sighting, TapResult } from '../probe/observation.ts';
+import type { Evidence, Leg, PredictedStop } from './evidence.ts';
+import type { Confidence } from './finding.ts';
+
+type Direction = PredictedStop['direction'];
+
+const wants: Record<Direction, Sighting['what'][]> = { there: ['request'], back: ['reply', 'reset'] };
+
+/** The captured packets of one leg in one direction. */
+export const sightingsOf = ({ taps }: Pick<Evidence, 'taps'>, { probe }: Leg, direction: Direction): Sighting[] =>
+  taps
+    .flatMap(({ sightings }) => sightings)
+    .filter((sighting) => wants[direction].includes(sighting.what) && (sighting.probe === undefined || sighting.probe === probe.request.id));
+
+const isAt = (hop: Hop, sighting: Sighting): boolean =>
+  sighting.node === hop.node && sighting.netns === hop.netns && sighting.interface === hop.interface;
+
+/** How many different attempts were seen; without attempt numbers, how many packets at the busiest place. */
+export const countAttempts = (sightings: Sighting[]): number => {
+  const numbered = new Set(sightings.flatMap(({ attempt }) => (attempt === undefined ? [] : [attempt])));
+  return numbered.size > 0 ? numbered.size : sightings.length;
+};
+
+/** Whether a capture of this place can be believed when it shows nothing. */
+const watched = ({ taps }: Pick<Evidence, 'taps'>, hop: Hop): boolean =>
+  taps.some((tap) => tap.node === hop.node && tap.netns === hop.netns && reliable(tap));
+
+const reliable = ({ notSeen, dropped, full }: TapResult): boolean => notSeen === undefined && dropped === 0 && full !== true;
+
+/** How many attempts a hop saw; undefined when it was not watched. */
+export const seenAt = (evidence: Pick<Evidence, 'taps'>, leg: Leg, direction: Direction, hop: Hop): number | undefined =>
+  watched(evidence, hop) ? countAttempts(sightingsOf(evidence, leg, direction).filter((sighting) => isAt(hop, sighting))) : undefined;
+
+/** Sightings at places the model says the packet never reaches. */
+const beyond = (evidence: Pick<Evidence, 'taps'>, { leg, direction, walk, index }: PredictedStop): Sighting[] => {
+  const reached = walk.hops.slice(0, index + 1);
+  return sightingsOf(evidence, leg, direction).filter((sighting) => !reached.some((hop) => isAt(hop, sighting)));
+};
+
+/** The packet was seen past the place where the model ends it: the packet wins. */
+export const contradicted = (evidence: Pick<Evidence, 'taps'>, end: PredictedStop): boolean => beyond(evidence, end).length > 0;
+
+/** `certain` when captures saw the packet right up to the predicted end and nowhere after it. */
+export const confidenceIn = (evidence: Pick<Evidence, 'taps'>, end: PredictedStop): Confidence => {
+  const { leg, direction, walk, index, hop } = end;
+  // A packet that ends on its way out of a device was last seen at the place before.
+  const last = hop.direction === 'in' ? hop : walk.hops[index - 1];
+  if (contradicted(evidence, end)) return 'likely';
+  if (!last) return watched(evidence, hop) ? 'certain' : 'likely';
+  return (seenAt(evidence, leg, direction, last) ?? 0) > 0 ? 'certain' : 'likely';
+};
+
+/** `seen 5 of 5 at node1 cni0, not after it` */
+export const seenWords = (evidence: Pick<Evidence, 'taps'>, end: PredictedStop): string[] => {
+  const { leg, direction, walk, index } = end;
+  const total = leg.probe.attempts.length;
+  const seen = walk.hops
+    .slice(0, index + 1)
+    .map((hop) => ({ hop, count: seenAt(evidence, leg, direction, hop) }))
+    .filter(({ count }) => count !== undefined && count > 0)
+    .at(-1);
+  return seen ? [`${seen.count} of ${total} probes were seen on ${seen.hop.node} ${seen.hop.interface} and none after it`] : [];
+};

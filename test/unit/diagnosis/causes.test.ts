@@ -1,0 +1,484 @@
+import { expect } from 'chai';
+import { diagnose } from '../../../src/diagnosis/diagnose.ts';
+import type { Evidence } from '../../../src/diagnosis/evidence.ts';
+import {
+  address,
+  dropRoutes,
+  emptyNetns,
+  type FlannelCluster,
+  flannelCluster,
+  found,
+  insertRule,
+  link,
+  makeLink,
+  route,
+  setPolicy,
+} from '../forwarding/world.ts';
+import { ask, probe, type Question } from './evidence.ts';
+
+const codes = (evidence: Evidence): string[] => diagnose(evidence).findings.map(({ code }) => code);
+
+const first = (evidence: Evidence) => found(diagnose(evidence).findings[0]);
+
+const crossNode: Question = { from: 'web-0', to: 'db-0', outcome: 'timeout' };
+const toService: Question = { from: 'web-0', to: 'db', port: 80, outcome: 'timeout' };
+
+/** Fault → question → code. Each breaks one thing and is asked what it is. */
+const table: { says: string; breaks: (cluster: FlannelCluster) => void; asks?: Question; code: string; names: string[] }[] = [
+  {
+    says: "the pod's own interface down",
+    breaks: (cluster) => {
+      Object.assign(link(cluster.pod('db-0'), 'eth0'), { up: false });
+      Object.assign(link(cluster.host('node2'), 'veth-db-0'), { carrier: false });
+      cluster.pod('db-0').routes = [];
+    },
+    code: 'ND1001',
+    names: ['eth0', 'default/db-0', 'node2'],
+  },
+  {
+    says: "the node's veth end down",
+    breaks: (cluster) => Object.assign(link(cluster.host('node1'), 'veth-web-0'), { up: false, carrier: false }),
+    code: 'ND1002',
+    names: ['veth-web-0', 'default/web-0', 'node1'],
+  },
+  {
+    says: "the target node's veth end down",
+    breaks: (cluster) => {
+      Object.assign(link(cluster.host('node2'), 'veth-db-0'), { up: false, bridgePort: { state: 'disabled' } });
+      Object.assign(link(cluster.pod('db-0'), 'eth0'), { carrier: false });
+    },
+    code: 'ND1002',
+    names: ['veth-db-0', 'node2'],
+  },
+  {
+    says: 'the source veth off its bridge',
+    breaks: (cluster) => {
+      delete link(cluster.host('node1'), 'veth-web-0').master;
+    },
+    code: 'ND1003',
+    names: ['veth-web-0', 'cni0', 'node1'],
+  },
+  {
+    says: 'the target veth off its bridge',
+    breaks: (cluster) => {
+      const host = cluster.host('node2');
+      delete link(host, 'veth-db-0').master;
+      host.fdb = host.fdb.filter((entry) => entry.device !== 'veth-db-0');
+    },
+    code: 'ND1003',
+    names: ['veth-db-0', 'cni0', 'node2'],
+  },
+  {
+    says: 'the bridge down',
+    breaks: (cluster) => {
+      Object.assign(link(cluster.host('node1'), 'cni0'), { up: false });
+      dropRoutes(cluster.host('node1'), '10.244.0.0/24');
+    },
+    code: 'ND1004',
+    names: ['cni0', 'node1'],
+  },
+  {
+    says: 'the route to the other pods missing',
+    breaks: (cluster) => dropRoutes(cluster.host('node1'), '10.244.1.0/24'),
+    code: 'ND2102',
+    names: ['node1', 'node2', '10.244.1.0/24'],
+  },
+  {
+    says: 'the route back missing',
+    breaks: (cluster) => dropRoutes(cluster.host('node2'), '10.244.0.0/24'),
+    code: 'ND2102',
+    names: ['node2', 'node1', '10.244.0.0/24'],
+  },
+  {
+    says: 'the route to the other pods wrong',
+    breaks: (cluster) => {
+      dropRoutes(cluster.host('node1'), '10.244.1.0/24');
+      cluster.host('node1').routes.push(route('10.244.1.0/24 via 10.33.188.99 dev eth0'));
+    },
+    code: 'ND2103',
+    names: ['node1', 'node2'],
+  },
+  {
+    says: 'a blackhole in place of the route',
+    breaks: (cluster) => {
+      dropRoutes(cluster.host('node1'), '10.244.1.0/24');
+      cluster.host('node1').routes.push({ ...route('10.244.1.0/24 type blackhole') });
+    },
+    code: 'ND2103',
+    names: ['node1', 'node2'],
+  },
+  {
+    says: 'a blackhole for the one pod',
+    breaks: (cluster) => cluster.host('node1').routes.push(route('10.244.1.5 type blackhole')),
+    code: 'ND3006',
+    names: ['blackhole', 'node1', '10.244.1.5'],
+  },
+  {
+    says: 'the neighbour of flannel.1 missing',
+    breaks: (cluster) => {
+      const host = cluster.host('node1');
+      host.neighbours = host.neighbours.filter(({ device }) => device !== 'flannel.1');
+    },
+    code: 'ND2104',
+    names: ['flannel.1', 'node1', 'node2'],
+  },
+  {
+    says: 'the neighbour of flannel.1 wrong',
+    breaks: (cluster) =>
+      Object.assign(found(cluster.host('node1').neighbours.find(({ device }) => device === 'flannel.1')), { mac: '02:de:ad:00:00:01' }),
+    code: 'ND2105',
+    names: ['flannel.1', 'node1', 'node2'],
+  },
+  {
+    says: 'the FDB entry of flannel.1 missing',
+    breaks: (cluster) => {
+      const host = cluster.host('node1');
+      host.fdb = host.fdb.filter(({ device }) => device !== 'flannel.1');
+    },
+    code: 'ND2106',
+    names: ['flannel.1', 'node1', 'node2'],
+  },
+  {
+    says: 'the FDB entry of flannel.1 wrong',
+    breaks: (cluster) =>
+      Object.assign(found(cluster.host('node1').fdb.find(({ device }) => device === 'flannel.1')), { destination: '10.33.188.99' }),
+    code: 'ND2107',
+    names: ['flannel.1', 'node1', 'node2'],
+  },
+  {
+    says: 'a VTEP MAC that changed after it was announced',
+    breaks: (cluster) => Object.assign(link(cluster.host('node2'), 'flannel.1'), { mac: '02:de:ad:00:00:02' }),
+    code: 'ND2108',
+    names: ['flannel.1', 'node2'],
+  },
+  {
+    says: 'flannel.1 missing',
+    breaks: (cluster) => {
+      const host = cluster.host('node1');
+      host.links = host.links.filter(({ name }) => name !== 'flannel.1');
+      host.neighbours = host.neighbours.filter(({ device }) => device !== 'flannel.1');
+      host.fdb = host.fdb.filter(({ device }) => device !== 'flannel.1');
+      dropRoutes(host, '10.244.1.0/24');
+    },
+    code: 'ND2109',
+    names: ['flannel.1', 'node1'],
+  },
+  {
+    says: 'flannel.1 missing at the far end',
+    breaks: (cluster) => {
+      const host = cluster.host('node2');
+      host.links = host.links.filter(({ name }) => name !== 'flannel.1');
+      host.neighbours = host.neighbours.filter(({ device }) => device !== 'flannel.1');
+      host.fdb = host.fdb.filter(({ device }) => device !== 'flannel.1');
+      dropRoutes(host, '10.244.0.0/24');
+    },
+    code: 'ND2109',
+    names: ['flannel.1', 'node2'],
+  },
+  {
+    says: 'flannel.1 down',
+    breaks: (cluster) => {
+      Object.assign(link(cluster.host('node1'), 'flannel.1'), { up: false });
+      dropRoutes(cluster.host('node1'), '10.244.1.0/24');
+    },
+    code: 'ND2111',
+    names: ['flannel.1', 'node1'],
+  },
+  {
+    says: 'ip_forward off',
+    breaks: (cluster) => {
+      const { sysctls } = cluster.host('node2');
+      for (const name of Object.keys(sysctls).filter((key) => key.includes('forward'))) sysctls[name] = '0';
+    },
+    code: 'ND3001',
+    names: ['node2', 'net.ipv4.ip_forward'],
+  },
+  {
+    says: 'a FORWARD policy of DROP without flannel’s rule',
+    breaks: (cluster) => {
+      setPolicy(cluster.host('node2'), 'FORWARD', 'DROP');
+      const filter = found(cluster.host('node2').netfilter.iptables.find(({ table: name }) => name === 'filter'));
+      found(filter.chains.find(({ name }) => name === 'FLANNEL-FWD')).rules = [];
+    },
+    code: 'ND3002',
+    names: ['FORWARD', 'node2', 'DROP'],
+  },
+  {
+    says: 'a DROP rule in FORWARD',
+    breaks: (cluster) => insertRule(cluster.host('node2'), 'filter', 'FORWARD', '-s 10.244.0.4/32 -d 10.244.1.5/32 -j DROP'),
+    code: 'ND3003',
+    names: ['FORWARD #1', 'node2'],
+  },
+  {
+    says: 'a DROP rule on the way back only',
+    breaks: (cluster) => insertRule(cluster.host('node1'), 'filter', 'FORWARD', '-d 10.244.0.4/32 -p tcp -m tcp --sport 8080 -j DROP'),
+    code: 'ND3003',
+    names: ['FORWARD #1', 'node1'],
+  },
+  {
+    says: 'a REJECT rule in FORWARD',
+    breaks: (cluster) =>
+      insertRule(cluster.host('node1'), 'filter', 'FORWARD', '! -s 10.99.0.0/16 -d 10.244.1.0/24 -j REJECT --reject-with icmp-port-unreachable'),
+    asks: { ...crossNode, outcome: 'refused' },
+    code: 'ND3004',
+    names: ['FORWARD #1', 'node1'],
+  },
+  {
+    says: 'nobody listening',
+    breaks: (cluster) => {
+      cluster.pod('db-0').sockets = [{ protocol: 'tcp', family: 4, address: '0.0.0.0', port: 9090, dual: false, process: 'server' }];
+    },
+    asks: { ...crossNode, outcome: 'refused' },
+    code: 'ND4001',
+    names: ['default/db-0', '8080'],
+  },
+  {
+    says: 'a server bound to loopback',
+    breaks: (cluster) => {
+      cluster.pod('db-0').sockets = [{ protocol: 'tcp', family: 4, address: '127.0.0.1', port: 8080, dual: false, process: 'server' }];
+    },
+    asks: { ...crossNode, outcome: 'refused' },
+    code: 'ND4002',
+    names: ['default/db-0', '127.0.0.1'],
+  },
+  {
+    says: 'a Service whose selector matches no pod',
+    breaks: () => undefined,
+    asks: { from: 'web-0', to: 'empty', port: 80, outcome: 'refused' },
+    code: 'ND4003',
+    names: ['default/empty', 'app=nothing'],
+  },
+  {
+    says: 'a targetPort nobody listens on',
+    breaks: (cluster) => {
+      cluster.pod('db-0').sockets = [{ protocol: 'tcp', family: 4, address: '0.0.0.0', port: 9090, dual: false, process: 'server' }];
+    },
+    asks: { ...toService, outcome: 'refused' },
+    code: 'ND4004',
+    names: ['default/db', '8080'],
+  },
+  {
+    says: 'a targetPort name no container has',
+    breaks: (cluster) => {
+      Object.assign(found(cluster.facts.services[0]?.ports[0]), { targetPort: 'web' });
+    },
+    asks: { ...toService, outcome: 'refused' },
+    code: 'ND4004',
+    names: ['default/db', '"web"'],
+  },
+  {
+    says: 'kube-proxy that lost its rules',
+    breaks: (cluster) => {
+      const host = cluster.host('node1');
+      for (const { chains } of host.netfilter.iptables) {
+        for (const chain of chains) if (chain.name === 'KUBE-SERVICES') chain.rules = [];
+      }
+      cluster.node('node1').health['kube-proxy'] = 0;
+      cluster.node('node1').daemons['kube-proxy'] = [];
+    },
+    asks: toService,
+    code: 'ND4005',
+    names: ['node1', 'default/db'],
+  },
+  {
+    says: 'a missing masquerade rule',
+    breaks: (cluster) => {
+      const nat = found(cluster.host('node1').netfilter.iptables.find(({ table: name }) => name === 'nat'));
+      found(nat.chains.find(({ name }) => name === 'FLANNEL-POSTRTG')).rules = [];
+    },
+    asks: { from: 'web-0', to: '10.1.1.7', port: 27017, outcome: 'timeout' },
+    code: 'ND3008',
+    names: ['node1', '10.244.0.4'],
+  },
+];
+
+describe('each fault is named', () => {
+  for (const { says, breaks, asks = crossNode, code, names } of table) {
+    it(says, () => {
+      const cluster = flannelCluster();
+      breaks(cluster);
+      const evidence = ask(cluster, asks);
+      expect(codes(evidence)[0], JSON.stringify(diagnose(evidence).findings)).to.equal(code);
+      for (const name of names) expect(first(evidence).title).to.include(name);
+    });
+  }
+
+  it('and each is the only problem named', () => {
+    for (const { says, breaks, asks = crossNode } of table) {
+      const cluster = flannelCluster();
+      breaks(cluster);
+      const problems = diagnose(ask(cluster, asks)).findings.filter(({ severity }) => severity === 'problem');
+      expect(
+        problems.map(({ code }) => code),
+        says,
+      ).to.have.length(1);
+    }
+  });
+});
+
+describe('a path without fault', () => {
+  it('gives no finding', () => {
+    for (const asks of [
+      { ...crossNode, outcome: 'answered' as const },
+      { ...toService, outcome: 'answered' as const },
+    ]) {
+      expect(diagnose(ask(flannelCluster(), asks))).to.deep.equal({ findings: [], notes: [] });
+    }
+  });
+
+  it('gives no finding when a rule that should stop it does not, but says so', () => {
+    const cluster = flannelCluster();
+    insertRule(cluster.host('node2'), 'filter', 'FORWARD', '-s 10.244.0.4/32 -j DROP');
+    const { findings, notes } = diagnose(ask(cluster, { ...crossNode, outcome: 'answered' }));
+    expect(findings).to.deep.equal([]);
+    expect(notes[0]).to.include('5 of 5 answered').and.to.include('FORWARD #1');
+  });
+});
+
+describe('underlay drops the tunnel', () => {
+  const blocked = (nodes: 'answered' | 'timeout'): Evidence => {
+    const evidence = ask(flannelCluster(), crossNode);
+    return { ...evidence, probes: [...evidence.probes, probe('node-to-node', 'node1', 'node2', '10.33.188.142', nodes)] };
+  };
+
+  it('is likely when all entries are right and the nodes reach each other', () => {
+    expect(first(blocked('answered'))).to.include({ code: 'ND2101', confidence: 'likely' });
+  });
+
+  it('is certain when captures saw it leave and not arrive', () => {
+    const evidence = blocked('answered');
+    const hops = found(evidence.walks.main?.there).hops.slice(0, 5);
+    const sighting = (hop: (typeof hops)[number], attempt: number) => ({
+      node: hop.node,
+      netns: hop.netns ?? '',
+      interface: hop.interface,
+      direction: hop.direction,
+      time: 1,
+      packet: hop.packet,
+      what: 'request' as const,
+      attempt,
+    });
+    const netns = [...new Set(hops.map((hop) => hop.netns ?? ''))];
+    evidence.taps = [
+      ...netns.map((inode) => ({
+        node: 'node1',
+        netns: inode,
+        dropped: 0,
+        sightings: hops.filter((hop) => hop.netns === inode).flatMap((hop) => [0, 1, 2, 3, 4].map((attempt) => sighting(hop, attempt))),
+      })),
+      { node: 'node2', netns: found(evidence.snapshots[1]?.namespaces[0]).inode, dropped: 0, sightings: [] },
+    ];
+    const finding = first(evidence);
+    expect(finding).to.include({ code: 'ND2101', confidence: 'certain', hop: 4 });
+    expect(finding.title).to.equal('The network between node1 and node2 drops VXLAN (UDP 8472).');
+    expect(finding.fix.join('\n')).to.include('"DirectRouting": true').and.to.include('10.33.188.0/24');
+    expect(finding.evidence.join('\n')).to.include('5 of 5 probes left node1 eth0 as UDP 8472, 0 arrived on node2 eth0');
+  });
+
+  it('does not advise DirectRouting when the nodes share no subnet', () => {
+    const cluster = flannelCluster();
+    link(cluster.host('node2'), 'eth0').addresses = [address('10.33.189.142/24')];
+    const node2 = found(cluster.facts.nodes[1]);
+    node2.annotations['flannel.alpha.coreos.com/public-ip'] = '10.33.189.142';
+    const vxlan = link(cluster.host('node2'), 'flannel.1').vxlan;
+    Object.assign(found(vxlan), { local: '10.33.189.142' });
+    Object.assign(found(cluster.host('node1').fdb.find(({ device }) => device === 'flannel.1')), { destination: '10.33.189.142' });
+    const finding = first(ask(cluster, crossNode));
+    expect(finding.code).to.equal('ND2101');
+    expect(finding.fix.join('\n')).not.to.include('DirectRouting');
+  });
+
+  it('stays silent when plain traffic between the nodes is lost too', () => {
+    expect(codes(blocked('timeout'))).to.deep.equal(['ND2001']);
+  });
+
+  it('stays silent when the captures saw it arrive', () => {
+    const evidence = blocked('answered');
+    const there = found(evidence.walks.main?.there);
+    evidence.taps = ['node1', 'node2'].map((node) => {
+      const hops = there.hops.filter((hop) => hop.node === node && hop.where === 'host');
+      return {
+        node,
+        netns: hops[0]?.netns ?? '',
+        dropped: 0,
+        sightings: hops.map((hop) => ({ ...hop, netns: hop.netns ?? '', time: 1, what: 'request' as const, attempt: 0 })),
+      };
+    });
+    expect(codes(evidence)).to.deep.equal(['ND0001']);
+    expect(first(evidence).evidence.join('\n')).to.include('node2');
+  });
+});
+
+describe('a duplicate pod address', () => {
+  const leaked = (outcome: Question['outcome']): Evidence => {
+    const cluster = flannelCluster();
+    const host = cluster.host('node2');
+    const inode = '4026539999';
+    host.links.push(makeLink(77, 'veth-leak', 'veth', { peerIfindex: 2, linkNsid: 9, master: { ifindex: 5, name: 'cni0' } }));
+    host.nsids['9'] = inode;
+    cluster.node('node2').namespaces.push({
+      ...emptyNetns(inode, 'other'),
+      processes: 0,
+      seen: 'links',
+      pinnedAt: ['/run/docker/netns/3f1c'],
+      links: [makeLink(2, 'eth0', 'veth', { mac: '02:42:0a:e9:0e:91', peerIfindex: 77, linkNsid: 0, addresses: [address('10.244.1.5/24')] })],
+    });
+    return ask(cluster, { ...crossNode, outcome });
+  };
+
+  it('is found when one attempt of five is refused', () => {
+    const finding = first(leaked(['answered', 'refused', 'answered', 'answered', 'answered']));
+    expect(finding).to.include({ code: 'ND1101', confidence: 'likely' });
+    expect(finding.evidence.join('\n'))
+      .to.include('4 of 5 answered (refused)')
+      .and.to.include('/run/docker/netns/3f1c')
+      .and.to.include('no process inside')
+      .and.to.include('4026539999');
+    expect(finding.fix.join('\n')).to.include('ip link del veth-leak');
+  });
+
+  it('is certain when the reset carries the other MAC', () => {
+    const evidence = leaked(['answered', 'refused', 'answered', 'answered', 'answered']);
+    const packet = { source: '10.244.1.5', destination: '10.244.0.4', protocol: 'tcp' as const };
+    evidence.taps = [
+      {
+        node: 'node2',
+        netns: found(evidence.snapshots[1]?.namespaces[0]).inode,
+        dropped: 0,
+        sightings: [
+          {
+            node: 'node2',
+            netns: '',
+            interface: 'veth-leak',
+            direction: 'in',
+            time: 1,
+            packet,
+            sourceMac: '02:42:0a:e9:0e:91',
+            what: 'reset',
+            attempt: 1,
+          },
+        ],
+      },
+    ];
+    const finding = first(evidence);
+    expect(finding.confidence).to.equal('certain');
+    expect(finding.evidence.join('\n')).to.include('the reset came from 02:42:0a:e9:0e:91 on bridge port veth-leak, not from the pod');
+  });
+
+  it('is reported even when every probe passes', () => {
+    expect(first(leaked('answered'))).to.include({ code: 'ND1101', severity: 'problem', confidence: 'possible' });
+  });
+});
+
+describe('a loss nobody can explain', () => {
+  it('is said to be one', () => {
+    const evidence = ask(flannelCluster(), { ...crossNode, to: 'web-1' });
+    expect(first(evidence)).to.include({ code: 'ND0001', severity: 'problem' });
+    expect(first(evidence).title).to.include('no known cause');
+  });
+
+  it('also when it is intermittent', () => {
+    const evidence = ask(flannelCluster(), { ...crossNode, outcome: ['answered', 'timeout', 'answered', 'answered', 'answered'] });
+    expect(first(evidence).title).to.include('Only 4 of 5');
+  });
+});

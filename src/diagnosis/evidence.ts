@@ -1,5 +1,6 @@
 import type { Endpoint } from '../cluster/endpoint.ts';
 import type { ClusterFacts, PodFacts } from '../cluster/facts.ts';
+import { sameAddress } from '../forwarding/address.ts';
 import type { Hop, Stop, StopReason, Walk } from '../forwarding/hop.ts';
 import { hostNetns } from '../forwarding/world.ts';
 import type { Netns, NodeSnapshot } from '../node/snapshot.ts';
@@ -136,6 +137,16 @@ export const netnsOfPod = (evidence: Evidence, pod: PodFacts): { snapshot: NodeS
 export const endPods = ({ from, to }: Evidence): PodFacts[] => [
   ...new Set([...(from.pod ? [from.pod] : []), ...(to.pod ? [to.pod] : []), ...(to.kind === 'service' ? to.backends : [])]),
 ];
+
+/** The pods one leg runs between: where it starts, what it asked for, and what a translation made of that. */
+export const podsOf = (evidence: Evidence, { probe, there }: Leg): PodFacts[] => {
+  const addresses = [probe.request.destination, ...(there?.translations.map(({ after }) => after.destination) ?? [])];
+  const targets = evidence.facts.pods.filter(
+    ({ ips, hostNetwork }) => !hostNetwork && ips.some((ip) => addresses.some((address) => sameAddress(ip, address))),
+  );
+  const starts = evidence.from.pod && !evidence.from.pod.hostNetwork ? [evidence.from.pod] : [];
+  return [...new Set([...starts, ...targets])];
+};
 
 /** The node an endpoint lives on. */
 export const nodeOf = ({ pod, node }: Endpoint): string | undefined => pod?.node ?? node?.name;

@@ -1,8 +1,9 @@
-import { linkNamed, type Place, peerOf, placeAt } from '../../forwarding/world.ts';
+import type { PodFacts } from '../../cluster/facts.ts';
+import { linkAt, linkNamed, type Place, peerOf, placeAt } from '../../forwarding/world.ts';
 import type { Link } from '../../node/snapshot.ts';
 import type { Cause } from '../cause.ts';
 import { draftOf, podBehind } from '../draft.ts';
-import { type Evidence, type PredictedStop, podNamed, predictedStop } from '../evidence.ts';
+import { type Evidence, netnsOfPod, type PredictedStop, podNamed, podsOf, predictedStop } from '../evidence.ts';
 import { inNetns, onNode, restartAgent } from '../remedy.ts';
 
 interface Down {
@@ -11,14 +12,29 @@ interface Down {
   link: Link;
 }
 
-/** The interface that is down; one without carrier is only the victim of its far end. */
+/** Ends that an interface which is down can cause: the kernel takes its routes, neighbours and port state with it. */
+const symptoms = ['link-down', 'no-carrier', 'no-neighbour', 'no-receiver', 'no-route', 'bridge-port', 'otherhost'] as const;
+
 const whatIsDown = (evidence: Evidence): Down | undefined => {
-  const end = predictedStop(evidence, 'link-down', 'no-carrier');
-  const place = end && placeAt(evidence, end.hop.node, end.hop.netns ?? '');
-  const link = place && linkNamed(place.netns, end?.stop.facts.interface);
-  if (!end || !place || !link) return undefined;
-  const peer = end.stop.reason === 'no-carrier' ? peerOf(place, link) : undefined;
-  return peer && !peer.link.up ? { end, ...peer } : { end, place, link };
+  const end = predictedStop(evidence, ...symptoms);
+  if (!end) return undefined;
+  const place = placeAt(evidence, end.hop.node, end.hop.netns ?? '');
+  const link = place && linkNamed(place.netns, end.stop.facts.interface);
+  if (place && link && !link.up) return { end, place, link };
+  const attached = podsOf(evidence, end.leg).flatMap((pod) => chainOf(evidence, pod).find((part) => !part.link.up) ?? []);
+  const [part] = attached;
+  return part && { end, ...part };
+};
+
+/** A pod's interface, the node's end of it, and the bridge it is a port of. */
+const chainOf = (evidence: Evidence, pod: PodFacts): { place: Place; link: Link }[] => {
+  const place = netnsOfPod(evidence, pod);
+  return (place?.netns.links ?? []).flatMap((link) => {
+    if (!place || link.kind !== 'veth') return [];
+    const peer = peerOf(place, link);
+    const bridge = peer && linkAt(peer.place.netns, peer.link.master?.ifindex);
+    return [{ place, link }, ...(peer ? [peer] : []), ...(peer && bridge ? [{ place: peer.place, link: bridge }] : [])];
+  });
 };
 
 type Kind = 'pod' | 'veth' | 'bridge' | 'tunnel' | 'other';
@@ -70,7 +86,7 @@ const namings: Naming[] = [
     code: 'ND2110',
     summary: 'The tunnel interface of a node is down.',
     kind: 'tunnel',
-    implies: ['ND2102', 'ND2103', 'ND2104', 'ND2105', 'ND2106', 'ND2107'],
+    implies: ['ND2111', 'ND2102', 'ND2103', 'ND2104', 'ND2105', 'ND2106', 'ND2107'],
     title: ({ name, node }) => `The tunnel interface ${name} on ${node} is down.`,
     fix: ({ name, node, evidence }) => [...restartAgent(evidence.facts, 'flannel', node), linkUp({ name, node })],
   },
@@ -83,10 +99,10 @@ const namings: Naming[] = [
   },
 ];
 
-export const linkDown: Cause[] = namings.map(({ code, summary, kind, implies, title, fix }) => ({
+export const linkDown: Cause[] = namings.map(({ code, summary, kind, implies = [], title, fix }) => ({
   code,
   summary,
-  ...(implies ? { implies } : {}),
+  implies: [...implies, 'ND1003', 'ND1005', 'ND1007', 'ND3007', 'ND2113'],
   recognise: (evidence) => {
     const down = whatIsDown(evidence);
     if (!down || kindOf(down) !== kind) return undefined;
@@ -94,10 +110,12 @@ export const linkDown: Cause[] = namings.map(({ code, summary, kind, implies, ti
     const { node } = place.snapshot;
     const owner = podBehind(evidence, node, place.netns.inode, link.name);
     const { name } = link;
-    const victim = end.stop.facts.interface === name ? [] : [`${end.stop.facts.interface}, its other end, has no carrier`];
     return draftOf(evidence, end, {
       title: title({ name, node, pod: owner ? `pod ${podNamed(owner.pod)}` : 'a pod' }),
-      evidence: [`${name} (ifindex ${link.ifindex}) on ${node} is not UP, operstate ${link.operstate}`, ...victim],
+      evidence: [
+        `${name} (ifindex ${link.ifindex}) on ${node} is not UP, operstate ${link.operstate}`,
+        ...(end.stop.facts.interface === name ? [] : [`so ${end.stop.message}`]),
+      ],
       fix: fix({ name, node, pid: owner?.pid, evidence }),
       place: { node, interface: name },
     });

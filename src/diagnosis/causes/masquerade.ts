@@ -39,11 +39,12 @@ export const missingMasquerade: Cause = {
     const hop = leg?.there?.hops.at(-1);
     const snapshot = snapshotOf(evidence, hop?.node);
     if (!leg?.there || !hop || !snapshot) return undefined;
-    const { source } = hop.packet;
+    const { source, destination } = hop.packet;
     const podNetwork = evidence.facts.nodes.flatMap(({ podCidrs }) => podCidrs);
     if (!evidence.from.pod || evidence.from.pod.hostNetwork || !podNetwork.some((cidr) => inPrefix(cidr, source))) return undefined;
+    if (podNetwork.some((cidr) => inPrefix(cidr, destination))) return undefined;
     const host = evidence.probes.find(
-      ({ request }) => request.from.netns === 'host' && sameAddress(request.destination, leg.probe.request.destination),
+      ({ request }) => request.purpose !== 'main' && request.from.netns === 'host' && sameAddress(request.destination, leg.probe.request.destination),
     );
     if (host && !passes(host)) return undefined;
     const { name } = identifyCni(snapshot, evidence.facts);

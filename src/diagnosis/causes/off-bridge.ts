@@ -2,7 +2,7 @@ import { linkHolding, linkNamed, type Place, peerOf, placeAt } from '../../forwa
 import type { Link, Netns } from '../../node/snapshot.ts';
 import type { Cause } from '../cause.ts';
 import { draftOf, podBehind } from '../draft.ts';
-import { type Evidence, endPods, netnsOfPod, type PredictedStop, podNamed, predictedStop } from '../evidence.ts';
+import { type Evidence, netnsOfPod, type PredictedStop, podNamed, podsOf, predictedStop } from '../evidence.ts';
 import { onNode } from '../remedy.ts';
 
 interface Loose {
@@ -39,9 +39,9 @@ export const offBridge: Cause = {
   recognise: (evidence) => {
     const end = endAt(evidence);
     if (!end) return undefined;
-    for (const pod of endPods(evidence)) {
+    for (const pod of podsOf(evidence, end.leg)) {
       const at = netnsOfPod(evidence, pod);
-      const loose = at && !pod.hostNetwork && looseVeth(at);
+      const loose = at && looseVeth(at);
       if (!loose) continue;
       const { host, veth, bridge } = loose;
       const { node } = host.snapshot;

@@ -37,7 +37,10 @@ const table: { says: string; breaks: (cluster: FlannelCluster) => void; asks?: Q
   },
   {
     says: "the node's veth end down",
-    breaks: (cluster) => Object.assign(link(cluster.host('node1'), 'veth-web-0'), { up: false, carrier: false }),
+    breaks: (cluster) => {
+      Object.assign(link(cluster.host('node1'), 'veth-web-0'), { up: false, carrier: false });
+      Object.assign(link(cluster.pod('web-0'), 'eth0'), { carrier: false });
+    },
     code: 'ND1002',
     names: ['veth-web-0', 'default/web-0', 'node1'],
   },

@@ -1,21 +1,25 @@
 /** Everything this process has left in a cluster, so that no way of ending it forgets something. */
 export interface Registry {
-  /** @returns takes it off the list again, once it has been stopped */
-  add: (stop: () => Promise<void>) => () => void;
-  /** Stops all, each with its own short time limit; never throws. */
-  stopAll: () => Promise<void>;
+  /**
+   * @param stop has a short time limit of its own and gives the names of what it could not remove
+   * @returns takes it off the list again, once it has been stopped
+   */
+  add: (stop: () => Promise<string[]>) => () => void;
+  /** Stops all and gives the names of what is left behind; never throws. */
+  stopAll: () => Promise<string[]>;
   readonly size: number;
 }
 
 export const createRegistry = (): Registry => {
-  const stops = new Set<() => Promise<void>>();
+  const stops = new Set<() => Promise<string[]>>();
   return {
     add: (stop) => {
       stops.add(stop);
       return () => stops.delete(stop);
     },
     stopAll: async () => {
-      await Promise.allSettled([...stops].map((stop) => stop()));
+      const results = await Promise.allSettled([...stops].map((stop) => stop()));
+      return results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
     },
     get size() {
       return stops.size;
@@ -24,6 +28,10 @@ export const createRegistry = (): Registry => {
 };
 
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+
+/** One line for stderr. */
+export const leftBehind = (names: string[]): string =>
+  `agent pods ${names.length > 0 ? `(${names.join(', ')}) ` : ''}may be left behind: kubectl netdoctor cleanup removes them`;
 
 interface Ending {
   registry: Registry;
@@ -40,12 +48,15 @@ export const stopOnSignals = (process: Pick<NodeJS.Process, 'on' | 'off'>, { reg
   const handlers = Object.entries(SIGNALS).map(([signal, number]) => {
     const handler = (): void => {
       if (stopping || registry.size === 0) {
-        if (stopping) stderr.write('\nagent pods may be left behind: kubectl netdoctor cleanup removes them\n');
+        if (stopping) stderr.write(`\n${leftBehind([])}\n`);
         exit(128 + number);
         return;
       }
       stopping = true;
-      registry.stopAll().then(() => exit(128 + number));
+      registry.stopAll().then((left) => {
+        if (left.length > 0) stderr.write(`${leftBehind(left)}\n`);
+        exit(128 + number);
+      });
     };
     process.on(signal, handler);
     return [signal, handler] as const;

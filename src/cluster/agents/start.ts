@@ -14,8 +14,8 @@ import type { Registry } from './registry.ts';
 export interface Agents {
   /** Node → what became of its agent; settles on its own for each node and never rejects. */
   sessions: Map<string, Promise<AgentSession | AgentProblem>>;
-  /** Deletes every agent and waits for it, a few seconds at most. Calling it again does no harm. */
-  stop: () => Promise<void>;
+  /** Deletes every agent, in a few seconds at most, and gives the names of those it could not delete. Calling it again does no harm. */
+  stop: () => Promise<string[]>;
 }
 
 /** Looks often while the image is there already, which is the usual case, and seldom while it is being pulled. */
@@ -23,6 +23,8 @@ const pollDelayMs = (elapsedMs: number): number => {
   if (elapsedMs < 2000) return 50;
   return elapsedMs < 8000 ? 250 : 500;
 };
+
+const pass = (): void => undefined;
 
 const STOP_TIMEOUT_MS = 5000;
 
@@ -146,15 +148,15 @@ export const startAgents = (
     return problemOf(node.name, new CliError('no agent was started', 7));
   };
 
-  const stop = async (): Promise<void> => {
+  const stop = async (): Promise<string[]> => {
     stopped = true;
     await Promise.race([Promise.allSettled([...creating]), pause(STOP_TIMEOUT_MS)]);
-    const names = [...created, ...leftovers];
-    const results = await Promise.allSettled(names.map(remove));
-    results.forEach((result, index) => {
-      if (result.status === 'fulfilled') created.delete(names[index] ?? '');
-    });
+    // somebody's leftovers are a courtesy; only what this run made is worth a word
+    const courtesy = Promise.allSettled([...leftovers].map(remove));
+    await Promise.all([...created].map((name) => remove(name).then(() => created.delete(name), pass)));
+    await courtesy;
     if (created.size === 0) forget();
+    return [...created];
   };
   const forget = registry.add(stop);
 

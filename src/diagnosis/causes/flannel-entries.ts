@@ -45,10 +45,10 @@ const namings: Naming[] = [
     stops: ['no-device', 'no-tunnel-device', 'no-route'],
   },
   {
-    code: 'ND2111',
+    code: 'ND2110',
     kind: 'device-down',
-    summary: 'The tunnel interface of a node is down (found by its state, not on the predicted way).',
-    implies: [...tunnelState, 'ND2112', 'ND3005', 'ND3007'],
+    summary: 'The tunnel interface of a node is down.',
+    implies: [...tunnelState, 'ND2112', 'ND3005', 'ND3007', 'ND3010'],
     title: ({ node, interface: name }) => `The tunnel interface ${name} on ${node} is down.`,
     stops: ['link-down', 'no-tunnel-device', 'no-route'],
   },

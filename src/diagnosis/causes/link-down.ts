@@ -4,7 +4,7 @@ import type { Link } from '../../node/snapshot.ts';
 import type { Cause } from '../cause.ts';
 import { draftOf, podBehind } from '../draft.ts';
 import { type Evidence, netnsOfPod, type PredictedStop, podNamed, podsOf, predictedStop } from '../evidence.ts';
-import { inNetns, onNode, restartAgent } from '../remedy.ts';
+import { inNetns, onNode } from '../remedy.ts';
 
 interface Down {
   end: PredictedStop;
@@ -37,10 +37,9 @@ const chainOf = (evidence: Evidence, pod: PodFacts): { place: Place; link: Link 
   });
 };
 
-type Kind = 'pod' | 'veth' | 'bridge' | 'tunnel' | 'other';
+type Kind = 'pod' | 'veth' | 'bridge' | 'other';
 
 const kindOf = ({ place, link }: Down): Kind => {
-  if (link.vxlan || link.kind === 'ipip') return 'tunnel';
   if (place.netns.role === 'pod') return 'pod';
   return link.kind === 'veth' || link.kind === 'bridge' ? link.kind : 'other';
 };
@@ -49,9 +48,8 @@ interface Naming {
   code: string;
   summary: string;
   kind: Kind;
-  implies?: string[];
   title: (words: { name: string; node: string; pod: string }) => string;
-  fix: (words: { name: string; node: string; pid: number | undefined; evidence: Evidence }) => string[];
+  fix: (words: { name: string; node: string; pid: number | undefined }) => string[];
 }
 
 const linkUp = ({ name, node }: { name: string; node: string }): string => onNode(node, `ip link set ${name} up`);
@@ -83,14 +81,6 @@ const namings: Naming[] = [
     fix: ({ name, node }) => [linkUp({ name, node })],
   },
   {
-    code: 'ND2110',
-    summary: 'The tunnel interface of a node is down.',
-    kind: 'tunnel',
-    implies: ['ND2111', 'ND2102', 'ND2103', 'ND2104', 'ND2105', 'ND2106', 'ND2107'],
-    title: ({ name, node }) => `The tunnel interface ${name} on ${node} is down.`,
-    fix: ({ name, node, evidence }) => [...restartAgent(evidence.facts, 'flannel', node), linkUp({ name, node })],
-  },
-  {
     code: 'ND3010',
     summary: 'Another interface of the node on the way is down.',
     kind: 'other',
@@ -99,10 +89,10 @@ const namings: Naming[] = [
   },
 ];
 
-export const linkDown: Cause[] = namings.map(({ code, summary, kind, implies = [], title, fix }) => ({
+export const linkDown: Cause[] = namings.map(({ code, summary, kind, title, fix }) => ({
   code,
   summary,
-  implies: [...implies, 'ND1003', 'ND1005', 'ND1007', 'ND3007', 'ND2113'],
+  implies: ['ND1003', 'ND1005', 'ND1007', 'ND3007', 'ND2113'],
   recognise: (evidence) => {
     const down = whatIsDown(evidence);
     if (!down || kindOf(down) !== kind) return undefined;
@@ -116,7 +106,7 @@ export const linkDown: Cause[] = namings.map(({ code, summary, kind, implies = [
         `${name} (ifindex ${link.ifindex}) on ${node} is not UP, operstate ${link.operstate}`,
         ...(end.stop.facts.interface === name ? [] : [`so ${end.stop.message}`]),
       ],
-      fix: fix({ name, node, pid: owner?.pid, evidence }),
+      fix: fix({ name, node, pid: owner?.pid }),
       place: { node, interface: name },
     });
   },

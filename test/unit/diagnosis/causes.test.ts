@@ -184,7 +184,7 @@ const table: { says: string; breaks: (cluster: FlannelCluster) => void; asks?: Q
       Object.assign(link(cluster.host('node1'), 'flannel.1'), { up: false });
       dropRoutes(cluster.host('node1'), '10.244.1.0/24');
     },
-    code: 'ND2111',
+    code: 'ND2110',
     names: ['flannel.1', 'node1'],
   },
   {

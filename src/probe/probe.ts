@@ -40,7 +40,7 @@ export interface Attempt {
   /** Round trip in microseconds when answered or refused. */
   rttMicros?: number;
   sourcePort?: number;
-  /** Hex of the payload bytes that tell this attempt in a capture: session, request and attempt (ICMP: without the attempt, that is its sequence number); of a DNS query its id. */
+  /** Hex of the payload bytes that tell this attempt in a capture: session, request and attempt (ICMP: sequence number); of a DNS query its id. */
   mark?: string;
   /** Who sent the ICMP error, when one came. */
   from?: string;

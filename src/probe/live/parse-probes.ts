@@ -21,7 +21,7 @@ const attemptOf = (output: ProbeOutput, job: Job, line: Line): Attempt => {
       ? readPlainConnect(line.text, line.exitCode)
       : job.kind === 'udp' || job.kind === 'dns'
         ? readExchange(line.text, job.kind === 'dns')
-        : readConnect(line.text);
+        : readConnect(line.text, job.timeoutMs);
   return { ...attempt, ...(line.sourcePort === undefined ? {} : { sourcePort: line.sourcePort }), ...markOf(output, job, line) };
 };
 
@@ -29,7 +29,10 @@ const pingAttempts = (output: ProbeOutput, number: number, job: Job): Attempt[] 
   const busybox = output.tools.ping === 'busybox';
   const attempts = readPing(output.pings.get(number) ?? [], job.count, busybox ? 0 : 1);
   if (typeof attempts === 'string' || busybox) return attempts;
-  return attempts.map((attempt) => ({ ...attempt, mark: `${output.cookie}${hexByte(job.index)}` }));
+  return attempts.map((attempt, number) => ({
+    ...attempt,
+    mark: `${output.cookie}${hexByte(job.index)}${(number + 1).toString(16).padStart(4, '0')}`,
+  }));
 };
 
 const resultOf = (output: ProbeOutput, request: ProbeRequest, number: number): ProbeResult => {

@@ -4,7 +4,7 @@ import type { JobKind } from './probe-plan.ts';
 export interface ProbeOutput {
   cookie: string;
   tools: { connect: string; ping: string };
-  jobs: Map<number, { kind: JobKind; firstPort: number; index: number; count: number; before: string }>;
+  jobs: Map<number, { kind: JobKind; firstPort: number; index: number; count: number; timeoutMs: number; before: string }>;
   /** Reason per job; under -1 the reason that holds for all. */
   notRun: Map<number, string>;
   attempts: { job: number; attempt: number; sourcePort?: number; exitCode: number; text: string }[];
@@ -23,13 +23,8 @@ const readLine = (line: string, output: ProbeOutput): void => {
     output.cookie = words[0] ?? '';
     output.tools = { connect: words[1] ?? 'none', ping: words[2] ?? 'none' };
   } else if (what === 'job' && isKind(words[1])) {
-    output.jobs.set(job, {
-      kind: words[1],
-      firstPort: Number(words[8]),
-      index: Number(words[10]),
-      count: Number(words[6]),
-      before: words[12] ?? '-',
-    });
+    const [count = 0, timeoutMs = 0, firstPort = 0, , index = 0] = words.slice(6, 11).map(Number);
+    output.jobs.set(job, { kind: words[1], count, timeoutMs, firstPort, index, before: words[12] ?? '-' });
   } else if (what === 'notrun') {
     output.notRun.set(words[0] === '*' ? -1 : job, words.slice(1).join(' '));
   } else if (what === 'a') {

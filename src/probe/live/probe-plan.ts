@@ -106,4 +106,4 @@ export const gapOf = (jobs: ProbeJob[]): number => Math.max(2, Math.min(25, Math
 
 /** Bound on a batch's wall time in milliseconds: staggered sending, the longest wait, and room for exec and for a node that is short of CPU. */
 export const batchBound = (jobs: ProbeJob[]): number =>
-  Math.max(0, ...jobs.map((job) => job.count * gapOf(jobs) + job.timeoutMs)) + 5_000 + 20 * jobs.reduce((sum, job) => sum + job.count, 0);
+  Math.max(0, ...jobs.map((job) => job.count * gapOf(jobs) + job.timeoutMs + 1_000)) + 5_000 + 20 * jobs.reduce((sum, job) => sum + job.count, 0);

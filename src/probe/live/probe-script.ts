@@ -7,6 +7,8 @@
  *
  * socat's own log has the time of each step (-lu, microseconds), taken in one process around connect(2), so fork and exec are not in the
  * round trip. Its connect-timeout option would hide the `successfully connected` line, so timeout(1) ends a connect that hangs.
+ * A TCP probe waits for its second SYN: an ICMP error that comes back while connect(2) still holds the socket, as one does from the sender's
+ * own node (kube-proxy's REJECT for a Service without endpoints), is dropped (TcpExtLockDroppedIcmps); the one after a second is not.
  * A UDP probe talks to a shell that ends at the first byte of a reply, so that socat ends then too and not after its timeout.
  * Lines stay below PIPE_BUF (4096), thus whole: all attempts write to one pipe.
  */
@@ -36,14 +38,14 @@ within() {
 # One attempt from $port, with what the node has. Prints the tool's messages.
 connect() {
   case $kind-$tool in
-    tcp-socat) within "$(seconds "$wait_ms")" socat -d -d -lu -u /dev/null "TCP$family:$target:$dport,sourceport=$port" ;;
+    tcp-socat) within "$(seconds "$syn_ms")" socat -d -d -lu -u /dev/null "TCP$family:$target:$dport,sourceport=$port" ;;
     sctp-socat) within "$(seconds "$wait_ms")" socat -d -d -lu -u /dev/null "SCTP$family:$target:$dport,sourceport=$port" ;;
     udp-socat | dns-socat)
       [ "$kind" = udp ] && octet=$n || octet=$((port % 256))
       ND="printf '$before$(printf '\\%03o' "$octet")$after'; exec head -c 1 >/dev/null"
       export ND
       within "$(seconds $((wait_ms + 1000)))" socat -lu -x -t 0.01 -T "$(seconds "$wait_ms")" SYSTEM:'eval $ND' "UDP$family:$target:$dport,sourceport=$port" ;;
-    tcp-bash) within "$(seconds "$wait_ms")" bash -c 'exec 3<>"/dev/tcp/$0/$1" && echo connected' "$plain" "$dport" ;;
+    tcp-bash) within "$(seconds "$syn_ms")" bash -c 'exec 3<>"/dev/tcp/$0/$1" && echo connected' "$plain" "$dport" ;;
     tcp-nc) within "$(seconds $((wait_ms + 1000)))" nc -z -w "$(((wait_ms + 999) / 1000))" "$plain" "$dport" && echo connected ;;
   esac
 }
@@ -82,6 +84,9 @@ probe() {
   shift 8
   first=$1 block=$2 index=$3 size=$4 before=$5 after=$6
   [ "$after" = - ] && after=
+  syn_ms=$wait_ms
+  [ "$syn_ms" -lt 1000 ] && syn_ms=1000
+  syn_ms=$((syn_ms + 250))
   target=$plain
   [ "$family" = 6 ] && target="[$plain]"
   if [ "$netns" != - ] && ! [ -e "/proc/$netns/ns/net" ]; then

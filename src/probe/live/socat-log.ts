@@ -50,17 +50,48 @@ const between = (from: string | undefined, to: string | undefined): Pick<Attempt
 const errorOf = (lines: string[]): string | undefined =>
   lines.find((line) => / [EW] /.test(line) && classifyError(line) !== undefined) ?? lines.find((line) => / E /.test(line));
 
-/** A connect of socat -d -d -lu: the round trip is from `opening connection` to `successfully connected` or to the error. */
-export const readConnect = (text: string): Attempt => {
+/** Codes of ICMP destination unreachable that connect(2) reports with the errno of another one (icmp_err_convert in net/ipv4/icmp.c). */
+const CODES = new Map<string, Pick<Attempt, 'outcome' | 'detail'>>([
+  ['3', { outcome: 'refused', detail: 'ICMP port unreachable' }],
+  ['9', { outcome: 'prohibited' }],
+  ['10', { outcome: 'prohibited' }],
+  ['13', { outcome: 'prohibited' }],
+]);
+
+/** What socat read from the socket's error queue, IPv4 only: `received ICMP from 10.244.1.1, type 3, code 13`. */
+const icmpOf = (text: string): Partial<Attempt> => {
+  const [, from, code = ''] = /received ICMP from ([0-9.]+), type 3, code (\d+)/.exec(text) ?? [];
+  return from === undefined ? {} : { ...CODES.get(code), from };
+};
+
+const withoutDetail = ({ outcome }: Attempt): Attempt => ({ outcome });
+
+const failedConnect = (text: string, error: string, opening: string | undefined, timeoutMs: number): Attempt => {
+  const classified = classifyError(error);
+  if (!classified) return { outcome: 'send-failed', detail: excerpt(text) };
+  // IPv6 has EACCES for an ICMPv6 error from afar too.
+  const local = classified.outcome === 'prohibited' && error.includes('AF=10') ? withoutDetail(classified) : classified;
+  const rtt = classified.outcome === 'refused' ? between(opening, error) : {};
+  return { ...local, ...icmpOf(text), ...((rtt.rttMicros ?? 0) > timeoutMs * 1000 ? {} : rtt) };
+};
+
+/**
+ * A connect of socat -d -d -lu: the round trip is from `opening connection` to `successfully connected` or to the error.
+ * An answer to a SYN that was sent again (after 1 s, TCP_TIMEOUT_INIT) is an attempt that got no answer, as it would be with ping or UDP.
+ */
+export const readConnect = (text: string, timeoutMs: number): Attempt => {
   const lines = text.split('\n');
   const opening = lines.find((line) => line.includes('opening connection to AF='));
   const connected = lines.find((line) => line.includes('successfully connected from'));
-  if (connected) return { outcome: 'answered', ...between(opening, connected) };
+  if (connected) {
+    const rtt = between(opening, connected);
+    const late = (rtt.rttMicros ?? 0) > timeoutMs * 1000;
+    return late ? { outcome: 'timeout', detail: 'answered only when it was sent again' } : { outcome: 'answered', ...rtt };
+  }
   const error = errorOf(lines);
-  const classified = error === undefined ? undefined : classifyError(error);
-  if (classified) return { ...classified, ...(classified.outcome === 'refused' ? between(opening, error) : {}) };
+  if (error !== undefined) return failedConnect(text, error, opening, timeoutMs);
   // Killed by timeout(1) within connect(2): the log just ends.
-  return opening && error === undefined ? { outcome: 'timeout' } : { outcome: 'send-failed', detail: excerpt(text) };
+  return opening ? { outcome: 'timeout' } : { outcome: 'send-failed', detail: excerpt(text) };
 };
 
 /** The bytes of `-x` blocks that start with this arrow: `> time length=…` and then lines of hex. */

@@ -59,7 +59,13 @@ const carriersIn = (base: 'ip' | 'ip6', tunnels: TunnelPorts): Carrier[] => {
   return [plain, ...direct, ...overUdp(tunnels.vxlan, ''), ...overUdp(tunnels.geneve, options)];
 };
 
-const probesIn = ({ base, guard, at, family }: Carrier, { mark, ports }: TapFilter): string => {
+/** An IPv4 address, or the end of an IPv6 address, which tells enough. */
+const lastWord = (address: string): { family: 4 | 6; word: number } => {
+  const bytes = Buffer.from(ipaddr.parse(address).toByteArray());
+  return { family: bytes.length === 4 ? 4 : 6, word: bytes.readUInt32BE(bytes.length - 4) };
+};
+
+const probesIn = ({ base, guard, at, family }: Carrier, { mark, addresses, ports }: TapFilter): string => {
   const header = family === 4 ? 20 : 40;
   const l4 = (offset: number, size?: 2 | 4): string => `${base}[${at}+${header + offset}${size ? `:${size}` : ''}]`;
   const protocol = (number: number): string => `${base}[${at}+${family === 4 ? 9 : 6}]=${number}`;
@@ -67,6 +73,11 @@ const probesIn = ({ base, guard, at, family }: Carrier, { mark, ports }: TapFilt
   const ours = [`${l4(0)}=${block}`, `${l4(2)}=${block}`];
   const known = ports.flatMap((port) => [`${l4(0, 2)}=${port}`, `${l4(2, 2)}=${port}`]);
   const cookie = cookieOf(mark);
+  // A reply to a masqueraded datagram shows neither our port nor, unless the server repeats it, the cookie: only whom it comes from.
+  const from = addresses
+    .map(lastWord)
+    .flatMap(({ family: kind, word }) => (kind === family ? `${base}[${at}+${family === 4 ? 12 : 20}:4]=${word}` : []));
+  const replies = from.length > 0 && ports.length > 0 ? [allOf([anyOf(from), anyOf(ports.map((port) => `${l4(0, 2)}=${port}`))])] : [];
   const echo = family === 4 ? `${l4(0)}&0xf7=0` : `${l4(0)}&0xfe=128`;
   const errors = family === 4 ? [3, 4, 11, 12] : [1, 2, 3, 4];
   return allOf([
@@ -76,7 +87,7 @@ const probesIn = ({ base, guard, at, family }: Carrier, { mark, ports }: TapFilt
       allOf([protocol(PROTOCOL.tcp), `${l4(13)}&6!=0`, anyOf([...ours, ...known])]),
       allOf([
         protocol(PROTOCOL.udp),
-        anyOf([...ours, `${l4(8, 4)}=${cookie}`, ...(known.length > 0 ? [allOf([anyOf(known), `${l4(8)}=${dnsIdBlock(mark)}`])] : [])]),
+        anyOf([...ours, ...replies, `${l4(8, 4)}=${cookie}`, ...(known.length > 0 ? [allOf([anyOf(known), `${l4(8)}=${dnsIdBlock(mark)}`])] : [])]),
       ]),
       // ping's pattern starts behind the 8 bytes of the header and the 16 of the time stamp.
       allOf([
@@ -88,19 +99,19 @@ const probesIn = ({ base, guard, at, family }: Carrier, { mark, ports }: TapFilt
   ]);
 };
 
-/** ARP: sender address at 14, target at 24 (RFC 826). Neighbour discovery: target at 8 behind the IPv6 header (RFC 4861); its end tells enough. */
+/** ARP: sender address at 14, target at 24 (RFC 826). Neighbour discovery: target at 8 behind the IPv6 header (RFC 4861). */
 const claimsOf = (address: string): string => {
-  const bytes = Buffer.from(ipaddr.parse(address).toByteArray());
-  const last = bytes.readUInt32BE(bytes.length - 4);
-  return bytes.length === 4
-    ? `(arp and (arp[14:4]=${last} or arp[24:4]=${last}))`
-    : `(ip6[6]=${PROTOCOL.icmpv6} and (ip6[40]=135 or ip6[40]=136) and ip6[60:4]=${last})`;
+  const { family, word } = lastWord(address);
+  return family === 4
+    ? `(arp and (arp[14:4]=${word} or arp[24:4]=${word}))`
+    : `(ip6[6]=${PROTOCOL.icmpv6} and (ip6[40]=135 or ip6[40]=136) and ip6[60:4]=${word})`;
 };
 
 /** A pcap-filter(7) expression that passes the session's probes, their replies and errors, at any hop: plain, after NAT, in a tunnel. */
 export const captureFilter = (filter: TapFilter): string => {
   const tunnels = filter.tunnels ?? USUAL_TUNNEL_PORTS;
   const carriers = [...carriersIn('ip', tunnels), ...carriersIn('ip6', tunnels)];
-  const claims = [...new Set(filter.addresses)].filter((address) => ipaddr.isValid(address)).map(claimsOf);
-  return [...carriers.map((carrier) => probesIn(carrier, filter)), ...claims].join(' or ');
+  const addresses = [...new Set(filter.addresses)].filter((address) => ipaddr.isValid(address));
+  const probes = carriers.map((carrier) => probesIn(carrier, { ...filter, addresses, ports: [...new Set(filter.ports)] }));
+  return [...probes, ...addresses.map(claimsOf)].join(' or ');
 };

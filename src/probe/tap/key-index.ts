@@ -26,17 +26,14 @@ const canonical = (address: string): string => (ipaddr.isValid(address) ? ipaddr
 export const flowOf = (packet: Pick<IpPacket, 'source' | 'destination'>, from: number, to: number): string =>
   `${packet.source} ${from} ${packet.destination} ${to}`;
 
-/** ICMP: cookie and request number lie behind ping's time stamp, the attempt is the sequence number, from 1. */
+/** ICMP: cookie and request number lie behind ping's time stamp, and with the sequence number they are the mark. */
 const ECHO_MARK = { at: 16, length: 5 } as const;
 const COOKIE_MARK_LENGTH = 6;
 
 export const echoMark = ({ payload, sequence }: Echo): string =>
-  `echo ${payload.toString('hex', ECHO_MARK.at, ECHO_MARK.at + ECHO_MARK.length)} ${sequence}`;
+  `icmp ${payload.toString('hex', ECHO_MARK.at, ECHO_MARK.at + ECHO_MARK.length)}${sequence.toString(16).padStart(4, '0')}`;
 
-const markOf = ({ protocol, query, mark, attempt }: ProbeKey): string | undefined => {
-  if (mark === undefined) return undefined;
-  return protocol === 'icmp' ? `echo ${mark} ${attempt + 1}` : query !== undefined ? `dns ${mark}` : `udp ${mark}`;
-};
+const markOf = ({ protocol, query, mark }: ProbeKey): string | undefined => mark && `${query === undefined ? protocol : 'dns'} ${mark}`;
 
 /** The attempt whose probe left its source with these ports to this address. */
 const bySourcePort = (index: KeyIndex, packet: IpPacket, { sourcePort, destinationPort }: Tcp | Udp): ProbeKey | undefined => {

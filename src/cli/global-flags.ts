@@ -15,6 +15,7 @@ export const connectionFlags = {
   as: { type: 'string', describe: 'User to impersonate' },
   'as-uid': { type: 'string', describe: 'UID to impersonate' },
   'as-group': { type: 'string', array: true, describe: 'Group to impersonate, may be repeated' },
+  'as-user-extra': { type: 'string', array: true, describe: 'Extra KEY=VALUE of the impersonated user, may be repeated' },
   'client-certificate': { type: 'string', describe: 'Path to a client certificate for TLS' },
   'client-key': { type: 'string', describe: 'Path to a client key for TLS' },
   'certificate-authority': { type: 'string', describe: 'Path to a certificate of the certificate authority' },

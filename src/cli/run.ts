@@ -68,7 +68,7 @@ export const run = async (argv: string[], context: Context): Promise<ExitCode> =
         );
       },
       (read) => {
-        chosen = () => work(read as ArgumentsCamelCase<object>, context);
+        chosen = () => work(read as ArgumentsCamelCase, context);
       },
     );
   }

@@ -1,16 +1,10 @@
 import type { Canvas } from '../../report/canvas.ts';
 import { renderJson, renderYaml } from '../../report/data.ts';
 import type { Report } from '../../report/report.ts';
+import type { OutputFlags } from '../connection-options.ts';
 import type { Context, ExitCode } from '../context.ts';
-import { type ColourChoice, canvasFor } from '../terminal.ts';
+import { canvasFor } from '../terminal.ts';
 import { writeAll } from '../write.ts';
-
-export interface OutputFlags {
-  output?: 'wide' | 'json' | 'yaml' | undefined;
-  headers: boolean;
-  color: ColourChoice;
-  v: number;
-}
 
 /** Prints a report in the form asked for; 1 when it names a problem. */
 export const printReport = async <Kind extends Report>(

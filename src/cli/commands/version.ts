@@ -1,8 +1,8 @@
 import { VERSION } from '../../version.ts';
 import { writeAll } from '../write.ts';
-import type { Command } from './command.ts';
+import { defineCommand } from './command.ts';
 
-export const versionCommand: Command = {
+export const versionCommand = defineCommand<object>({
   usage: 'version',
   summary: 'Print the version',
   examples: [],
@@ -11,4 +11,4 @@ export const versionCommand: Command = {
     await writeAll(context.stdout, `kubectl-netdoctor ${VERSION} (node ${process.version}, ${process.platform}/${process.arch})\n`);
     return 0;
   },
-};
+});

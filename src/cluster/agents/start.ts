@@ -150,7 +150,9 @@ export const startAgents = (
 
   const stop = async (): Promise<string[]> => {
     stopped = true;
-    await Promise.race([Promise.allSettled([...creating]), pause(STOP_TIMEOUT_MS)]);
+    // unref: the limit must not keep the process alive once the requests are answered
+    const limit = new Promise((resolve) => setTimeout(resolve, STOP_TIMEOUT_MS).unref());
+    await Promise.race([Promise.allSettled([...creating]), limit]);
     // somebody's leftovers are a courtesy; only what this run made is worth a word
     const courtesy = Promise.allSettled([...leftovers].map(remove));
     await Promise.all([...created].map((name) => remove(name).then(() => created.delete(name), pass)));

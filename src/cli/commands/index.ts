@@ -1,0 +1,7 @@
+import type { AnyCommand } from './command.ts';
+import { pathCommand } from './path.ts';
+import { versionCommand } from './version.ts';
+import { vethCommand } from './veth.ts';
+
+/** In the order in which help lists them. */
+export const commands: AnyCommand[] = [pathCommand, vethCommand, versionCommand];

@@ -1,0 +1,95 @@
+import type { Argv } from 'yargs';
+import { CliError, EXIT } from '../../cluster/errors.ts';
+import type { Protocol } from '../../cluster/facts.ts';
+import { resolvePair } from '../../cluster/words/resolve.ts';
+import { type PathRequest, runPath } from '../../doctor/run-path.ts';
+import { startStopwatch } from '../../doctor/stopwatch.ts';
+import { renderPath } from '../../report/path.ts';
+import { type AgentFlags, type ConnectionFlags, durationOf, type OutputFlags } from '../connection-options.ts';
+import { agentFlags, outputFlags } from '../global-flags.ts';
+import { startProgress } from '../progress.ts';
+import { withSession } from '../session.ts';
+import { defineCommand } from './command.ts';
+import { printReport } from './outcome.ts';
+
+interface PathFlags extends ConnectionFlags, AgentFlags, OutputFlags {
+  a?: string | undefined;
+  b?: string | undefined;
+  port?: string | undefined;
+  protocol?: Protocol | undefined;
+  count: number;
+  timeout: string;
+}
+
+const MOST_PROBES = 100;
+
+const portOf = (text: string | undefined): number | string | undefined => {
+  if (text === undefined) return undefined;
+  if (!/^-?\d+$/.test(text)) {
+    // IANA service names, as Kubernetes takes them for ports (validation.IsValidPortName)
+    if (!/^(?=.{1,15}$)[a-z0-9-]*[a-z][a-z0-9-]*$/.test(text))
+      throw new CliError(`error: invalid argument "${text}" for "--port": a number from 1 to 65535 or a port's name is expected`, EXIT.usage);
+    return text;
+  }
+  const port = Number(text);
+  if (port < 1 || port > 65_535) throw new CliError(`error: invalid argument "${text}" for "--port": ports go from 1 to 65535`, EXIT.usage);
+  return port;
+};
+
+/** Flags → request. @throws CliError for a value no packet can have */
+const requestOf = (flags: PathFlags): Omit<PathRequest, 'namespace' | 'from' | 'to'> => {
+  const { count } = flags;
+  if (!Number.isInteger(count) || count < 1 || count > MOST_PROBES)
+    throw new CliError(`error: invalid argument "${count}" for "--count": 1 to ${MOST_PROBES} probes are sent`, EXIT.usage);
+  const timeoutMs = durationOf('timeout', flags.timeout) ?? 0;
+  if (timeoutMs < 10 || timeoutMs > 30_000) throw new CliError(`error: invalid argument "${flags.timeout}" for "--timeout": 10ms to 30s`, EXIT.usage);
+  const port = portOf(flags.port);
+  return { count, timeoutMs, ...(port === undefined ? {} : { port }), ...(flags.protocol === undefined ? {} : { protocol: flags.protocol }) };
+};
+
+export const pathCommand = defineCommand<PathFlags>({
+  usage: 'path [a] [b]',
+  summary: 'Follow real packets from A to B, hop by hop, and name what stops them',
+  examples: [
+    ['kubectl netdoctor path web-0 db-0', 'pod to pod, at the first port db-0 declares'],
+    ['kubectl netdoctor path shop/web-0 svc/db --port 5432', 'pod to Service'],
+    ['kubectl netdoctor path deploy/web node/node2 --protocol icmp', 'pod to node, by ping'],
+    ['kubectl netdoctor path web-0 10.1.1.7:27017 -o json', 'pod to an address outside'],
+    ['kubectl netdoctor path web-0 db-0 --save run.tgz', 'keep everything for later'],
+    ['kubectl netdoctor path --from run.tgz', 'and judge it again'],
+  ],
+  flags: (yargs) =>
+    yargs
+      .positional('a', { type: 'string', describe: 'Where packets are sent from: [NS/]POD, deploy/NAME, node/NAME, an IP…' })
+      .positional('b', { type: 'string', describe: 'Where they should arrive: the same, or svc/NAME, a host name, HOST:PORT' })
+      .option('port', { type: 'string', alias: 'p', describe: "Port to knock at, number or name (default: B's first declared port, else ping)" })
+      .option('protocol', { choices: ['tcp', 'udp', 'icmp', 'sctp'] as const, describe: 'Protocol of the probes' })
+      .option('count', { type: 'number', alias: 'c', default: 5, describe: 'How many probes are sent' })
+      .option('timeout', { type: 'string', default: '1s', describe: 'How long to wait for an answer to each' })
+      .options(agentFlags)
+      .options(outputFlags)
+      .group(Object.keys(agentFlags), 'Agent flags:')
+      .group(Object.keys(outputFlags), 'Output flags:') as unknown as Argv<PathFlags>,
+  run: async (flags, context) => {
+    const request = requestOf(flags);
+    if (flags.from === undefined && (flags.a === undefined || flags.b === undefined)) {
+      throw new CliError("error: path needs two ends: kubectl netdoctor path A B\nSee 'kubectl netdoctor path --help'.", EXIT.usage);
+    }
+    const asked = { ...request, from: flags.a ?? '', to: flags.b ?? '' };
+    const progress = startProgress(context.stderr, context.env, flags.quiet);
+    return withSession(flags, context, 'path', asked, async (session) => {
+      if (flags.from !== undefined && flags.a === undefined && !session.recorded)
+        throw new CliError(`error: ${flags.from} was not recorded by path: say which two ends are meant`, EXIT.usage);
+      // a replay asks what was asked then, unless other ends are named
+      const question = (flags.a === undefined && session.recorded ? session.recorded : asked) as unknown as Omit<PathRequest, 'namespace'>;
+      const ports = { api: session.api, open: session.open, mark: session.mark, now: session.now, say: progress.step, stopwatch: startStopwatch() };
+      const resolve = (api: typeof session.api, from: string, to: string, namespace: string): ReturnType<typeof resolvePair> =>
+        resolvePair(api, namespace, { from, to });
+      const report = await runPath({ ...question, namespace: session.namespace }, resolve, ports).finally(progress.stop);
+      await session.save(report);
+      return printReport(report, flags, context, (one, canvas) =>
+        renderPath(one, canvas, { wide: flags.output === 'wide', noHeaders: flags.noHeaders }),
+      );
+    });
+  },
+});

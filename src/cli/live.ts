@@ -1,0 +1,78 @@
+import { agentImage } from '../cluster/agent-image.ts';
+import type { AgentSession } from '../cluster/agent-session.ts';
+import { type AgentOptions, DEFAULT_AGENT_NAMESPACE, DEFAULT_DEADLINE_SECONDS, DEFAULT_START_TIMEOUT_MS } from '../cluster/agents/options.ts';
+import { preflight } from '../cluster/agents/preflight.ts';
+import { isProblem } from '../cluster/agents/problem.ts';
+import { startAgents } from '../cluster/agents/start.ts';
+import { type ApiClient, createClient } from '../cluster/api/client.ts';
+import { createReader, type RecordingReader } from '../cluster/api/reader.ts';
+import { connect } from '../cluster/kubeconfig/connection.ts';
+import { readCluster } from '../cluster/read/cluster.ts';
+import type { DoorRequest, NodeDoor, OpenDoors } from '../doctor/ports.ts';
+import { collectNode } from '../node/collect.ts';
+import { type ProbeRecord, runProbes } from '../probe/live/run-probes.ts';
+import type { SessionMark } from '../probe/live/session-mark.ts';
+import { armTaps } from '../probe/tap/arm-taps.ts';
+import { type AgentFlags, type ConnectionFlags, connectionOptions, durationOf } from './connection-options.ts';
+import type { Context } from './context.ts';
+
+/** Captures that nobody stops end by themselves. */
+const LONGEST_CAPTURE_SECONDS = 60;
+
+/** A cluster that is really there. */
+export interface Live {
+  client: ApiClient;
+  api: RecordingReader;
+  namespace: string;
+  close: () => void;
+}
+
+export const goLive = async (flags: ConnectionFlags, context: Context): Promise<Live> => {
+  const connection = await connect(connectionOptions(flags), context.env);
+  const client = createClient(connection);
+  return { client, api: createReader(client), namespace: connection.namespace, close: connection.close };
+};
+
+export const agentOptions = (flags: AgentFlags, env: NodeJS.ProcessEnv): AgentOptions => ({
+  image: agentImage(flags.image, env),
+  ...(flags.imagePullPolicy === undefined ? {} : { pullPolicy: flags.imagePullPolicy }),
+  ...(flags.imagePullSecret === undefined ? {} : { pullSecrets: flags.imagePullSecret }),
+  namespace: flags.agentNamespace ?? DEFAULT_AGENT_NAMESPACE,
+  ...(flags.agentPrivileged === undefined ? {} : { privileged: flags.agentPrivileged }),
+  startTimeoutMs: durationOf('agent-timeout', flags.agentTimeout) ?? DEFAULT_START_TIMEOUT_MS,
+  deadlineSeconds: DEFAULT_DEADLINE_SECONDS,
+});
+
+export interface DoorOptions {
+  mark: SessionMark;
+  onProbes: (record: ProbeRecord) => void;
+}
+
+const doorOf = (session: AgentSession, { mark, onProbes }: DoorOptions): NodeDoor => ({
+  node: session.node,
+  reach: session.reach,
+  collect: (request) => collectNode(session, request),
+  probe: (requests) => runProbes(session, requests, { mark, onRecord: onProbes }),
+  tap: (requests, filter) => armTaps(session, requests, { filter, maxSeconds: LONGEST_CAPTURE_SECONDS }),
+});
+
+/** Doors by agent pods on the nodes. The permission check starts now, so that it is answered by the time the nodes are known. */
+export const nodeDoors = (live: Live, options: AgentOptions, context: Context, doors: DoorOptions): OpenDoors => {
+  const checked = preflight(live.client, options);
+  // awaited by whoever opens a door; a run that fails before must not end with an unhandled rejection
+  checked.catch(() => undefined);
+  return async (requests: DoorRequest[]) => {
+    if (requests.length === 0) return [];
+    // a refusal holds for every node alike: the run ends with it instead of repeating it for each
+    await checked;
+    const { facts } = await readCluster(live.api, { nodes: requests.map(({ node }) => node), serviceNamespaces: [] });
+    const { sessions } = startAgents(live.client, facts.nodes, options, checked, context.registry);
+    return Promise.all(
+      requests.map(async ({ node }) => {
+        const session = await sessions.get(node);
+        if (session === undefined) return { node, closed: 'no such node in this cluster' };
+        return isProblem(session) ? { node, closed: session.message } : doorOf(session, doors);
+      }),
+    );
+  };
+};

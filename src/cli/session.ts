@@ -1,0 +1,135 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { recordingFromBytes, recordingToBytes } from '../bundle/file.ts';
+import { recordDoor } from '../bundle/record.ts';
+import { emptyRecording, type Recording } from '../bundle/recording.ts';
+import { replayDoors } from '../bundle/replay.ts';
+import { type ApiReader, replayReader } from '../cluster/api/reader.ts';
+import { CliError, EXIT } from '../cluster/errors.ts';
+import { isOpen, type OpenDoors } from '../doctor/ports.ts';
+import { createSessionMark } from '../probe/live/session-mark.ts';
+import type { Report } from '../report/report.ts';
+import { VERSION } from '../version.ts';
+import type { AgentFlags, ConnectionFlags, OutputFlags } from './connection-options.ts';
+import type { Context } from './context.ts';
+import { agentOptions, goLive, nodeDoors } from './live.ts';
+
+/** Where a run gets its facts from, live or recorded, and where it leaves them. */
+export interface Session {
+  api: ApiReader;
+  open: OpenDoors;
+  mark: number;
+  /** Namespace of words without one. */
+  namespace: string;
+  now: () => Date;
+  /** What the recorded run was asked, in a replay. */
+  recorded?: Record<string, unknown>;
+  /** Writes the bundle, when one was asked for. */
+  save: (report: Report) => Promise<void>;
+  close: () => Promise<void>;
+}
+
+type Flags = ConnectionFlags & AgentFlags & OutputFlags;
+
+const reasonOf = (error: unknown): string => {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const words: Record<string, string> = {
+    ENOENT: 'no such file',
+    EACCES: 'permission denied',
+    EISDIR: 'it is a directory',
+    ENOSPC: 'no space left on the device',
+    EROFS: 'the file system is read-only',
+  };
+  return words[code] ?? (error instanceof Error ? error.message : String(error));
+};
+
+const readBundle = async (file: string): Promise<Recording> => {
+  const bytes = await readFile(file).catch((error: unknown) => {
+    throw new CliError(`error: cannot read ${file}: ${reasonOf(error)}`, EXIT.usage, { cause: error });
+  });
+  try {
+    return await recordingFromBytes(bytes);
+  } catch (error) {
+    throw new CliError(`error: ${file} is not a netdoctor bundle: ${reasonOf(error)}`, EXIT.usage, { cause: error });
+  }
+};
+
+const replay = async (file: string, command: string): Promise<Session> => {
+  const recording = await readBundle(file);
+  const { meta } = recording;
+  return {
+    api: replayReader(recording.api),
+    open: replayDoors(recording),
+    mark: meta.mark,
+    namespace: typeof meta.request.namespace === 'string' ? meta.request.namespace : 'default',
+    now: () => new Date(meta.time),
+    ...(meta.command === command ? { recorded: meta.request } : {}),
+    save: async () => undefined,
+    close: async () => undefined,
+  };
+};
+
+/** A full disk or a missing directory is to be known before minutes of work, not after. */
+const prepareFile = async (file: string): Promise<void> => {
+  await writeFile(file, '').catch((error: unknown) => {
+    throw new CliError(`error: cannot write ${file}: ${reasonOf(error)}`, EXIT.usage, { cause: error });
+  });
+};
+
+const record = async (flags: Flags, context: Context, command: string, request: Record<string, unknown>): Promise<Session> => {
+  if (flags.save !== undefined) await prepareFile(flags.save);
+  const live = await goLive(flags, context);
+  const mark = createSessionMark();
+  const started = new Date();
+  const recording = emptyRecording({
+    format: 1,
+    version: VERSION,
+    time: started.toISOString(),
+    command,
+    request: { ...request, namespace: live.namespace },
+    mark: mark.number,
+  });
+  const open = nodeDoors(live, agentOptions(flags, context.env), context, { mark, onProbes: (probes) => recording.probes.push(probes) });
+  return {
+    api: live.api,
+    open: async (requests) => {
+      const doors = await open(requests);
+      return doors.map((door) => {
+        if (isOpen(door)) return recordDoor(door, recording);
+        recording.closed.push(door);
+        return door;
+      });
+    },
+    mark: mark.number,
+    namespace: live.namespace,
+    now: () => started,
+    save: async (report) => {
+      if (flags.save === undefined) return;
+      recording.api = live.api.records();
+      await writeFile(flags.save, await recordingToBytes(recording, report)).catch((error: unknown) => {
+        throw new CliError(`error: cannot write ${flags.save}: ${reasonOf(error)}`, EXIT.usage, { cause: error });
+      });
+    },
+    close: async () => {
+      await context.registry.stopAll();
+      live.close();
+    },
+  };
+};
+
+/** Runs `work` on a live cluster, or with --from on a bundle; what it made is removed whatever happens. */
+export const withSession = async <Answer>(
+  flags: Flags,
+  context: Context,
+  command: string,
+  request: Record<string, unknown>,
+  work: (session: Session) => Promise<Answer>,
+): Promise<Answer> => {
+  if (flags.from !== undefined && flags.save !== undefined)
+    throw new CliError('error: --from and --save exclude each other: a bundle is saved already', EXIT.usage);
+  const session = flags.from === undefined ? await record(flags, context, command, request) : await replay(flags.from, command);
+  try {
+    return await work(session);
+  } finally {
+    await session.close();
+  }
+};

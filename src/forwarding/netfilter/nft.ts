@@ -2,7 +2,7 @@ import type { NftChain, NftTable } from '../../node/snapshot.ts';
 import type { RuleRef } from '../hop.ts';
 import { type Known, proceed, type RuleContext, type Verdict } from './context.ts';
 import { ruleText } from './nft-text.ts';
-import { absent, evaluate, isIn, isObject, type Json, nameAndBody, setNamed, unwrap } from './nft-value.ts';
+import { absent, evaluate, isIn, isObject, type Json, nameAndBody, setNamed, unwrap, type Value } from './nft-value.ts';
 
 /** NFT_JUMP_STACK_SIZE is 16 (include/net/netfilter/nf_tables.h). */
 const maxDepth = 16;
@@ -114,10 +114,19 @@ const statements: Record<string, (body: unknown, at: At) => Next> = {
 
 const translate = (body: unknown, at: At, make: (address: string | undefined, port: number | undefined) => Verdict): Next => {
   if (!isObject(body)) return cannotSay(at);
-  const address = evaluate(body.addr, at.context);
-  const port = evaluate(body.port, at.context);
+  const target = isObject(body.addr) && isObject(body.addr.map) ? mapped(body.addr.map, at) : evaluate(body.addr, at.context);
+  // `dnat to ADDRESS . PORT` comes as one concatenation, as kube-proxy's endpoint maps have it.
+  const [address, port] = Array.isArray(target) ? target : [target, evaluate(body.port, at.context)];
   if (body.addr !== undefined && typeof address !== 'string') return cannotSay(at);
-  return make(typeof address === 'string' ? address : undefined, typeof port === 'number' ? port : undefined);
+  return make(typeof address === 'string' ? address : undefined, port === undefined ? undefined : Number(port));
+};
+
+/** `key map { key : value }` as a value. */
+const mapped = ({ key, data }: Json, at: At): Value => {
+  const pairs = pairsOf(data, at.table);
+  if (!pairs) return undefined;
+  const found = isRandom(key) ? chooseAtRandom(pairs, at) : lookUp(pairs, key, at);
+  return found === 'no' ? absent : evaluate(unwrap(found), at.context);
 };
 
 const mangle = ({ key, value }: Json, at: At): Next => {
@@ -152,15 +161,16 @@ const orders: Record<string, (a: number, b: number) => boolean> = {
 const verdictMap = ({ key, data }: Json, at: At): Next => {
   const pairs = pairsOf(data, at.table);
   if (!pairs) return cannotSay(at);
-  const random = isObject(key) && 'numgen' in key;
-  const verdict = random ? chooseAtRandom(pairs, at) : lookUp(pairs, key, at);
+  const verdict = isRandom(key) ? chooseAtRandom(pairs, at) : lookUp(pairs, key, at);
   if (verdict === undefined) return cannotSay(at);
   if (verdict === 'no') return 'no';
   const [name, body] = nameAndBody(verdict);
   return statements[name]?.(body, at) ?? cannotSay(at);
 };
 
-type Pair = [key: unknown, verdict: unknown];
+const isRandom = (key: unknown): boolean => isObject(key) && 'numgen' in key;
+
+type Pair = [key: unknown, target: unknown];
 
 const pairsOf = (data: unknown, table: NftTable): Pair[] | undefined => {
   const elements = setNamed(table, data)?.elements ?? (isObject(data) ? data.set : undefined);
@@ -181,20 +191,31 @@ const lookUp = (pairs: Pair[], key: unknown, { table, context }: At): unknown =>
   return doubtful ? undefined : 'no';
 };
 
+/** One of kube-proxy's endpoints: the one asked for, else the first. A target is a chain to go to, or the address itself. */
 const chooseAtRandom = (pairs: Pair[], { table, context }: At): unknown => {
   const { endpoint } = context;
-  for (const [, verdict] of pairs) context.choices.push(chainOf(verdict));
-  const asked = endpoint === undefined ? undefined : pairs.find(([, verdict]) => leadsTo(table, chainOf(verdict), endpoint));
+  context.choices.push(...pairs.map(([, target]) => chainOf(target) ?? addressOf(target)));
+  const asked = endpoint === undefined ? undefined : pairs.find(([, target]) => leadsTo(table, target, endpoint));
   return (asked ?? pairs[0])?.[1];
 };
 
-const chainOf = (verdict: unknown): string => {
-  const [, body] = nameAndBody(verdict);
-  return isObject(body) ? String(body.target) : '';
+const chainOf = (target: unknown): string | undefined => {
+  const [, body] = nameAndBody(target);
+  return isObject(body) && typeof body.target === 'string' ? body.target : undefined;
 };
 
-const leadsTo = (table: NftTable, name: string, endpoint: string): boolean =>
-  table.chains
-    .find((chain) => chain.name === name)
-    ?.rules.some((rule) => rule.expr.some((statement) => isObject(statement) && isObject(statement.dnat) && statement.dnat.addr === endpoint)) ??
-  false;
+const addressOf = (target: unknown): string => {
+  const value = isObject(target) && Array.isArray(target.concat) ? target.concat[0] : target;
+  return typeof value === 'string' ? value : '';
+};
+
+const leadsTo = (table: NftTable, target: unknown, endpoint: string): boolean => {
+  const name = chainOf(target);
+  if (name === undefined) return addressOf(target) === endpoint;
+  const chain = table.chains.find((candidate) => candidate.name === name);
+  return (
+    chain?.rules.some(({ expr }) =>
+      expr.some((statement) => isObject(statement) && isObject(statement.dnat) && addressOf(statement.dnat.addr) === endpoint),
+    ) ?? false
+  );
+};

@@ -83,8 +83,8 @@ const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Secti
     tc: {
       qdiscs: sections.read('tc-qdisc', parseQdiscs),
       filters: [
-        ...sections.read('tc-ingress', (text) => parseFilters(text, 'ingress')),
-        ...sections.read('tc-egress', (text) => parseFilters(text, 'egress')),
+        ...sections.read('tc-ingress', (text) => parseFilters(text, 'ingress', sections.text('tc-devices'))),
+        ...sections.read('tc-egress', (text) => parseFilters(text, 'egress', sections.text('tc-devices'))),
       ],
     },
     sysctls: sections.read('sysctls', parseSysctls),

@@ -42,6 +42,9 @@ export const attachedOf = (snapshot: NodeSnapshot, place: Place): { peer?: Place
     return { attached: { how: 'loose', why: `${link.kind} on a device that was not found` } };
   }
   if (TUNNELS.has(link.kind)) return { attached: { how: 'loose', why: tunnelled(place) } };
+  // busybox's ip tells no kind, yet that there is another end
+  if (link.kind === '' && link.peerIfindex !== undefined)
+    return { attached: { how: 'loose', why: `leads to interface ${link.peerIfindex} of another namespace` } };
   if (link.kind === 'tun') return { attached: { how: 'loose', why: 'tap of a virtual machine or a VPN' } };
   return { attached: { how: 'loose', why: link.kind === '' ? 'a device of its own (SR-IOV or passed through)' : link.kind } };
 };

@@ -26,6 +26,13 @@ close_section() {
   printf '\n@%s end %s\n%s\n@%s close\n' "$ND_MARK" "$1" "$2" "$ND_MARK"
 }
 
+# $1: text of a section made by ourselves. $2: its name
+put_section() {
+  open_section "$2" image
+  printf '%s\n' "$1" | head -c "$ND_LIMIT"
+  close_section 0 ''
+}
+
 # NAME, then words that say why
 skip_section() {
   open_section "$1" image

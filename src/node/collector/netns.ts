@@ -24,8 +24,9 @@ read_netns() {
   for family in 4 6; do
     # shellcheck disable=SC2086
     section "rules-$family" ip "-$family" $ND_JSON rule show
+    # busybox's ip would list the neighbours again
     # shellcheck disable=SC2086
-    section "proxies-$family" ip "-$family" $ND_JSON neigh show proxy
+    [ -n "$ND_DETAIL" ] && section "proxies-$family" ip "-$family" $ND_JSON neigh show proxy
   done
   # shellcheck disable=SC2086
   section vlans bridge $ND_JSON vlan show
@@ -110,13 +111,15 @@ nft_table_is_of_iptables() {
   return 1
 }
 
-# Filters are asked for only of devices with an ingress or clsact qdisc; the qdisc line before each answer names its device.
+# Filters are asked for only of devices with an ingress or clsact qdisc, all in one tc; that answers without naming the device, so the list
+# travels too and each answer begins with the device's qdiscs.
 read_tc() {
   section tc-qdisc tc -s qdisc show
   find_tool tc || return
   # shellcheck disable=SC2086
   devices=$(guarded $tool qdisc show 2>/dev/null | sed -nE 's/^qdisc (ingress|clsact) .* dev ([^ ]*) .*/\1 \2/p')
   [ -n "$devices" ] || return
+  put_section "$devices" tc-devices
   for side in ingress egress; do
     printf '%s\n' "$devices" | while read -r kind device; do
       [ "$kind $side" = 'ingress egress' ] || printf 'qdisc show dev %s\nfilter show dev %s %s\n' "$device" "$device" "$side"

@@ -17,13 +17,6 @@ read_meta() {
   close_section 0 ''
 }
 
-# $1: text of a section made by ourselves. $2: its name
-put_section() {
-  open_section "$2" image
-  printf '%s\n' "$1" | head -c "$ND_LIMIT"
-  close_section 0 ''
-}
-
 # Every namespace that a process lives in (P) or a mount pins, in the node's own mounts or a container daemon's (N).
 list_namespaces() {
   processes=$(stat -L -c '%i %n' /proc/[0-9]*/ns/net 2>/dev/null | sed -E 's|^([0-9]+) /proc/([0-9]+)/.*|P \1 \2|')

@@ -31,9 +31,11 @@ const readNexthop = (item: Json): Nexthop => ({
   flags: stringsAt(item, 'flags'),
 });
 
-const fromJson = (item: Json, family: Family): Route | undefined => {
+const fromJson = (item: Json, asked: Family): Route | undefined => {
   const destination = stringAt(item, 'dst');
   if (destination === undefined) return undefined;
+  // "show table all" without -4 answers for both families
+  const family = destination.includes(':') ? 6 : asked;
   const metrics = listAt(item, 'metrics').filter(isRecord);
   return {
     family,

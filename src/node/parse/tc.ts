@@ -43,25 +43,32 @@ const readFilter = (text: string, device: string, side: string): TcFilter => {
   return { device, parent: side, kind, protocol: value('protocol') ?? 'all', pref: Number(value('pref') ?? 0), actions: programOf(kind, text) };
 };
 
+/** `clsact eth0`: devices with a place for filters, in the order they were asked. Only clsact has an egress side. */
+const devicesOf = (text: string, side: 'ingress' | 'egress'): string[] =>
+  linesOf(text).flatMap((line) => {
+    const [kind, device] = line.split(' ');
+    return device === undefined || (side === 'egress' && kind !== 'clsact') ? [] : [device];
+  });
+
 /**
- * `qdisc show dev X` and `filter show dev X ingress|egress` in turn from one `tc -batch`: the qdisc line names the device that the
- * filters below it, which do not, belong to.
+ * `qdisc show dev X` and `filter show dev X ingress|egress` in turn from one `tc -batch`. Neither names the device: the ingress or clsact
+ * qdisc, of which a device has one, begins the answers for the next of `devices`.
  */
-export const parseFilters = (text: string, side: 'ingress' | 'egress'): Parsed<TcFilter[]> => {
+export const parseFilters = (text: string, side: 'ingress' | 'egress', deviceList: string): Parsed<TcFilter[]> => {
+  const devices = devicesOf(deviceList, side);
   const value: TcFilter[] = [];
-  let device = '';
+  let asked = -1;
   let current: TcFilter | undefined;
   for (const line of linesOf(text)) {
-    const qdisc = line.match(QDISC);
     const filter = line.match(FILTER);
     const action = line.match(ACTION);
     const sent = line.match(SENT);
-    if (qdisc) {
-      device = qdisc[3] ?? device;
+    if (line.startsWith('qdisc ')) {
+      if (/^qdisc (ingress|clsact) /.test(line)) asked += 1;
       current = undefined;
     } else if (filter) {
       const rest = filter[1] ?? '';
-      current = isRealFilter(rest) ? readFilter(rest, rest.match(/^dev (\S+)/)?.[1] ?? device, side) : undefined;
+      current = isRealFilter(rest) ? readFilter(rest, devices[asked] ?? '', side) : undefined;
       if (current) value.push(current);
     } else if (action && current) {
       const detail = action[2] ?? '';
@@ -77,6 +84,7 @@ export const parseFilters = (text: string, side: 'ingress' | 'egress'): Parsed<T
       if (last) Object.assign(last, { packets: Number(sent[1]), dropped: Number(sent[2]) });
     }
   }
-  // what else tc says of a filter (matches, handles) is free text
-  return { value, unparsed: [] };
+  // a device that went meanwhile leaves no answer, and then whose the others are is not known
+  if (asked + 1 === devices.length || value.length === 0) return { value, unparsed: [] };
+  return { value: [], unparsed: [`${asked + 1} answers for ${devices.length} devices`] };
 };

@@ -1,0 +1,113 @@
+import { expect } from 'chai';
+import { parseCollection } from '../../../src/node/parse-collection.ts';
+import type { RawCollection } from '../../../src/node/raw.ts';
+import { fixture, recorded, section } from './recorded.ts';
+
+const flannel = parseCollection(JSON.parse(fixture('collections/flannel-node1.json')) as RawCollection);
+const [host, ...others] = flannel.namespaces;
+
+describe('a collection of a flannel node', () => {
+  it('is understood without a problem', () => expect(flannel.problems).to.deep.equal([]));
+
+  it('has the host first and then every namespace', () => {
+    expect(host?.role).to.equal('host');
+    expect(others.map(({ role }) => role)).to.deep.equal(Array(5).fill('pod'));
+    expect(others.map(({ inode }) => Number(inode))).to.deep.equal(others.map(({ inode }) => Number(inode)).sort((one, other) => one - other));
+  });
+
+  it('tells what was read of each', () => {
+    expect(host).not.to.have.property('seen');
+    expect(others.map(({ seen }) => seen ?? 'full').sort()).to.deep.equal(['full', 'full', 'listed', 'listed', 'listed']);
+  });
+
+  it('knows the addresses of those it did not enter', () =>
+    expect(others.flatMap(({ localAddresses }) => localAddresses ?? [])).to.have.members([
+      '10.244.1.2',
+      '10.244.1.3',
+      '10.244.1.4',
+      '10.244.1.5',
+      '10.244.1.6',
+    ]));
+
+  it('knows which namespace each nsid of the host is', () =>
+    expect(Object.values(host?.nsids ?? {})).to.have.members(others.map(({ inode }) => inode)));
+
+  it('has two sources for the peer of a pod interface', () => {
+    const eth0 = others.find(({ seen }) => seen === undefined)?.links.find(({ name }) => name === 'eth0');
+    expect(eth0?.ethtoolPeerIfindex).to.equal(eth0?.peerIfindex);
+  });
+
+  it('has what kube-proxy and flannel wrote', () => {
+    const chains = host?.netfilter.iptables
+      .filter(({ family }) => family === 4)
+      .flatMap((table) => table.chains.map(({ name }) => `${table.table} ${name}`));
+    expect(chains).to.include.members(['nat KUBE-SERVICES', 'nat FLANNEL-POSTRTG', 'filter FLANNEL-FWD', 'mangle KUBE-PROXY-CANARY']);
+    expect(host?.links.find(({ kind }) => kind === 'vxlan')?.vxlan).to.deep.include({ vni: 1, port: 8472, learning: false });
+    expect(host?.fdb.find(({ device, destination }) => device === 'flannel.1' && destination === '10.33.188.12')).to.deep.include({
+      state: 'permanent',
+    });
+  });
+
+  it('has the files, daemons and health of the node', () => {
+    expect(flannel.files['/run/flannel/subnet.env']).to.match(/FLANNEL_SUBNET=10\.244\.1\.1\/24/);
+    expect(flannel.files['/var/lib/cni/networks/cbr0/10.244.1.4']).to.match(/^[0-9a-f]{64}\r?\neth0$/);
+    expect(flannel.daemons).to.include.keys('kubelet', 'kube-proxy', 'flanneld', 'containerd');
+    expect(flannel.health).to.deep.equal({ 'kube-proxy': 200, kubelet: 200 });
+  });
+
+  it('has sysctls, sockets and conntrack counters', () => {
+    expect(host?.sysctls).to.deep.include({ 'net.ipv4.ip_forward': '1' });
+    expect(host?.sockets.find(({ port }) => port === 10250)).to.deep.include({ protocol: 'tcp', dual: true, process: 'kubelet' });
+    expect(host?.conntrack?.max).to.be.greaterThan(0);
+  });
+});
+
+describe('what is wrong with a section', () => {
+  const problemsWith = (change: Partial<RawCollection['sections'][number]>): unknown[] => {
+    const raw = recorded('calico-healthy');
+    const sections = raw.sections.map((one) => (one.name === 'fdb' ? { ...one, ...change } : one));
+    return parseCollection({ ...raw, sections }).problems;
+  };
+  const at = { section: 'fdb', netns: '4026531840' };
+
+  it('is nothing, here', () => expect(problemsWith({})).to.deep.equal([]));
+  it('a tool that is not there', () =>
+    expect(problemsWith({ status: 'missing', text: '', stderr: 'no bridge in the image or on the node' })).to.deep.equal([
+      { ...at, kind: 'missing', detail: 'no bridge in the image or on the node' },
+    ]));
+  it('a tool that failed', () =>
+    expect(problemsWith({ status: 255, text: '', stderr: 'Operation not permitted\n' })).to.deep.equal([
+      { ...at, kind: 'failed', detail: 'Operation not permitted' },
+    ]));
+  it('a tool that hung', () =>
+    expect(problemsWith({ status: 124, text: '' })).to.deep.equal([{ ...at, kind: 'failed', detail: 'took longer than 10 s' }]));
+  it('the size limit', () =>
+    expect(problemsWith({ status: 141, text: '[{"mac":' })).to.deep.equal([
+      { ...at, kind: 'truncated', detail: 'more than the limit of one section' },
+    ]));
+  it('a lost connection', () =>
+    expect(problemsWith({ status: 'cut' })).to.deep.equal([{ ...at, kind: 'truncated', detail: 'the collector ended while it was read' }]));
+  it('words nobody knows', () =>
+    expect(problemsWith({ text: 'what is this\n' })).to.deep.equal([{ ...at, kind: 'unparsed', detail: '1 not understood, first: what is this' }]));
+  it('not that the kernel has no such thing', () => expect(problemsWith({ status: 'absent', text: '' })).to.deep.equal([]));
+});
+
+describe('a collection from inside one pod', () => {
+  const raw: RawCollection = {
+    node: 'node1',
+    reach: 'pod',
+    podUid: 'u',
+    sections: [section('meta', 'reach pod\nclock 1\nkernel 6.1\nhost none\nown 7'), section('links', fixture('forms/links.json'), '7')],
+  };
+  const snapshot = parseCollection(raw);
+
+  it('is that pod alone', () => {
+    expect(snapshot.namespaces.map(({ inode, role, podUid }) => [inode, role, podUid])).to.deep.equal([['7', 'pod', 'u']]);
+  });
+  it('says that its node was not seen', () =>
+    expect(snapshot.problems).to.deep.include({
+      section: 'host',
+      kind: 'missing',
+      detail: 'seen from inside one pod only: nothing of its node was read',
+    }));
+});

@@ -53,5 +53,9 @@ export const readPing = (lines: string[], count: number, firstSequence: 0 | 1): 
     const own = line.startsWith('ping') ? LOCAL.find(([pattern]) => pattern.test(line)) : undefined;
     if (own) local = { outcome: own[1], ...(own[2] === undefined ? {} : { detail: own[2] }) };
   }
-  return Array.from({ length: count }, (_, attempt) => seen.get(attempt + firstSequence) ?? (local ? { ...local } : { outcome: 'timeout' as const }));
+  // Without its last words ping did not wait for all answers.
+  const finished = local !== undefined || lines.some((line) => /\d packets transmitted/.test(line));
+  const silent: Attempt[] = finished ? [local ?? { outcome: 'timeout' }] : [];
+  const attempts = Array.from({ length: count }, (_, attempt) => seen.get(attempt + firstSequence) ?? silent.map((one) => ({ ...one }))).flat();
+  return attempts.length > 0 ? attempts : (lines.find((line) => line !== '') ?? 'ping gave no result');
 };

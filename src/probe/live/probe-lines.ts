@@ -1,4 +1,4 @@
-import type { JobKind } from './probe-plan.ts';
+import { type JobKind, MOST_ATTEMPTS } from './probe-plan.ts';
 
 /** The prober's output, line by line; what is not one of these lines is noise and skipped. */
 export interface ProbeOutput {
@@ -24,7 +24,7 @@ const readLine = (line: string, output: ProbeOutput): void => {
     output.tools = { connect: words[1] ?? 'none', ping: words[2] ?? 'none' };
   } else if (what === 'job' && isKind(words[1])) {
     const [count = 0, timeoutMs = 0, firstPort = 0, , index = 0] = words.slice(6, 11).map(Number);
-    output.jobs.set(job, { kind: words[1], count, timeoutMs, firstPort, index, before: words[12] ?? '-' });
+    output.jobs.set(job, { kind: words[1], count: Math.min(count, MOST_ATTEMPTS) || 0, timeoutMs, firstPort, index, before: words[12] ?? '-' });
   } else if (what === 'notrun') {
     output.notRun.set(words[0] === '*' ? -1 : job, words.slice(1).join(' '));
   } else if (what === 'a') {

@@ -29,7 +29,7 @@ export interface ProbeJob {
 }
 
 /** One session may not flood: attempts of one request, and milliseconds an attempt may wait. */
-const MOST_ATTEMPTS = 200;
+export const MOST_ATTEMPTS = 200;
 const LONGEST_TIMEOUT = 10_000;
 
 const escapes = (bytes: Uint8Array): string => [...bytes].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('') || '-';

@@ -1,6 +1,7 @@
 import { joinSightings } from '../../../src/probe/tap/join-sightings.ts';
 import { probeKeys } from '../../../src/probe/tap/probe-keys.ts';
 import { parseTaps } from '../../../src/probe/tap/tap-output.ts';
+import { withTapTimes } from '../../../src/probe/tap/tap-times.ts';
 import { createNetlab, labRefusal, type Netlab } from './netlab.ts';
 import { observe } from './observe.ts';
 import { scenarios } from './scenarios.ts';
@@ -19,13 +20,11 @@ describe(`probes and captures in network namespaces of this machine${refusal ===
   for (const scenario of scenarios) {
     it(`sees what happens: ${scenario.name}`, async () => {
       const { results, taps } = await observe(lab, scenario);
-      scenario.check({
-        results,
-        taps: joinSightings(
-          taps.flatMap((raw) => parseTaps(raw)),
-          probeKeys(results),
-        ),
-      });
+      const joined = joinSightings(
+        taps.flatMap((raw) => parseTaps(raw)),
+        probeKeys(results),
+      );
+      scenario.check({ results: withTapTimes(results, joined), taps: joined });
     });
   }
 });

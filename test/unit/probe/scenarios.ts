@@ -148,21 +148,31 @@ const translated: Scenario = {
 const rejected: Scenario = {
   name: 'rejected',
   begin: `ip netns exec $P"n2" nft 'table ip t { chain f { type filter hook forward priority 0; tcp dport 8080 reject with tcp reset; udp dport 9999 reject with icmp admin-prohibited; ip protocol icmp reject with icmp host-prohibited; }; }'
-    ip netns exec $P"n2" sh -c 'echo 0 >/proc/sys/net/ipv4/icmp_ratelimit'`,
-  end: 'ip netns exec $P"n2" nft delete table ip t',
+    ip netns exec $P"n2" sh -c 'echo 0 >/proc/sys/net/ipv4/icmp_ratelimit'
+    ip netns exec $P"n1" nft 'table inet t { chain f { type filter hook forward priority 0; tcp dport 9101 reject; tcp dport 9102 reject with icmpx admin-prohibited; }; }'`,
+  end: 'ip netns exec $P"n2" nft delete table ip t; ip netns exec $P"n1" nft delete table inet t',
   from: 'a',
   requests: [
     request('tcp', 'tcp', '10.244.2.5', { port: 8080 }),
     request('udp', 'udp', '10.244.2.5', { port: 9999 }),
     request('icmp', 'icmp', '10.244.2.5'),
+    // By the sender's own node, as kube-proxy does for a Service without endpoints.
+    request('service', 'tcp', '10.244.2.5', { port: 9101 }),
+    request('service6', 'tcp', 'fd44:2::5', { port: 9101 }),
+    request('filtered', 'tcp', '10.244.2.5', { port: 9102 }),
+    request('filtered6', 'tcp', 'fd44:2::5', { port: 9102 }),
   ],
   check: (observed) => {
+    for (const id of ['service', 'service6']) expect(outcomes(observed, id), id).to.deep.equal(['refused', 'refused', 'refused']);
+    for (const id of ['filtered', 'filtered6']) expect(outcomes(observed, id), id).to.deep.equal(['prohibited', 'prohibited', 'prohibited']);
+    const service = observed.results.find(({ request: { id } }) => id === 'service');
+    expect(service?.attempts[2]).to.include({ from: '10.244.1.1', detail: 'ICMP port unreachable' });
     expect(outcomes(observed, 'tcp')).to.deep.equal(['refused', 'refused', 'refused']);
     expect(seen(observed, 'tcp', 'resets'))
       .to.include('a eth0 in')
       .and.not.include('b eth0 out');
     expect(outcomes(observed, 'icmp')).to.deep.equal(['prohibited', 'prohibited', 'prohibited']);
-    expect(observed.results.at(-1)?.attempts[0]?.from).to.equal('10.244.2.0');
+    expect(observed.results.find(({ request: { id } }) => id === 'icmp')?.attempts[0]?.from).to.equal('10.244.2.0');
     for (const [id, code] of [
       ['udp', 13],
       ['icmp', 10],

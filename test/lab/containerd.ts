@@ -31,6 +31,7 @@ export const waitForContainerd = (machine: Machine): Promise<void> =>
     timeout: 30_000,
   });
 
+/** Streams the archive, so that it may lie where the node cannot see. */
 export const importImage = async (machine: Machine, archive: string): Promise<void> => {
-  await execIn(machine, ['ctr', '--namespace', 'k8s.io', 'images', 'import', archive]);
+  await execIn(machine, ['ctr', '--namespace', 'k8s.io', 'images', 'import', '-'], { inputFile: archive });
 };

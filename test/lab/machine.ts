@@ -12,6 +12,8 @@ import { labDirectory, type ProcessId } from './state.ts';
 export interface Machine {
   readonly name: string;
   readonly init: ProcessId;
+  /** Where programs are found in it: the lab's own first. */
+  readonly path: string;
 }
 
 export interface Output {
@@ -52,7 +54,7 @@ export const startMachine = async (
   });
   child.unref();
   if (child.pid === undefined) throw new Error(`failed to start ${name}`);
-  const machine = { name, init: await identify(await childOf(child.pid)) };
+  const machine = { name, init: await identify(await childOf(child.pid)), path };
   await waitFor(
     `${name} up (see ${directory}/init.log)`,
     async () => (await execIn(machine, ['test', '-e', '/run/machine-is-up'], { reject: false })).exitCode === 0,
@@ -68,9 +70,10 @@ export const startMachine = async (
 export const execIn = async (
   machine: Machine,
   argv: readonly string[],
-  { input = '', reject = true }: { readonly input?: string; readonly reject?: boolean } = {},
+  { input = '', inputFile, reject = true }: { readonly input?: string; readonly inputFile?: string; readonly reject?: boolean } = {},
 ): Promise<Output> => {
   const namespaces = ['--target', String(machine.init.pid), '--mount', '--net', '--pid', '--uts', '--ipc'];
-  const { stdout, stderr, exitCode } = await execa('nsenter', [...namespaces, '--', ...argv], { input, reject });
+  const source = inputFile === undefined ? { input } : { inputFile };
+  const { stdout, stderr, exitCode } = await execa('nsenter', [...namespaces, '--', ...argv], { ...source, reject, env: { PATH: machine.path } });
   return { stdout, stderr, exitCode };
 };

@@ -12,6 +12,8 @@ export interface ProcessId {
 export interface LabState {
   readonly options: LabOptions;
   readonly slot: number;
+  /** The PATH of its machines. */
+  readonly path: string;
   readonly machines: Readonly<Record<string, ProcessId>>;
 }
 
@@ -20,6 +22,8 @@ export const stateRoot = (): string => process.env.NETDOCTOR_LAB_STATE ?? '/var/
 export const labDirectory = (name: string): string => join(stateRoot(), name);
 
 export const kubeconfigPath = (name: string): string => join(labDirectory(name), 'admin.conf');
+
+export const programsDirectory = (name: string): string => join(labDirectory(name), 'bin');
 
 const statePath = (name: string): string => join(labDirectory(name), 'state.json');
 

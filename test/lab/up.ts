@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { configureBridge } from './addons/bridge-cni.ts';
 import { coredns } from './addons/coredns.ts';
 import { flannel } from './addons/flannel.ts';
@@ -19,7 +20,8 @@ import { buildParts, type Parts } from './parts.ts';
 import { type LabPlan, planLab } from './plan.ts';
 import { writeServices } from './services.ts';
 import { claimSlot } from './slots.ts';
-import { kubeconfigPath, labDirectory, saveState } from './state.ts';
+import { kubeconfigPath, labDirectory, programsDirectory, saveState } from './state.ts';
+import { waitForTraffic } from './traffic.ts';
 import { connectUnderlay } from './underlay.ts';
 import { namespace, workloads } from './workloads.ts';
 
@@ -49,6 +51,14 @@ const writeFiles = async (plan: LabPlan): Promise<void> => {
   }
 };
 
+/** The lab's own kubectl for people and for kubectl.ts, and every other program beside it. */
+const linkPrograms = async (lab: string, { directories }: Parts): Promise<void> => {
+  await mkdir(programsDirectory(lab), { recursive: true });
+  for (const directory of directories)
+    for (const file of await readdir(directory))
+      if (file !== 'manifest.json') await symlink(join(directory, file), join(programsDirectory(lab), file));
+};
+
 const startMachines = async (plan: LabPlan, { cache, path }: Parts): Promise<Readonly<Record<string, Machine>>> => {
   const lab = plan.options.name;
   await makeCgroups(
@@ -59,7 +69,7 @@ const startMachines = async (plan: LabPlan, { cache, path }: Parts): Promise<Rea
   const machines = await Promise.all(
     names.map((name) => startMachine(lab, name, { kind: plan.nodes.some((node) => node.name === name) ? 'node' : 'plain', cache, path })),
   );
-  await saveState({ options: plan.options, slot: plan.slot, machines: Object.fromEntries(machines.map(({ name, init }) => [name, init])) });
+  await saveState({ options: plan.options, slot: plan.slot, path, machines: Object.fromEntries(machines.map(({ name, init }) => [name, init])) });
   return Object.fromEntries(machines.map((machine) => [machine.name, machine]));
 };
 
@@ -103,33 +113,14 @@ const waitForPods = async (lab: string): Promise<void> => {
   await kubectl(lab, ['wait', '--namespace', namespace, '--for=condition=Ready', 'pods', '--all', '--timeout=60s']);
 };
 
-/** A name looked up and a Service asked from every node's client: what a user would call a working cluster. */
-export const waitForTraffic = async (plan: LabPlan): Promise<void> => {
-  for (const { name } of plan.nodes)
-    await waitFor(`client-${name} reach Service web by name`, async () =>
-      (
-        await kubectl(plan.options.name, [
-          'exec',
-          '--namespace',
-          namespace,
-          `client-${name}`,
-          '--',
-          'responder',
-          'get',
-          `http://web.${namespace}.svc.cluster.local`,
-        ])
-      ).startsWith('web-'),
-    );
-};
-
 export const up = async (options: LabOptions): Promise<string> => {
   const parts = await buildParts();
-  process.env.PATH = parts.path;
   const archives = await buildImages(parts);
   await down(options.name);
   const lab = options.name;
-  const plan = planLab(options, await claimSlot(options));
+  const plan = planLab(options, await claimSlot(options, parts.path));
   await mkdir(labDirectory(lab), { recursive: true, mode: 0o700 });
+  await linkPrograms(lab, parts);
   const machines = await step('machines and underlay', async () => {
     await writeFiles(plan);
     const started = await startMachines(plan, parts);
@@ -148,6 +139,6 @@ export const up = async (options: LabOptions): Promise<string> => {
   if (options.backend !== 'bridge') await waitForSubnets(machines.nodes);
   await apply(lab, [...coredns(plan), ...workloads(plan)]);
   await step('all pods Ready', () => waitForPods(lab));
-  await step('Service reached by name', () => waitForTraffic(plan));
+  await step('traffic flows', () => waitForTraffic(plan));
   return kubeconfigPath(lab);
 };

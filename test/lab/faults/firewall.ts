@@ -1,0 +1,69 @@
+import type { Lab } from '../handle.ts';
+import { findPod } from '../pods.ts';
+import { pauseAgent, restartAgent } from './agents.ts';
+import { type Fault, victim } from './fault.ts';
+
+const tables = (lab: Lab): readonly string[] => lab.plan.families.map((family) => (family === 4 ? 'iptables' : 'ip6tables'));
+
+const tableOf = (address: string): string => (address.includes(':') ? 'ip6tables' : 'iptables');
+
+export const forwardingOff: Fault = {
+  name: 'ip-forward-off',
+  title: 'a node does not forward packets',
+  inject: (lab) => forwarding(lab, 0),
+  undo: (lab) => forwarding(lab, 1),
+};
+
+const forwarding = async (lab: Lab, on: 0 | 1): Promise<void> => {
+  await lab.nodeExec(victim.node, ['sysctl', '-q', '-w', `net.ipv4.ip_forward=${on}`, `net.ipv6.conf.all.forwarding=${on}`]);
+};
+
+/** flanneld accepts all pod addresses and puts its rules back every 5 seconds, so a dropping policy alone harms nobody. */
+export const forwardPolicyDrop: Fault = {
+  name: 'forward-policy-drop',
+  title: "a node's FORWARD policy is DROP and flannel's ACCEPT rules are gone",
+  inject: async (lab) => {
+    await pauseAgent(lab, victim.node, 'flanneld');
+    for (const iptables of tables(lab)) {
+      await lab.nodeExec(victim.node, [iptables, '-w', '-P', 'FORWARD', 'DROP']);
+      await lab.nodeExec(victim.node, [iptables, '-w', '-F', 'FLANNEL-FWD'], { reject: false });
+    }
+  },
+  undo: async (lab) => {
+    for (const iptables of tables(lab)) await lab.nodeExec(victim.node, [iptables, '-w', '-P', 'FORWARD', 'ACCEPT']);
+    if (lab.plan.options.backend !== 'bridge') await restartAgent(lab, victim.node, 'flanneld');
+  },
+};
+
+const rule = (address: string, target: readonly string[]): readonly string[] => [
+  ...['FORWARD', '-d', address, '-m', 'comment', '--comment', 'forbidden by hand', '-j'],
+  ...target,
+];
+
+const forwardRule = (name: string, title: string, target: readonly string[]): Fault => ({
+  name,
+  title,
+  inject: async (lab) => {
+    for (const address of (await findPod(lab, victim.pod)).ips)
+      await lab.nodeExec(victim.node, [tableOf(address), '-w', '-I', ...rule(address, target)]);
+  },
+  undo: async (lab) => {
+    for (const address of (await findPod(lab, victim.pod)).ips)
+      await lab.nodeExec(victim.node, [tableOf(address), '-w', '-D', ...rule(address, target)], { reject: false });
+  },
+});
+
+export const forwardRuleDrop = forwardRule('forward-rule-drop', 'a rule in FORWARD drops what goes to the pod', ['DROP']);
+
+export const forwardRuleReject = forwardRule('forward-rule-reject', 'a rule in FORWARD rejects what goes to the pod', ['REJECT']);
+
+/** Pods then leave the cluster with their own address, and no answer finds the way back. */
+export const masqueradeMissing: Fault = {
+  name: 'masquerade-missing',
+  title: "a node does not masquerade its pods' traffic to the outside",
+  inject: async (lab) => {
+    await pauseAgent(lab, victim.node, 'flanneld');
+    for (const iptables of tables(lab)) await lab.nodeExec(victim.node, [iptables, '-w', '-t', 'nat', '-F', 'FLANNEL-POSTRTG']);
+  },
+  undo: (lab) => restartAgent(lab, victim.node, 'flanneld'),
+};

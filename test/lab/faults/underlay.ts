@@ -1,0 +1,26 @@
+import type { Lab } from '../handle.ts';
+import type { Fault } from './fault.ts';
+
+const flannelPort = 8472;
+
+const tableOf = (udpPort: number): string => `lab_drop_${udpPort}`;
+
+/** Drops one UDP port between the nodes, where they share a switch (bridge) and where a router is between them (inet). */
+export const underlayDrop = async (lab: Lab, { udpPort }: { readonly udpPort: number }): Promise<() => Promise<void>> => {
+  const drop = `{ chain forward { type filter hook forward priority 0; udp dport ${udpPort} drop; }; }`;
+  await lab.underlayExec(['nft', '-f', '-'], { input: ['bridge', 'inet'].map((family) => `table ${family} ${tableOf(udpPort)} ${drop}\n`).join('') });
+  return () => underlayPass(lab, { udpPort });
+};
+
+export const underlayPass = async (lab: Lab, { udpPort }: { readonly udpPort: number }): Promise<void> => {
+  for (const family of ['bridge', 'inet']) await lab.underlayExec(['nft', 'delete', 'table', family, tableOf(udpPort)], { reject: false });
+};
+
+export const underlayDropsTunnel: Fault = {
+  name: 'underlay-drops-tunnel',
+  title: `the network between the nodes drops VXLAN (UDP ${flannelPort})`,
+  inject: async (lab) => {
+    await underlayDrop(lab, { udpPort: flannelPort });
+  },
+  undo: (lab) => underlayPass(lab, { udpPort: flannelPort }),
+};

@@ -1,6 +1,7 @@
 import type { Endpoint } from '../cluster/endpoint.ts';
 import type { ClusterFacts, PodFacts } from '../cluster/facts.ts';
-import { sameAddress } from '../forwarding/address.ts';
+import { identifyCni } from '../cni/identity.ts';
+import { inPrefix, sameAddress } from '../forwarding/address.ts';
 import type { Hop, Stop, StopReason, Walk } from '../forwarding/hop.ts';
 import { hostNetns } from '../forwarding/world.ts';
 import type { Netns, NodeSnapshot } from '../node/snapshot.ts';
@@ -91,20 +92,37 @@ const spoken = new Set<Outcome>(['refused', 'reset']);
 /** Stops that tell the sender. */
 const tells = new Set<StopReason>(['reject', 'no-route', 'unreachable', 'prohibit', 'blackhole', 'not-translated']);
 
-const stopOf = (leg: Leg): PredictedStop | undefined => {
+const stopOf = (evidence: Evidence, leg: Leg): PredictedStop | undefined => {
   for (const direction of ['there', 'back'] as const) {
     const walk = leg[direction];
     const index = walk?.hops.findIndex((hop) => hop.stop !== undefined) ?? -1;
     const hop = walk?.hops[index];
     if (walk && hop?.stop) return { leg, walk, direction, hop, index, stop: hop.stop };
+    const astray = walk && strayed(evidence, walk);
+    if (walk && astray) return { leg, walk, direction, index: walk.hops.length - 1, ...astray };
   }
   return undefined;
+};
+
+/**
+ * A packet to a pod that leaves by the default route: certainly wrong on the pod's own node, and anywhere under flannel. Elsewhere the
+ * network between the nodes may well know the pods (cloud routes, BGP).
+ */
+const strayed = ({ facts, snapshots }: Evidence, { outcome, hops }: Walk): Pick<PredictedStop, 'hop' | 'stop'> | undefined => {
+  const hop = hops.at(-1);
+  const snapshot = snapshots.find(({ node }) => node === hop?.node);
+  if (outcome !== 'left' || !hop || !snapshot) return undefined;
+  const { destination } = hop.packet;
+  const owner = facts.nodes.find(({ podCidrs }) => podCidrs.some((cidr) => inPrefix(cidr, destination)));
+  if (!owner || (owner.name !== hop.node && identifyCni(snapshot, facts).name !== 'flannel')) return undefined;
+  const message = `${destination} is the address of a pod on ${owner.name}, but the packet leaves ${hop.node} by ${hop.interface}, as no route to the pods is there`;
+  return { hop, stop: { reason: 'no-route', message, facts: { destination } } };
 };
 
 /** Where the model says the failing probe must end, unless the packet itself says otherwise. */
 export const predictedStop = (evidence: Evidence, ...reasons: StopReason[]): PredictedStop | undefined => {
   for (const leg of failingLegs(evidence)) {
-    const end = stopOf(leg);
+    const end = stopOf(evidence, leg);
     if (!end || !reasons.includes(end.stop.reason) || answered(leg.probe) > 0) continue;
     if (!tells.has(end.stop.reason) && outcomes(leg.probe).every((outcome) => spoken.has(outcome))) continue;
     if (!contradicted(evidence, end)) return end;
@@ -115,7 +133,7 @@ export const predictedStop = (evidence: Evidence, ...reasons: StopReason[]): Pre
 /** Predicted stops that the packets did not obey: the model is wrong there, and says so. */
 export const disagreements = (evidence: Evidence): string[] =>
   evidence.probes.flatMap((probe) => {
-    const end = stopOf(legOf(evidence, probe));
+    const end = stopOf(evidence, legOf(evidence, probe));
     if (!end || (answered(probe) === 0 && !contradicted(evidence, end))) return [];
     const { hop, stop } = end;
     return [

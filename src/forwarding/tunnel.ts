@@ -1,5 +1,6 @@
-import type { FdbEntry, Link, Netns } from '../node/snapshot.ts';
-import { addHop, type Flight, type Journey, lose, type Step, stop } from './flight.ts';
+import type { Family, FdbEntry, Link, Netns } from '../node/snapshot.ts';
+import { familyOf } from './address.ts';
+import { addHop, type Carried, type Flight, type Journey, lose, type Step, stop } from './flight.ts';
 import { resolve } from './neighbour.ts';
 import type { Place } from './world.ts';
 
@@ -66,7 +67,7 @@ export const sendIpip = ({ place, device, flight, nextHop, what }: Extract<Step,
 export const decapsulate = (journey: Journey, place: Place, flight: Flight): Step => {
   const { carries } = flight;
   if (!carries) return { at: 'end', outcome: 'unknown' };
-  const found = carries.kind === 'vxlan' ? vxlanDevice(place, carries.vni, carries.port) : ipipDevice(place);
+  const found = carries.kind === 'vxlan' ? vxlanDevice(place, carries, flight.packet.destination) : ipipDevice(place);
   if (!found) {
     const wanted = carries.kind === 'vxlan' ? `VXLAN ${carries.vni} on UDP ${carries.port}` : 'IPIP';
     return stop(journey, {
@@ -79,8 +80,9 @@ export const decapsulate = (journey: Journey, place: Place, flight: Flight): Ste
   return { at: 'receive', place: found.place, device: found.device, flight: inner, ...(innerMac === undefined ? {} : { mac: innerMac }) };
 };
 
-const vxlanDevice = (place: Place, vni: number | undefined, port: number | undefined): { place: Place; device: Link } | undefined => {
-  const isIt = (link: Link): boolean => link.vxlan !== undefined && link.vxlan.vni === vni && link.vxlan.port === port;
+/** An IPv4 and an IPv6 device may share VNI and port: their sockets are of different families. */
+const vxlanDevice = (place: Place, { vni, port }: Carried, outer: string): { place: Place; device: Link } | undefined => {
+  const isIt = ({ vxlan }: Link): boolean => vxlan !== undefined && vxlan.vni === vni && vxlan.port === port && speaks(vxlan, familyOf(outer));
   const own = place.netns.links.find((link) => isIt(link) && link.linkNsid === undefined);
   if (own) return { place, device: own };
   for (const netns of place.snapshot.namespaces) {
@@ -88,6 +90,11 @@ const vxlanDevice = (place: Place, vni: number | undefined, port: number | undef
     if (device) return { place: { snapshot: place.snapshot, netns }, device };
   }
   return undefined;
+};
+
+const speaks = ({ local, remote, group }: NonNullable<Link['vxlan']>, family: Family): boolean => {
+  const known = local ?? remote ?? group;
+  return known === undefined || familyOf(known) === family;
 };
 
 const socketInode = (netns: Netns, link: Link): string | undefined => (link.linkNsid === undefined ? undefined : netns.nsids[String(link.linkNsid)]);

@@ -64,7 +64,7 @@ const namings: Naming[] = [
     code: 'ND2103',
     kind: 'route-wrong',
     summary: "A node's route to the other node's pod CIDR leads elsewhere.",
-    implies: ['ND3006', 'ND3005', 'ND1007'],
+    implies: ['ND3006', 'ND3005', 'ND3007', 'ND1007'],
     title: ({ node, peer, expected }) => `The route of ${node} to the pods of ${peer} (${expected.split(' ')[0]}) leads the wrong way.`,
     stops: ['blackhole', 'unreachable', 'prohibit', 'no-neighbour', 'link-down'],
   },

@@ -83,6 +83,7 @@ export interface Mismatch {
     | 'fdb-missing'
     | 'fdb-wrong'
     | 'stale-vtep';
+  family: Family;
   node: string;
   peer: string;
   interface: string;
@@ -119,6 +120,7 @@ export const flannelMismatches = (snapshot: NodeSnapshot, peerName: string, fact
 
 const mismatch = (pair: Pair, kind: Mismatch['kind'], expected: string, found: string, repair: string): Mismatch => ({
   kind,
+  family: pair.own.family,
   node: pair.snapshot.node,
   peer: pair.peer.name,
   interface: pair.device,

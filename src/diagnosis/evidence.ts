@@ -111,7 +111,7 @@ const stopOf = (evidence: Evidence, leg: Leg): PredictedStop | undefined => {
 const strayed = ({ facts, snapshots }: Evidence, { outcome, hops }: Walk): Pick<PredictedStop, 'hop' | 'stop'> | undefined => {
   const hop = hops.at(-1);
   const snapshot = snapshots.find(({ node }) => node === hop?.node);
-  if (outcome !== 'left' || !hop || !snapshot) return undefined;
+  if (outcome !== 'left' || !hop || !snapshot || hop.tunnel) return undefined;
   const { destination } = hop.packet;
   const owner = facts.nodes.find(({ podCidrs }) => podCidrs.some((cidr) => inPrefix(cidr, destination)));
   if (!owner || (owner.name !== hop.node && identifyCni(snapshot, facts).name !== 'flannel')) return undefined;

@@ -27,5 +27,8 @@ export const restartAgent = (facts: ClusterFacts, agent: string, node: string): 
     : [`Restart ${agent} on ${node}, which sets it up again.`];
 };
 
-/** Undoes one thing by hand, said after the lasting fix. */
-export const byHand = (node: string, command: string): string[] => (command === '' ? [] : ['By hand, until then:', onNode(node, command)]);
+/** Puts single entries right by hand, said after the lasting fix. */
+export const byHand = (commands: { node: string; repair: string }[]): string[] => {
+  const lines = commands.filter(({ repair }) => repair !== '').map(({ node, repair }) => onNode(node, repair));
+  return lines.length > 0 ? ['By hand, until then:', ...lines] : [];
+};

@@ -1,5 +1,6 @@
 import { flannelMismatches, type Mismatch } from '../../cni/flannel.ts';
 import { identifyCni } from '../../cni/identity.ts';
+import { familyOf } from '../../forwarding/address.ts';
 import type { Cause, Draft } from '../cause.ts';
 import { probeWords } from '../draft.ts';
 import { type Evidence, failingLegs, nodeOf, type PredictedStop, predictedStop, snapshotOf } from '../evidence.ts';
@@ -14,14 +15,17 @@ const pairs = (evidence: Evidence): [string, string][] => {
   return involved.flatMap((node) => involved.filter((other) => other !== node).map((other): [string, string] => [node, other]));
 };
 
-const mismatches = (evidence: Evidence): Mismatch[] =>
-  failingLegs(evidence).length === 0
-    ? []
-    : pairs(evidence).flatMap(([node, peer]) => {
-        const snapshot = snapshotOf(evidence, node);
-        if (!snapshot || identifyCni(snapshot, evidence.facts).name !== 'flannel') return [];
-        return flannelMismatches(snapshot, peer, evidence.facts, snapshotOf(evidence, peer));
-      });
+const mismatches = (evidence: Evidence): Mismatch[] => {
+  // Entries of the other address family may be wrong as well, but do not explain this.
+  const families = failingLegs(evidence).map(({ probe }) => familyOf(probe.request.destination));
+  return pairs(evidence)
+    .flatMap(([node, peer]) => {
+      const snapshot = snapshotOf(evidence, node);
+      if (!snapshot || identifyCni(snapshot, evidence.facts).name !== 'flannel') return [];
+      return flannelMismatches(snapshot, peer, evidence.facts, snapshotOf(evidence, peer));
+    })
+    .filter(({ family }) => families.includes(family));
+};
 
 interface Naming {
   code: string;
@@ -66,7 +70,7 @@ const namings: Naming[] = [
     summary: "A node's route to the other node's pod CIDR leads elsewhere.",
     implies: ['ND3006', 'ND3005', 'ND3007', 'ND1007'],
     title: ({ node, peer, expected }) => `The route of ${node} to the pods of ${peer} (${expected.split(' ')[0]}) leads the wrong way.`,
-    stops: ['blackhole', 'unreachable', 'prohibit', 'no-neighbour', 'link-down'],
+    stops: ['blackhole', 'unreachable', 'prohibit', 'no-neighbour', 'link-down', 'no-route'],
   },
   {
     code: 'ND2108',
@@ -138,7 +142,7 @@ const draft = (evidence: Evidence, found: Mismatch[], title: string, stops: Nami
       ...found.flatMap(({ node, expected, found: was }) => [`on ${node} expected: ${expected}`, `on ${node} found: ${was}`]),
       ...(end ? [end.stop.message, ...seenWords(evidence, end)] : []),
     ],
-    fix: [...restartAgent(evidence.facts, 'flannel', restart), ...found.flatMap(({ node, repair }) => byHand(node, repair))],
+    fix: [...restartAgent(evidence.facts, 'flannel', restart), ...byHand(found)],
     notes: [],
   };
 };

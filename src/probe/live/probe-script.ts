@@ -19,6 +19,12 @@ export LC_ALL
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
+# True when there is an nc that can connect and leave; busybox may be built without -z.
+knocks() {
+  have nc || return 1
+  case $(nc -z 2>&1 </dev/null) in *'invalid option'* | *'unrecognized option'*) return 1 ;; esac
+}
+
 # $1 milliseconds; busybox of old knows whole seconds only.
 seconds() {
   if [ "$fraction" = yes ]; then printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)); else printf '%d' $((($1 + 999) / 1000)); fi
@@ -105,7 +111,8 @@ probe() {
   while [ "$n" -lt "$count" ]; do
     attempt &
     n=$((n + 1))
-    [ "$n" -lt "$count" ] && sleep "$gap"
+    # Where only whole seconds are known the attempts go out together.
+    [ "$n" -lt "$count" ] && [ "$fraction" = yes ] && sleep "$gap"
   done
   wait
 }
@@ -117,7 +124,7 @@ main() {
   fraction=no
   timeout 0.5 true 2>/dev/null && fraction=yes
   tool=none
-  if have socat; then tool=socat; elif have bash; then tool=bash; elif have nc; then tool=nc; fi
+  if have socat; then tool=socat; elif have bash; then tool=bash; elif knocks; then tool=nc; fi
   pinger=none
   if have ping; then
     case $(ping -V 2>&1 </dev/null) in *iputils*) pinger=iputils ;; *) pinger=busybox ;; esac

@@ -42,6 +42,17 @@ armed() {
   done
 }
 
+# True when every tcpdump sleeps: its queue is empty then. On a node short of CPU it may take a while until it has read all.
+drained() {
+  for file in "$dir"/*.pid; do
+    pid= child=
+    read -r pid 2>/dev/null <"$file" && read -r child 2>/dev/null <"/proc/$pid/task/$pid/children"
+    [ -n "$child" ] && pid=$child
+    read -r _ _ state _ 2>/dev/null <"/proc/$pid/stat" || continue
+    [ "$state" = S ] || return 1
+  done
+}
+
 stop() {
   for pid in "$dir"/*.pid; do
     [ -s "$pid" ] && kill -TERM "$(cat "$pid")" 2>/dev/null
@@ -85,8 +96,13 @@ main() {
   done
   echo "@ndt ready $dir"
   timeout "$life" cat "$dir/stop" >/dev/null 2>&1 </dev/null
-  # Packets that the kernel has queued are read before TERM is looked at; this is for those still under way in it.
+  # For packets still under way; TERM makes tcpdump forget what it has not read.
   sleep 0.05 2>/dev/null
+  tries=0
+  until drained || [ "$tries" -ge 50 ]; do
+    sleep 0.02 2>/dev/null || sleep 1
+    tries=$((tries + 1))
+  done
   stop
   n=0
   while [ "$n" -lt "$taps" ]; do

@@ -24,7 +24,7 @@ build: $(READY) ## bundle the plugin into build/
 dist: build ## the krew archive of this machine's platform and its manifest, into dist/
 	@$(NODE) scripts/dist.ts
 
-image: ## the agent image as an OCI archive, into build/ (Debian, root; ARCH=amd64|arm64)
+image: $(READY) ## the agent image as an OCI archive, into build/ (on Debian; ARCH=amd64|arm64)
 	@scripts/build-image.sh $(ARCH)
 
 lint: $(READY) ## linter, formatter and types

@@ -56,6 +56,21 @@ const doorOf = (session: AgentSession, { mark, onProbes }: DoorOptions): NodeDoo
   tap: (requests, filter) => armTaps(session, requests, { filter, maxSeconds: LONGEST_CAPTURE_SECONDS }),
 });
 
+const say = (question: string, context: Context): Promise<boolean> => askYesNo(question, context);
+
+/** Doors by an ephemeral container in each pod that is an end of the question: for users who may not make pods on nodes. */
+export const podDoors = (live: Live, flags: AgentFlags, context: Context, doors: DoorOptions): OpenDoors => {
+  const options = agentOptions(flags, context.env);
+  return (requests) =>
+    inTurn(requests, async ({ node, pod }) => {
+      if (!pod) return { node, closed: 'an ephemeral container needs a pod, and the question has none there' };
+      const facts = podFacts(await live.api.get<V1Pod>(pods(pod.namespace, pod.name)));
+      if (!flags.yes && !(await say(ephemeralQuestion(facts, options.image), context))) return { node, closed: `no ephemeral container was added to ${pod.namespace}/${pod.name}` };
+      const session = await startEphemeral(live.client, facts, options);
+      return isProblem(session) ? { node, closed: session.message } : doorOf(session, doors);
+    });
+};
+
 /** Doors by agent pods on the nodes. The permission check starts now, so that it is answered by the time the nodes are known. */
 export const nodeDoors = (live: Live, options: AgentOptions, context: Context, doors: DoorOptions): OpenDoors => {
   const checked = preflight(live.client, options);

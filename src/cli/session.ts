@@ -1,9 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { recordingFromBytes, recordingToBytes } from '../bundle/file.ts';
+import { bundleReader } from '../bundle/reader.ts';
 import { recordDoor } from '../bundle/record.ts';
 import { emptyRecording, type Recording } from '../bundle/recording.ts';
 import { replayDoors } from '../bundle/replay.ts';
-import { type ApiReader, replayReader } from '../cluster/api/reader.ts';
+import type { ApiReader } from '../cluster/api/reader.ts';
 import { CliError, EXIT } from '../cluster/errors.ts';
 import { isOpen, type OpenDoors } from '../doctor/ports.ts';
 import { createSessionMark } from '../probe/live/session-mark.ts';
@@ -21,6 +22,8 @@ export interface Session {
   /** Namespace of words without one. */
   namespace: string;
   now: () => Date;
+  /** A bundle is made: read what later questions to it may need, too. */
+  thorough: boolean;
   /** What the recorded run was asked, in a replay. */
   recorded?: Record<string, unknown>;
   /** Writes the bundle, when one was asked for. */
@@ -57,11 +60,12 @@ const replay = async (file: string, command: string): Promise<Session> => {
   const recording = await readBundle(file);
   const { meta } = recording;
   return {
-    api: replayReader(recording.api),
+    api: bundleReader(recording.api),
     open: replayDoors(recording),
     mark: meta.mark,
     namespace: typeof meta.request.namespace === 'string' ? meta.request.namespace : 'default',
     now: () => new Date(meta.time),
+    thorough: true,
     ...(meta.command === command ? { recorded: meta.request } : {}),
     save: async () => undefined,
     close: async () => undefined,
@@ -102,6 +106,7 @@ const record = async (flags: Flags, context: Context, command: string, request: 
     mark: mark.number,
     namespace: live.namespace,
     now: () => started,
+    thorough: flags.save !== undefined,
     save: async (report) => {
       if (flags.save === undefined) return;
       recording.api = live.api.records();

@@ -33,8 +33,9 @@ const rowsOf = (pod: PodFacts, { snapshots, closed }: VethEvidence): VethRow[] =
   const snapshot = snapshots.find(({ node }) => node === pod.node);
   const attachments = snapshot ? attachmentsOf(snapshot, { podUid: pod.uid }) : [];
   if (attachments.length > 0) return attachments.map((attachment) => ({ ...row, attachment }));
-  const known = snapshot?.namespaces.some(({ podUid }) => podUid === pod.uid);
-  return [{ ...row, note: known ? 'its network namespace has no interface but lo' : `${pod.phase}: no process of it on ${pod.node}` }];
+  const netns = snapshot?.namespaces.find(({ podUid }) => podUid === pod.uid);
+  if (netns?.seen === 'listed') return [{ ...row, note: 'not read in this run' }];
+  return [{ ...row, note: netns ? 'its network namespace has no interface but lo' : `${pod.phase}: no process of it on ${pod.node}` }];
 };
 
 /** Evidence → report; rows by namespace, pod and interface. */

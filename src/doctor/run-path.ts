@@ -37,6 +37,8 @@ export interface PathPorts {
   /** SessionMark number of the probes. */
   mark: number;
   now: () => Date;
+  /** Read the links of every pod of the nodes, not only what this question needs. */
+  thorough: boolean;
   say: Say;
   stopwatch: Stopwatch;
 }
@@ -159,7 +161,7 @@ export const runPath = async (request: PathRequest, resolve: ResolvePair, ports:
   say(`reading ${doors.map(({ node }) => node).join(', ')}`);
   const uidsOn = (node: string): string[] => pods.filter((pod) => pod.node === node && !pod.hostNetwork).map(({ uid }) => uid);
   const { snapshots, notChecked: unread } = await stopwatch.measure('read nodes', () =>
-    readNodes(doors, ({ node }) => ({ scope: 'full', pods: uidsOn(node) })),
+    readNodes(doors, ({ node }) => ({ scope: 'full', pods: uidsOn(node), ...(ports.thorough ? { all: true } : {}) })),
   );
 
   const requests = planProbes(question, facts, snapshots, dnsDomainOf(facts));

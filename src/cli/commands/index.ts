@@ -1,7 +1,9 @@
+import { cleanupCommand } from './cleanup.ts';
 import type { AnyCommand } from './command.ts';
+import { explainCommand } from './explain.ts';
 import { pathCommand } from './path.ts';
 import { versionCommand } from './version.ts';
 import { vethCommand } from './veth.ts';
 
 /** In the order in which help lists them. */
-export const commands: AnyCommand[] = [pathCommand, vethCommand, versionCommand];
+export const commands: AnyCommand[] = [pathCommand, vethCommand, explainCommand, cleanupCommand, versionCommand];

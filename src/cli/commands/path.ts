@@ -82,7 +82,15 @@ export const pathCommand = defineCommand<PathFlags>({
         throw new CliError(`error: ${flags.from} was not recorded by path: say which two ends are meant`, EXIT.usage);
       // a replay asks what was asked then, unless other ends are named
       const question = (flags.a === undefined && session.recorded ? session.recorded : asked) as unknown as Omit<PathRequest, 'namespace'>;
-      const ports = { api: session.api, open: session.open, mark: session.mark, now: session.now, say: progress.step, stopwatch: startStopwatch() };
+      const ports = {
+        api: session.api,
+        open: session.open,
+        mark: session.mark,
+        now: session.now,
+        thorough: session.thorough,
+        say: progress.step,
+        stopwatch: startStopwatch(),
+      };
       const resolve = (api: typeof session.api, from: string, to: string, namespace: string): ReturnType<typeof resolvePair> =>
         resolvePair(api, namespace, { from, to });
       const report = await runPath({ ...question, namespace: session.namespace }, resolve, ports).finally(progress.stop);

@@ -1,0 +1,31 @@
+import type { Argv } from 'yargs';
+import { CliError, EXIT } from '../../cluster/errors.ts';
+import { ATTACHMENT_DISAGREES } from '../../diagnosis/attachment-findings.ts';
+import { allCauses } from '../../diagnosis/causes.ts';
+import { renderTable } from '../../report/table.ts';
+import { canvasFor } from '../terminal.ts';
+import { writeAll } from '../write.ts';
+import { defineCommand } from './command.ts';
+
+interface ExplainFlags {
+  codes?: string[] | undefined;
+}
+
+const known = [...allCauses.map(({ code, summary }) => ({ code, summary })), ATTACHMENT_DISAGREES].sort((a, b) => a.code.localeCompare(b.code));
+
+export const explainCommand = defineCommand<ExplainFlags>({
+  usage: 'explain [codes..]',
+  summary: 'Say what a finding means; without a code, list them all',
+  examples: [['kubectl netdoctor explain ND2101', 'one finding']],
+  flags: (yargs) => yargs.positional('codes', { type: 'string', array: true, describe: 'Codes as reports print them' }) as unknown as Argv<ExplainFlags>,
+  run: async ({ codes = [] }, context) => {
+    const wanted = codes.map((code) => {
+      const found = known.find((one) => one.code === code.toUpperCase());
+      if (!found) throw new CliError(`error: there is no finding "${code}": kubectl netdoctor explain lists them`, EXIT.usage);
+      return found;
+    });
+    const rows = (wanted.length > 0 ? wanted : known).map(({ code, summary }) => [code, summary]);
+    await writeAll(context.stdout, `${renderTable([{ head: 'CODE' }, { head: 'MEANING', shrinkTo: 30 }], rows, canvasFor(context.stdout, context.env, 'auto'))}\n`);
+    return 0;
+  },
+});

@@ -1,4 +1,5 @@
 import { parseFdb } from './parse/fdb.ts';
+import { parseInet } from './parse/inet.ts';
 import { parseIpset } from './parse/ipset.ts';
 import { parseIptables } from './parse/iptables.ts';
 import { parseIpvs } from './parse/ipvs.ts';
@@ -51,7 +52,7 @@ const FAMILIES: readonly Family[] = [4, 6];
 /** Deepest first: a section that only that depth reads tells it. */
 const seenOf = (sections: Sections): Pick<Netns, 'seen'> => {
   if (sections.has('sysctls')) return {};
-  if (sections.has('routes-4')) return { seen: 'attach' };
+  if (sections.has('inet-4') || sections.has('routes-4')) return { seen: 'attach' };
   return { seen: sections.has('links') ? 'links' : 'listed' };
 };
 
@@ -59,6 +60,8 @@ const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Secti
   const peers = parsePeerIndexes(sections.text('ethtool'));
   const perFamily = <Value>(name: string, parse: (text: string, family: Family) => Parsed<Value[]>): Value[] =>
     FAMILIES.flatMap((family) => sections.read(`${name}-${family}`, (text) => parse(text, family)));
+  // in JSON all three come from one run, in text from one each
+  const inet = FAMILIES.map((family) => sections.read(`inet-${family}`, (text) => parseInet(text, family)));
   const iptables = [
     ...perFamily('iptables-nft', (text, family) => parseIptables(text, 'nft', family)),
     ...perFamily('iptables-legacy', (text, family) => parseIptables(text, 'legacy', family)),
@@ -74,9 +77,13 @@ const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Secti
     localAddresses: listed.addresses,
     nsids: parseNsids(sections.text('nsids'), inodeOfPin),
     links: sections.read('links', parseLinks).map((link) => ({ ...link, ...optional('ethtoolPeerIfindex', peers.get(link.name)) })),
-    routes: perFamily('routes', parseRoutes),
-    rules: perFamily('rules', parseRules),
-    neighbours: [...perFamily('neighbours', parseNeighbours), ...perFamily('proxies', parseNeighbours)],
+    routes: [...inet.flatMap(({ routes }) => routes), ...perFamily('routes', parseRoutes)],
+    rules: [...inet.flatMap(({ rules }) => rules), ...perFamily('rules', parseRules)],
+    neighbours: [
+      ...inet.flatMap(({ neighbours }) => neighbours),
+      ...perFamily('neighbours', parseNeighbours),
+      ...perFamily('proxies', parseNeighbours),
+    ],
     fdb: sections.read('fdb', parseFdb),
     vlans: sections.read('vlans', parseVlans),
     netfilter: { iptables, nft: withoutIptables(sections.read('nft', parseNft), iptables), ipsets: sections.read('ipset', parseIpset) },

@@ -11,33 +11,37 @@ read_netns() {
   section links ip $ND_DETAIL $ND_JSON addr show
   [ "$1" = links ] && return
   read_ethtool
-  for family in 4 6; do
-    # shellcheck disable=SC2086
-    section "routes-$family" ip "-$family" \${ND_DETAIL:+-d} $ND_JSON route show table all
-    # shellcheck disable=SC2086
-    section "neighbours-$family" ip "-$family" $ND_JSON neigh show
-  done
+  read_inet "$1" 4
+  read_inet "$1" 6
   # shellcheck disable=SC2086
   section fdb bridge $ND_JSON -d fdb show
   [ -n "$ND_DETAIL" ] && section nsids ip netns list-id
   [ "$1" = attach ] && return
-  for family in 4 6; do
-    # shellcheck disable=SC2086
-    section "rules-$family" ip "-$family" $ND_JSON rule show
-    # busybox's ip would list the neighbours again
-    # shellcheck disable=SC2086
-    [ -n "$ND_DETAIL" ] && section "proxies-$family" ip "-$family" $ND_JSON neigh show proxy
-  done
   # shellcheck disable=SC2086
   section vlans bridge $ND_JSON vlan show
-  read_iptables
-  read_nft
-  if has_module ip_set ip_set_test; then section ipset ipset save; else skip_section ipset absent; fi
-  if [ -r /proc/net/ip_vs ]; then section ipvs cat /proc/net/ip_vs; else skip_section ipvs absent; fi
+  read_netfilter
+  [ -r /proc/net/ip_vs ] && quick_section ipvs cat /proc/net/ip_vs
   read_tc
-  section conntrack grep -sH . /proc/sys/net/netfilter/nf_conntrack_count /proc/sys/net/netfilter/nf_conntrack_max /proc/net/stat/nf_conntrack
+  quick_section conntrack grep -sH . /proc/sys/net/netfilter/nf_conntrack_count /proc/sys/net/netfilter/nf_conntrack_max /proc/net/stat/nf_conntrack
   read_sysctls
   read_sockets
+}
+
+# DEPTH FAMILY: in JSON one ip answers all, and each record tells what it is; text says so only by who was asked.
+read_inet() {
+  if [ -z "$ND_JSON" ]; then
+    # shellcheck disable=SC2086
+    section "routes-$2" ip "-$2" \${ND_DETAIL:+-d} route show table all
+    section "neighbours-$2" ip "-$2" neigh show
+    [ "$1" = attach ] && return
+    section "rules-$2" ip "-$2" rule show
+    # busybox's ip would list the neighbours again
+    [ -n "$ND_DETAIL" ] && section "proxies-$2" ip "-$2" neigh show proxy
+  elif [ "$1" = attach ]; then
+    printf 'route show table all\nneigh show\n' | section "inet-$2" ip "-$2" -d -j -force -batch -
+  else
+    printf 'route show table all\nneigh show\nneigh show proxy\nrule show\n' | section "inet-$2" ip "-$2" -d -j -force -batch -
+  fi
 }
 
 # peer_ifindex of each veth, the driver's own word (drivers/net/veth.c); only where there are few, for it is one process each
@@ -54,50 +58,66 @@ read_ethtool() {
   close_section 0 ''
 }
 
-# iptables-legacy-save would load ip_tables, so the kernel's own list of tables is asked first (root may read it only).
-read_iptables() {
-  for family in 4 6; do
-    if [ "$family" = 4 ]; then word=ip; else word=ip6; fi
+# iptables-legacy-save would load ip_tables, so the kernel's own list of tables is asked first (root may read it only); iptables-nft-save is
+# asked only where nft says that there is a table of its. Sets matter only to rules.
+read_netfilter() {
+  tables=unknown
+  if ! has_module nf_tables nft_do_chain; then
     tables=
-    names=/proc/net/$word""_tables_names
-    [ -r "$names" ] && read -r tables <"$names"
-    if [ -n "$tables" ]; then
-      section "iptables-legacy-$family" "$word""tables-legacy-save" -c
-    else
-      skip_section "iptables-legacy-$family" absent
-    fi
-    if ! has_module nf_tables nft_do_chain; then
-      skip_section "iptables-nft-$family" absent
-    elif find_tool "$word""tables-nft-save"; then
-      run_section "iptables-nft-$family" -c
-      # what an older program cannot read, the node's own may
-      case $report in *ncompatible*) [ "$by" = image ] && read_iptables_of_node "$word""tables-nft-save" ;; esac
-    else
-      skip_section "iptables-nft-$family" missing "no $word""tables-nft-save in the image or on the node"
-    fi
-  done
+  elif find_tool nft; then
+    # shellcheck disable=SC2086
+    tables=$(guarded $tool list tables 2>&1) || { skip_section nft failed "$tables"; tables=unknown; }
+  else
+    skip_section nft missing 'no nft in the image or on the node'
+  fi
+  rules=
+  read_iptables ip 4
+  read_iptables ip6 6
+  [ "$tables" = unknown ] || read_nft
+  case $rules$tables in '') return ;; esac
+  has_module ip_set ip_set_test && section ipset ipset save
 }
 
+# ip|ip6 FAMILY
+read_iptables() {
+  legacy=
+  [ -r "/proc/net/$1""_tables_names" ] && read -r legacy <"/proc/net/$1""_tables_names"
+  if [ -n "$legacy" ]; then
+    rules=yes
+    section "iptables-legacy-$2" "$1""tables-legacy-save" -c
+  fi
+  case $tables in
+    unknown | *"table $1 filter"* | *"table $1 nat"* | *"table $1 mangle"* | *"table $1 raw"* | *"table $1 security"*) ;;
+    *) return ;;
+  esac
+  rules=yes
+  if find_tool "$1""tables-nft-save"; then
+    run_section "iptables-nft-$2" -c
+    # what an older program cannot read, the node's own may
+    case $report in *ncompatible*) [ "$by" = image ] && read_iptables_of_node "$1""tables-nft-save" "$2" ;; esac
+  else
+    skip_section "iptables-nft-$2" missing "no $1""tables-nft-save in the image or on the node"
+  fi
+}
+
+# PROGRAM FAMILY
 read_iptables_of_node() {
   [ -h "$node_root/usr/sbin/$1" ] || [ -x "$node_root/usr/sbin/$1" ] || return
   tool="chroot $node_root /usr/sbin/$1"
   by=node
-  run_section "iptables-nft-$family" -c
+  run_section "iptables-nft-$2" -c
 }
 
 # Table by table: those that iptables-nft owns are read through it, in a tenth of the size.
 read_nft() {
-  has_module nf_tables nft_do_chain || { skip_section nft absent; return; }
-  find_tool nft || { skip_section nft missing 'no nft in the image or on the node'; return; }
-  # shellcheck disable=SC2086
-  tables=$(guarded $tool list tables 2>&1) || { skip_section nft failed "$tables"; return; }
+  find_tool nft || return
   printf '%s\n' "$tables" | while read -r _ family table; do
     case $family:$table in
-      ip:filter | ip:nat | ip:mangle | ip:raw | ip:security | ip6:filter | ip6:nat | ip6:mangle | ip6:raw | ip6:security) ND_OWNER=iptables ;;
+      ip:filter | ip:nat | ip:mangle | ip:raw | ip:security | ip6:filter | ip6:nat | ip6:mangle | ip6:raw | ip6:security)
+        if nft_table_is_of_iptables "$family" "$table"; then continue; fi
+        ;;
       :*) continue ;;
-      *) ND_OWNER= ;;
     esac
-    if [ -n "$ND_OWNER" ] && nft_table_is_of_iptables "$family" "$table"; then continue; fi
     run_section nft -j list table "$family" "$table" </dev/null
   done
 }
@@ -114,10 +134,14 @@ nft_table_is_of_iptables() {
 # Filters are asked for only of devices with an ingress or clsact qdisc, all in one tc; that answers without naming the device, so the list
 # travels too and each answer begins with the device's qdiscs.
 read_tc() {
-  section tc-qdisc tc -s qdisc show
-  find_tool tc || return
+  find_tool tc || { skip_section tc-qdisc missing 'no tc in the image or on the node'; return; }
   # shellcheck disable=SC2086
-  devices=$(guarded $tool qdisc show 2>/dev/null | sed -nE 's/^qdisc (ingress|clsact) .* dev ([^ ]*) .*/\1 \2/p')
+  qdiscs=$(guarded $tool -s qdisc show 2>&1) || { skip_section tc-qdisc failed "$qdiscs"; return; }
+  put_section "$qdiscs" tc-qdisc
+  devices=
+  case $qdiscs in
+    *'qdisc ingress '* | *'qdisc clsact '*) devices=$(printf '%s\n' "$qdiscs" | sed -nE 's/^qdisc (ingress|clsact) .* dev ([^ ]*) .*/\1 \2/p') ;;
+  esac
   [ -n "$devices" ] || return
   put_section "$devices" tc-devices
   for side in ingress egress; do
@@ -128,7 +152,7 @@ read_tc() {
 }
 
 read_sysctls() {
-  section sysctls grep -rsH . /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/ip_nonlocal_bind /proc/sys/net/ipv4/ip_local_port_range \
+  quick_section sysctls grep -rsH . /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/ip_nonlocal_bind /proc/sys/net/ipv4/ip_local_port_range \
     /proc/sys/net/ipv4/icmp_echo_ignore_all /proc/sys/net/ipv4/fib_multipath_hash_policy /proc/sys/net/ipv4/fwmark_reflect \
     /proc/sys/net/ipv4/tcp_mtu_probing /proc/sys/net/ipv4/tcp_tw_recycle /proc/sys/net/ipv4/tcp_timestamps \
     /proc/sys/net/ipv4/neigh/default/gc_thresh1 /proc/sys/net/ipv4/neigh/default/gc_thresh2 /proc/sys/net/ipv4/neigh/default/gc_thresh3 \
@@ -148,8 +172,8 @@ read_sockets() {
   if has_module tcp_diag tcp_diag_dump && has_module udp_diag udp_diag_dump && find_tool ss; then
     run_section sockets -Hltunp
   else
-    section sockets-proc grep -sHE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4} (0A|07) ' /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6
+    quick_section sockets-proc grep -sHE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4} (0A|07) ' /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6
   fi
-  [ -r /proc/net/sctp/eps ] && section sockets-sctp cat /proc/net/sctp/eps
+  [ -r /proc/net/sctp/eps ] && quick_section sockets-sctp cat /proc/net/sctp/eps
 }
 `;

@@ -79,6 +79,7 @@ list_addresses() {
 
 # Gives each namespace its inode as an iproute2 name, in a mount namespace of our own, so that "ip netns list-id" tells which is which.
 name_namespaces() {
+  named=
   [ "$ND_PRIVATE" = yes ] || return
   # the node's own ip would write into the node's own /run/netns
   find_tool ip && [ "$by" = image ] && [ -n "$ND_DETAIL" ] || return
@@ -87,6 +88,7 @@ name_namespaces() {
   printf '%s\n' "$pins" | while read -r _ inode pid path; do
     [ -z "$inode" ] || [ -e "/var/run/netns/$inode" ] || ln -s "/proc/$pid/root$path" "/var/run/netns/$inode"
   done
+  named=yes
 }
 
 # SCOPE WANTED…
@@ -103,7 +105,7 @@ read_namespaces() {
       if [ "$depth" = asked ]; then
         enter "$asked" "$file"
       else
-        read_links "$file"
+        read_links "$file" 2>/dev/null </dev/null
       fi
     done
   ND_NETNS=
@@ -119,9 +121,17 @@ enter() {
 read_links() {
   find_tool ip || return
   open_section links "$by"
-  # shellcheck disable=SC2086
-  nsenter "--net=$1" $tool $ND_DETAIL $ND_JSON addr show 2>&4 </dev/null
-  close_section "$?" ''
+  if [ -e "/var/run/netns/$ND_NETNS" ] && [ "$named" = yes ]; then
+    # shellcheck disable=SC2086
+    $tool -n "$ND_NETNS" $ND_DETAIL $ND_JSON addr show
+  else
+    # shellcheck disable=SC2086
+    nsenter "--net=$1" $tool $ND_DETAIL $ND_JSON addr show
+  fi
+  status=$?
+  why=
+  [ "$status" = 0 ] || why=$(nsenter "--net=$1" true 2>&1)
+  close_section "$status" "$why"
 }
 
 # CNI configuration and state. Values whose names sound like a secret never leave the node; files that hold credentials are not opened.

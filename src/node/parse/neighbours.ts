@@ -2,7 +2,7 @@ import type { Neighbour } from '../snapshot.ts';
 import { familyOf } from './address.ts';
 import { flagAt, type Json, optional, type Parsed, readList, stringAt, stringsAt } from './json.ts';
 
-const fromJson = (item: Json): Neighbour | undefined => {
+export const neighbourFromJson = (item: Json): Neighbour | undefined => {
   const address = stringAt(item, 'dst');
   const device = stringAt(item, 'dev');
   if (address === undefined || device === undefined) return undefined;
@@ -35,4 +35,4 @@ const fromLine = (line: string): Neighbour | undefined => {
 };
 
 /** `ip [-j] neigh show`, also of proxy entries */
-export const parseNeighbours = (text: string): Parsed<Neighbour[]> => readList(text, fromJson, fromLine);
+export const parseNeighbours = (text: string): Parsed<Neighbour[]> => readList(text, neighbourFromJson, fromLine);

@@ -31,7 +31,7 @@ const readNexthop = (item: Json): Nexthop => ({
   flags: stringsAt(item, 'flags'),
 });
 
-const fromJson = (item: Json, asked: Family): Route | undefined => {
+export const routeFromJson = (item: Json, asked: Family): Route | undefined => {
   const destination = stringAt(item, 'dst');
   if (destination === undefined) return undefined;
   // "show table all" without -4 answers for both families
@@ -127,6 +127,6 @@ const fromText = (text: string, family: Family): Parsed<Route[]> => {
 export const parseRoutes = (text: string, family: Family): Parsed<Route[]> => {
   if (!looksLikeJson(text)) return fromText(text, family);
   const records = readRecords(text);
-  const routes = readEach(records.value, (item) => fromJson(item, family));
+  const routes = readEach(records.value, (item) => routeFromJson(item, family));
   return { value: routes.value, unparsed: [...records.unparsed, ...routes.unparsed] };
 };

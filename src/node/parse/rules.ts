@@ -15,7 +15,7 @@ const portRange = (item: Json, key: 'sport' | 'dport'): string | undefined => {
   return stringAt(item, key) ?? (start === undefined ? undefined : `${start}-${stringAt(item, `${key}_end`) ?? start}`);
 };
 
-const fromJson = (item: Json, family: Family): Rule | undefined => {
+export const ruleFromJson = (item: Json, family: Family): Rule | undefined => {
   const priority = numberAt(item, 'priority');
   if (priority === undefined) return undefined;
   const mark = stringAt(item, 'fwmark');
@@ -100,6 +100,6 @@ const fromLine = (line: string, family: Family): Rule | undefined => {
 export const parseRules = (text: string, family: Family): Parsed<Rule[]> =>
   readList(
     text,
-    (item) => fromJson(item, family),
+    (item) => ruleFromJson(item, family),
     (line) => fromLine(line, family),
   );

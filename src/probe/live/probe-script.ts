@@ -16,6 +16,9 @@ export const PROBE_SCRIPT = String.raw`
 set -f
 LC_ALL=C
 export LC_ALL
+newline='
+'
+tab=$(printf '\t')
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
@@ -37,22 +40,22 @@ within() {
   if [ "$netns" = - ]; then
     timeout -s KILL "$limit" "$@" </dev/null 2>&1
   else
-    timeout -s KILL "$limit" nsenter -t "$netns" -n "$@" </dev/null 2>&1
+    nsenter -t "$netns" -n timeout -s KILL "$limit" "$@" </dev/null 2>&1
   fi
 }
 
 # One attempt from $port, with what the node has. Prints the tool's messages.
 connect() {
   case $kind-$tool in
-    tcp-socat) within "$(seconds "$syn_ms")" socat -d -d -lu -u /dev/null "TCP$family:$target:$dport,sourceport=$port" ;;
-    sctp-socat) within "$(seconds "$wait_ms")" socat -d -d -lu -u /dev/null "SCTP$family:$target:$dport,sourceport=$port" ;;
+    tcp-socat) within "$syn_limit" socat -d -d -lu -u /dev/null "TCP$family:$target:$dport,sourceport=$port" ;;
+    sctp-socat) within "$wait_limit" socat -d -d -lu -u /dev/null "SCTP$family:$target:$dport,sourceport=$port" ;;
     udp-socat | dns-socat)
       [ "$kind" = udp ] && octet=$n || octet=$((port % 256))
       ND="printf '$before$(printf '\\%03o' "$octet")$after'; exec head -c 1 >/dev/null"
       export ND
-      within "$(seconds $((wait_ms + 1000)))" socat -lu -x -t 0.01 -T "$(seconds "$wait_ms")" SYSTEM:'eval $ND' "UDP$family:$target:$dport,sourceport=$port" ;;
-    tcp-bash) within "$(seconds "$syn_ms")" bash -c 'exec 3<>"/dev/tcp/$0/$1" && echo connected' "$plain" "$dport" ;;
-    tcp-nc) within "$(seconds $((wait_ms + 1000)))" nc -z -w "$(((wait_ms + 999) / 1000))" "$plain" "$dport" && echo connected ;;
+      within "$late_limit" socat -lu -x -t 0.01 -T "$wait_limit" SYSTEM:'eval $ND' "UDP$family:$target:$dport,sourceport=$port" ;;
+    tcp-bash) within "$syn_limit" bash -c 'exec 3<>"/dev/tcp/$0/$1" && echo connected' "$plain" "$dport" ;;
+    tcp-nc) within "$late_limit" nc -z -w "$(((wait_ms + 999) / 1000))" "$plain" "$dport" && echo connected ;;
   esac
 }
 
@@ -72,13 +75,17 @@ attempt() {
     esac
   done
   case $tool in bash | nc) port=- ;; esac
-  printf '@ndp a %s %s %s %s %.3600s\n' "$job" "$n" "$port" "$code" "$(printf '%s' "$text" | tr '\n' '\t')"
+  # Lines become tabs, without a process for it: there may be hundreds of attempts.
+  IFS=$newline
+  set -- $text
+  IFS=$tab
+  printf '@ndp a %s %s %s %s %.3600s\n' "$job" "$n" "$port" "$code" "$*"
 }
 
 # iputils sends all attempts of a job itself; the pattern puts the cookie behind its time stamp.
 echoes() {
   case $pinger in
-    iputils) within "$(seconds $((wait_ms + 1000 + count * gap_ms)))" ping "-$family" -n -c "$count" -i "$gap" -W "$(seconds "$wait_ms")" -s "$size" -p "$cookie$(printf '%02x' "$index")6e6470" "$plain" ;;
+    iputils) within "$(seconds $((wait_ms + 1000 + count * gap_ms)))" ping "-$family" -n -c "$count" -i "$gap" -W "$wait_limit" -s "$size" -p "$cookie$(printf '%02x' "$index")6e6470" "$plain" ;;
     busybox) within "$(seconds $((wait_ms + 1000 + count * 1000)))" ping "-$family" -c "$count" -W "$(((wait_ms + 999) / 1000))" -s "$size" "$plain" ;;
   esac | while IFS= read -r line; do
     printf '@ndp i %s %.200s\n' "$job" "$line"
@@ -92,7 +99,9 @@ probe() {
   [ "$after" = - ] && after=
   syn_ms=$wait_ms
   [ "$syn_ms" -lt 1000 ] && syn_ms=1000
-  syn_ms=$((syn_ms + 250))
+  syn_limit=$(seconds $((syn_ms + 250)))
+  wait_limit=$(seconds "$wait_ms")
+  late_limit=$(seconds $((wait_ms + 1000)))
   target=$plain
   [ "$family" = 6 ] && target="[$plain]"
   if [ "$netns" != - ] && ! [ -e "/proc/$netns/ns/net" ]; then

@@ -20,7 +20,7 @@ inside() {
 }
 
 capture() {
-  (inside "$2" ip -o link show) >"$dir/$1.link" 2>/dev/null </dev/null
+  (inside "$2" ip -o link show) >"$dir/$1.link" 2>/dev/null </dev/null &
   (
     # exec all the way: the pid that is noted becomes timeout's, which passes TERM on to tcpdump.
     inside "$2" sh -c 'echo $$ >"$0"; exec "$@"' "$dir/$1.pid" timeout -s TERM "$life" \
@@ -28,6 +28,7 @@ capture() {
   ) | gzip -1 >"$dir/$1.gz"
   # Its number may be another process's from here on.
   rm -f "$dir/$1.pid"
+  wait
   # Interfaces that came while it ran; names that went are in the first list.
   (inside "$2" ip -o link show) >>"$dir/$1.link" 2>/dev/null </dev/null
   : >"$dir/$1.end"

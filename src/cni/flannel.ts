@@ -1,6 +1,6 @@
 import type { ClusterFacts, NodeFacts } from '../cluster/facts.ts';
 import { familyOf, inPrefix, networkOf, sameAddress } from '../forwarding/address.ts';
-import { hostNetns, linkHolding, linkNamed } from '../forwarding/world.ts';
+import { hostNetns, linkHolding, linkNamed, unread, wasRead } from '../forwarding/world.ts';
 import type { Family, Link, Netns, NodeSnapshot, Route } from '../node/snapshot.ts';
 
 /** Annotations flanneld writes on its node (pkg/subnet/kube/annotations.go). */
@@ -110,7 +110,7 @@ export const flannelMismatches = (snapshot: NodeSnapshot, peerName: string, fact
     const [ownNode, peerNode] = [snapshot.node, peerName].map((name) => facts.nodes.find((node) => node.name === name));
     const own = ownNode && announced(ownNode, family);
     const peer = peerNode && announced(peerNode, family);
-    if (!host || !own || !peer) return [];
+    if (!host || !own || !peer || !wasRead(host) || unread({ snapshot, netns: host }, 'links', 'routes', 'neighbours', 'fdb')) return [];
     const backend = flannelBackend(snapshot, facts);
     const device = `${family === 4 ? 'flannel' : 'flannel-v6'}.${peer.vni ?? own.vni ?? 1}`;
     const pair: Pair = { snapshot, host, own, peer, far, device };

@@ -2,7 +2,7 @@ import type { Link } from '../node/snapshot.ts';
 import { familyOf, sameAddress } from './address.ts';
 import { doubt, type Journey } from './flight.ts';
 import { interfaceSysctl } from './sysctl.ts';
-import { farNetns, linkHolding, type Place, peerOf, portsOf } from './world.ts';
+import { farNetns, linkHolding, type Place, peerOf, portsOf, unread } from './world.ts';
 
 export interface Resolution {
   mac?: string;
@@ -23,7 +23,7 @@ export const resolve = (journey: Journey, place: Place, device: Link, address: s
   if (answers.macs.length > 1) doubt(journey, `${answers.macs.length} interfaces answer for ${address}: ${answers.macs.join(', ')}`);
   const [mac] = answers.macs;
   if (mac !== undefined) return { mac, state: 'answered' };
-  return { state: answers.complete ? 'nobody' : 'unknown' };
+  return { state: answers.complete && !unread(place, 'links') ? 'nobody' : 'unknown' };
 };
 
 export interface Answers {

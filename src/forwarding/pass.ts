@@ -4,7 +4,7 @@ import type { Packet, RuleRef, StopReason, Translation } from './hop.ts';
 import type { HookName, RuleContext, Verdict } from './netfilter/context.ts';
 import { type HookResult, runHook } from './netfilter/hook.ts';
 import { deviceAddress, lookupRoute } from './route.ts';
-import { type Place, placeKey } from './world.ts';
+import { type Place, placeKey, unread } from './world.ts';
 
 /** One crossing of one netns' IP stack: the packet, its mark and what conntrack does to it there. */
 export interface Pass {
@@ -89,10 +89,14 @@ export const reversePathHolds = (place: Place, { packet, mark, iif }: RuleContex
 
 /** Runs one hook and takes over what it changed. */
 export const hook = (pass: Pass, name: HookName, oif?: string): HookResult => {
-  const { context, flight, journey } = pass;
+  const { context, flight, journey, place } = pass;
   context.hook = name;
   if (oif !== undefined) context.oif = oif;
   if (name === 'input') delete context.oif;
+  if (place.netns.role === 'host' && (name === 'forward' || name === 'input') && unread(place, 'iptables', 'nft')) {
+    context.unsure.push('not all firewall rules here could be read');
+    context.shaky = true;
+  }
   const result = runHook(context, { undo: () => undoTranslation(pass), translate: (_context, verdict) => translate(pass, verdict) });
   flight.packet = context.packet;
   flight.mark = context.mark;

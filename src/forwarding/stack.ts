@@ -5,7 +5,7 @@ import { hook, type Pass, refusal, reversePathHolds, sayChange, shortRule, start
 import { describeRoute, isOwnAddress, lookupRoute, type RouteDecision, type RouteQuery, selectSource } from './route.ts';
 import { forwardingSwitch, reversePathMode } from './sysctl.ts';
 import { decapsulate } from './tunnel.ts';
-import { linkNamed, type Place, wasRead } from './world.ts';
+import { linkNamed, type Place, unread, wasRead } from './world.ts';
 
 /** A process (or a tunnel device) of this netns sends: route, OUTPUT, POSTROUTING, device (net/ipv4/ip_output.c). */
 export const output = ({ place, flight }: Extract<Step, { at: 'output' }>, journey: Journey): Step => {
@@ -72,8 +72,16 @@ const endAt = (journey: Journey, at: Parameters<typeof addHop>[1], end: Paramete
   return stop(journey, end);
 };
 
-const noWay = (journey: Journey, place: Place, flight: Flight, decision: Extract<RouteDecision, { kind: 'refused' }>): Step =>
-  endAt(journey, { place, direction: 'out', what: describeRoute(decision), flight }, refusedRoute(decision, flight.packet.destination));
+const noWay = (journey: Journey, place: Place, flight: Flight, decision: Extract<RouteDecision, { kind: 'refused' }>): Step => {
+  addHop(journey, { place, direction: 'out', what: describeRoute(decision), flight });
+  return refuse(journey, place, decision, flight);
+};
+
+/** Without the whole of the tables "no route" is no answer. */
+const refuse = (journey: Journey, place: Place, decision: Extract<RouteDecision, { kind: 'refused' }>, { packet }: Flight): Step =>
+  decision.reason === 'no-route' && unread(place, 'routes', 'rules')
+    ? lose(journey, 'not all routes here could be read')
+    : stop(journey, refusedRoute(decision, packet.destination));
 
 const refusedRoute = (decision: Extract<RouteDecision, { kind: 'refused' }>, destination: string): Parameters<typeof stop>[1] => ({
   reason: decision.reason,
@@ -96,7 +104,7 @@ export const input = ({ place, device, flight, bridgePort }: Extract<Step, { at:
   if (bogus) return stop(journey, bogus);
   if (route.kind === 'refused') {
     say(journey, describeRoute(route));
-    return stop(journey, refusedRoute(route, flight.packet.destination));
+    return refuse(journey, place, route, flight);
   }
   return route.kind === 'local' ? deliver(pass, device.name) : forward(pass, device, route);
 };

@@ -2,7 +2,7 @@ import type { Family, FdbEntry, Link, Netns } from '../node/snapshot.ts';
 import { familyOf } from './address.ts';
 import { addHop, type Carried, type Flight, type Journey, lose, type Step, stop } from './flight.ts';
 import { resolve } from './neighbour.ts';
-import type { Place } from './world.ts';
+import { type Place, unread } from './world.ts';
 
 const zeroMac = '00:00:00:00:00:00';
 
@@ -18,11 +18,13 @@ export const sendVxlan = ({ place, device, flight, nextHop, what }: Extract<Step
   const neighbour = resolve(journey, place, device, nextHop);
   const spread = entries.filter((entry) => entry.mac === zeroMac);
   const floods = spread.length > 0 || vxlan.remote !== undefined || vxlan.group !== undefined;
+  if (neighbour.mac === undefined && unread(place, 'neighbours')) return lose(journey, 'the neighbours here could not be read');
   if (neighbour.mac === undefined && !floods) {
     const facts = { interface: device.name, address: nextHop, state: neighbour.state };
     return stop(journey, { reason: 'no-neighbour', message: `no neighbour entry for ${nextHop} on ${device.name}`, facts });
   }
   const remote = entryFor(entries, neighbour.mac)?.destination ?? spread[0]?.destination ?? vxlan.remote ?? vxlan.group;
+  if (remote === undefined && unread(place, 'fdb')) return lose(journey, 'the FDB here could not be read');
   if (remote === undefined) {
     const facts = { interface: device.name, mac: neighbour.mac, address: nextHop };
     return stop(journey, { reason: 'no-fdb', message: `no FDB entry for ${neighbour.mac} on ${device.name}`, facts });

@@ -74,6 +74,12 @@ export const farNetns = ({ snapshot, netns }: Place, link: Link): Netns | undefi
   return snapshot.namespaces.find((candidate) => candidate.inode === inode);
 };
 
+/** A section the collector could not read or understand: what is missing from it may exist all the same. Names are the collector's. */
+export const unread = ({ snapshot, netns }: Place, ...sections: string[]): boolean =>
+  snapshot.problems.some(
+    (problem) => (problem.netns === undefined || problem.netns === netns.inode) && sections.some((section) => problem.section.startsWith(section)),
+  );
+
 /** Whether its routes are known: of a netns nobody asked for only interfaces or addresses are read. */
 export const wasRead = (netns: Netns): boolean => netns.seen !== 'links' && netns.seen !== 'listed';
 

@@ -1,6 +1,7 @@
 import type { EndpointFacts, PodFacts, ServiceFacts, ServicePortFacts } from '../../cluster/facts.ts';
 import { kubeProxyMode, programs } from '../../cni/kube-proxy.ts';
 import { sameAddress } from '../../forwarding/address.ts';
+import { hostNetns, unread } from '../../forwarding/world.ts';
 import type { Cause } from '../cause.ts';
 import { probeWords } from '../draft.ts';
 import { type Evidence, failingLegs, type Leg, nodeOf, podNamed, snapshotOf } from '../evidence.ts';
@@ -161,7 +162,8 @@ export const proxyNotProgramming: Cause = {
     const found = asked(evidence);
     const node = nodeOf(evidence.from);
     const snapshot = snapshotOf(evidence, node);
-    if (!found || node === undefined || !snapshot) return undefined;
+    const host = snapshot && hostNetns(snapshot);
+    if (!found || node === undefined || !snapshot || !host || unread({ snapshot, netns: host }, 'iptables', 'nft', 'ipvs')) return undefined;
     const { service, port, leg } = found;
     const clusterIp = leg.probe.request.destination;
     const wanted = { clusterIp, port: port.port, protocol: port.protocol };

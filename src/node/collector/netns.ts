@@ -122,9 +122,9 @@ read_nft() {
   done
 }
 
-# iptables-nft names its base chains in capitals; a table of the same name that someone made with nft does not.
+# iptables-nft names its base chains in capitals, the kubelet its hint; a table of the same name that someone made with nft has neither.
 nft_table_is_of_iptables() {
-  for chain in FORWARD OUTPUT PREROUTING POSTROUTING INPUT; do
+  for chain in OUTPUT KUBE-IPTABLES-HINT PREROUTING FORWARD INPUT POSTROUTING; do
     # shellcheck disable=SC2086
     guarded $tool -t list chain "$1" "$2" "$chain" >/dev/null 2>&1 </dev/null && return 0
   done

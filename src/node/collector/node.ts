@@ -83,10 +83,11 @@ name_namespaces() {
   [ "$ND_PRIVATE" = yes ] || return
   # the node's own ip would write into the node's own /run/netns
   find_tool ip && [ "$by" = image ] && [ -n "$ND_DETAIL" ] || return
-  mount -t tmpfs netdoctor /var/run 2>/dev/null && mkdir /var/run/netns || return
+  # iproute2 looks in /var/run/netns or, of late, in /run/netns
+  mount -t tmpfs netdoctor /run 2>/dev/null && mkdir /run/netns && mount --bind /run /var/run 2>/dev/null || return
   printf '%s\n' "$processes" | awk '!($2 in seen) { seen[$2] = 1; print "netns attach " $2 " " $3 }' | $tool -force -batch - 2>/dev/null
   printf '%s\n' "$pins" | while read -r _ inode pid path; do
-    [ -z "$inode" ] || [ -e "/var/run/netns/$inode" ] || ln -s "/proc/$pid/root$path" "/var/run/netns/$inode"
+    [ -z "$inode" ] || [ -e "/run/netns/$inode" ] || ln -s "/proc/$pid/root$path" "/run/netns/$inode"
   done
   named=yes
 }
@@ -121,7 +122,7 @@ enter() {
 read_links() {
   find_tool ip || return
   open_section links "$by"
-  if [ -e "/var/run/netns/$ND_NETNS" ] && [ "$named" = yes ]; then
+  if [ -e "/run/netns/$ND_NETNS" ] && [ "$named" = yes ]; then
     # shellcheck disable=SC2086
     $tool -n "$ND_NETNS" $ND_DETAIL $ND_JSON addr show
   else

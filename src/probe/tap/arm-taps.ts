@@ -1,4 +1,4 @@
-import { AgentError, type AgentSession, type RunResult } from '../../cluster/agent-session.ts';
+import type { AgentSession, RunResult } from '../../cluster/agent-session.ts';
 import { captureFilter, type TapFilter } from './capture-filter.ts';
 import { TAP_LIMIT, type TapRaw, type TapRequest } from './tap-output.ts';
 import { TAP_SCRIPT, TAP_STOP_SCRIPT } from './tap-script.ts';
@@ -18,10 +18,7 @@ export interface ArmedTaps {
 
 const READY = /@ndt ready (\S+)\n/;
 
-const reasonOf = (error: unknown): string => {
-  if (error instanceof AgentError) return error.message;
-  throw error;
-};
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const tapOf = ({ from }: TapRequest, reach: AgentSession['reach']): string =>
   from.netns === 'pid' && reach === 'node' ? String(Math.trunc(from.pid)) : '-';
@@ -30,43 +27,41 @@ const tapOf = ({ from }: TapRequest, reach: AgentSession['reach']): string =>
 const refusalOf = (taps: TapRequest[], reach: AgentSession['reach']): string | undefined =>
   reach === 'pod' && taps.some(({ from }) => from.netns === 'host') ? 'there is no agent on the node itself' : undefined;
 
+const outputOf = ({ stdout, stderr }: RunResult): Pick<TapRaw, 'output' | 'failed'> =>
+  stdout.includes('@ndt ') ? { output: stdout } : { output: stdout, failed: stderr.trim().slice(0, 200) || 'the capture script did not run' };
+
 /** Starts the captures of one node in one exec and resolves when all of them listen, or when it is known that they never will. */
-export const armTaps = async (session: AgentSession, taps: TapRequest[], options: ArmTapsOptions): Promise<ArmedTaps> => {
-  const { node } = session;
-  const failed = (reason: string): ArmedTaps => ({ stop: async () => ({ node, taps, output: Buffer.alloc(0), failed: reason }) });
+export const armTaps = async (session: AgentSession, taps: TapRequest[], { filter, maxSeconds, signal }: ArmTapsOptions): Promise<ArmedTaps> => {
+  const common = { node: session.node, taps, ...(filter.tunnels ? { tunnels: filter.tunnels } : {}) };
+  const failed = (reason: string): TapRaw => ({ ...common, output: Buffer.alloc(0), failed: reason });
   const refusal = refusalOf(taps, session.reach);
-  if (refusal !== undefined) return failed(refusal);
-  if (taps.length === 0) return { stop: async () => ({ node, taps, output: Buffer.alloc(0) }) };
+  if (refusal !== undefined) return { stop: async () => failed(refusal) };
+  if (taps.length === 0) return { stop: async () => ({ ...common, output: Buffer.alloc(0) }) };
 
   const ready = Promise.withResolvers<string>();
   let heard = '';
-  const common = options.signal ? { signal: options.signal } : {};
-  const running: Promise<RunResult> = session.run(TAP_SCRIPT, {
-    args: [String(Math.ceil(options.maxSeconds)), String(TAP_LIMIT), captureFilter(options.filter), ...taps.map((tap) => tapOf(tap, session.reach))],
+  const aborting = signal ? { signal } : {};
+  const running = session.run(TAP_SCRIPT, {
+    args: [String(Math.ceil(maxSeconds)), String(TAP_LIMIT), captureFilter(filter), ...taps.map((tap) => tapOf(tap, session.reach))],
     // Arming takes at most 4 s on the node, the rest is for the way there and the result.
-    timeoutMs: options.maxSeconds * 1000 + 15_000,
+    timeoutMs: maxSeconds * 1000 + 15_000,
     onStdout: (chunk) => {
       if (heard.length < 4096) heard += chunk.toString('latin1');
       const directory = READY.exec(heard)?.[1];
       if (directory !== undefined) ready.resolve(directory);
     },
-    ...common,
+    ...aborting,
   });
   const finished: Promise<TapRaw> = running.then(
-    ({ stdout, stderr }) => ({
-      node,
-      taps,
-      output: stdout,
-      ...(stdout.includes('@ndt ') ? {} : { failed: stderr.trim().slice(0, 200) || 'the capture script did not run' }),
-    }),
-    (error: unknown) => ({ node, taps, output: Buffer.alloc(0), failed: reasonOf(error) }),
+    (result) => ({ ...common, ...outputOf(result) }),
+    (error: unknown) => failed(reasonOf(error)),
   );
   const directory = await Promise.race([ready.promise, finished.then(() => undefined)]);
   if (directory === undefined) return { stop: () => finished };
   return {
     stop: async () => {
       // When the way to stop it is lost, the captures end at their time and `finished` says so.
-      await session.run(TAP_STOP_SCRIPT, { args: [directory], timeoutMs: 5_000, ...common }).catch(reasonOf);
+      await session.run(TAP_STOP_SCRIPT, { args: [directory], timeoutMs: 5_000, ...aborting }).catch(reasonOf);
       return finished;
     },
   };

@@ -43,6 +43,10 @@ const claimOf = (transport: Transport, packet: IpPacket, place: Place): AddressC
   return { ...place, what: 'is-at', address, ...(transport.linkAddress ? { mac: macText(transport.linkAddress) } : {}) };
 };
 
+/** An error about a tunnel packet (its port is closed, the path to the VTEP is) is an error about what the tunnel carries. */
+const aboutInner = (transport: Transport, ports: TunnelPorts): Transport =>
+  transport.kind === 'icmp-error' && transport.quoted ? { ...transport, quoted: decapsulate(transport.quoted, ports).packet } : transport;
+
 const readRecord = (record: PcapRecord, linktype: number, names: Map<number, string>, ports: TunnelPorts, into: Frames): void => {
   const link = readLink(linktype, record.bytes);
   if (!link) return;
@@ -61,7 +65,7 @@ const readRecord = (record: PcapRecord, linktype: number, names: Map<number, str
   if (!transport) return;
   const claim = claimOf(transport, packet, place);
   if (claim) into.claims.push(claim);
-  else into.frames.push({ ...place, packet, transport, ...(outer ? { outer } : {}) });
+  else into.frames.push({ ...place, packet, transport: aboutInner(transport, ports), ...(outer ? { outer } : {}) });
 };
 
 /** All packets of a savefile that we understand; undefined when it is no savefile. `names` is the netns' ifindex → name. */

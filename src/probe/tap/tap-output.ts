@@ -16,6 +16,8 @@ export interface TapRaw {
   node: string;
   taps: TapRequest[];
   output: Buffer;
+  /** Set when the cluster's tunnels do not use the usual ports. */
+  tunnels?: TunnelPorts;
   /** Why there is no usable output. */
   failed?: string;
 }
@@ -96,12 +98,12 @@ const readSection = ({ node, netns }: TapRequest, section: Section | undefined, 
 export const TAP_LIMIT = 5000;
 
 /** One capture per tap, in order; what could not be captured says so. Live runs and replayed bundles both come through here. */
-export const parseTaps = ({ taps, output, failed }: TapRaw, ports: TunnelPorts = USUAL_TUNNEL_PORTS): TapCapture[] => {
+export const parseTaps = ({ taps, output, failed, tunnels = USUAL_TUNNEL_PORTS }: TapRaw): TapCapture[] => {
   const read = readSections(output);
   const reason = failed ?? read.failed;
   return taps.map((tap, number) =>
     reason !== undefined && !read.sections.has(number)
       ? { node: tap.node, netns: tap.netns, frames: [], dropped: 0, notSeen: reason }
-      : readSection(tap, read.sections.get(number), TAP_LIMIT, ports),
+      : readSection(tap, read.sections.get(number), TAP_LIMIT, tunnels),
   );
 };

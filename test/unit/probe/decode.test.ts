@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { type Frames, readFrames } from '../../../src/probe/tap/frame.ts';
@@ -113,6 +114,13 @@ describe('captured packets', () => {
     expect(only(pcap(SLL2, [cooked2(IPV6, 2, 0, extended)])).transport).to.include(syn);
   });
 
+  it('that are errors about a tunnel quote what it carries', () => {
+    const tunnelled = ipv4('172.31.0.11', '172.31.0.12', 17, udp(33000, 8472, vxlan(1, inner)));
+    const unreachable = ipv4('172.31.0.12', '172.31.0.11', 1, Buffer.concat([Buffer.from('0303000000000000', 'hex'), tunnelled]));
+    const { transport } = only(pcap(SLL2, [cooked2(IPV4, 2, 0, unreachable)]));
+    expect(transport.kind === 'icmp-error' && transport.quoted?.destination).to.equal('10.244.2.5');
+  });
+
   it('that are later fragments are left out', () => {
     const fragment = ipv4('10.0.0.1', '10.0.0.2', 17, udp(1, 2, Buffer.alloc(8)));
     fragment.writeUInt16BE(185, 6);
@@ -168,6 +176,26 @@ describe('capture output', () => {
         },
       ),
     );
+  });
+
+  it('is read with the tunnel ports of the cluster', () => {
+    const odd = cooked2(IPV4, 2, 4, ipv4('10.0.0.1', '10.0.0.2', 17, udp(1, 14789, vxlan(9, inner))));
+    const gzip = gzipSync(pcap(SLL2, [odd]));
+    const output = Buffer.concat([Buffer.from(`@ndt tap 0 ${gzip.length} 0 0\n`), gzip]);
+    const [capture] = parseTaps({ node: 'n1', taps, output, tunnels: { vxlan: [14789], geneve: [] } });
+    expect(capture?.frames[0]?.outer).to.include({ vni: 9, port: 14789 });
+  });
+
+  it('says when it is not complete', () => {
+    const messages = '5001 packets captured\n5010 packets received by filter\n7 packets dropped by kernel\n';
+    const gzip = gzipSync(
+      pcap(
+        SLL2,
+        Array.from({ length: 5000 }, () => cooked2(IPV4, 2, 4, inner.subarray(14))),
+      ),
+    );
+    const output = Buffer.concat([Buffer.from(`@ndt tap 0 ${gzip.length} ${messages.length} 0\n`), gzip, Buffer.from(messages)]);
+    expect(parseTaps({ node: 'n1', taps, output })[0]).to.include({ dropped: 7, full: true });
   });
 
   it('says why nothing was captured', () => {

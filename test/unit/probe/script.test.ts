@@ -98,7 +98,8 @@ describe('the scripts on a node', () => {
     try {
       const [result] = await runProbes(nodeWith([...BASICS, 'socat']), [request('tcp')], { mark });
       expect(result && passes(result), JSON.stringify(result)).to.equal(true);
-      expect(result?.attempts[1]?.sourcePort).to.equal(portBlock(mark.number) + 62);
+      const other = (result?.attempts[1]?.sourcePort ?? 0) - portBlock(mark.number);
+      expect(other).to.be.within(0, 255).and.not.equal(1);
     } finally {
       holder.close();
     }

@@ -97,7 +97,7 @@ describe('a collection from inside one pod', () => {
     node: 'node1',
     reach: 'pod',
     podUid: 'u',
-    sections: [section('meta', 'reach pod\nclock 1\nkernel 6.1\nhost none\nown 7'), section('links', fixture('forms/links.json'), '7')],
+    sections: [section('meta', 'reach pod\nclock 1\nkernel 6.1\nhost none\nown 7'), section('links', fixture('iproute2-6.1/links.json'), '7')],
   };
   const snapshot = parseCollection(raw);
 

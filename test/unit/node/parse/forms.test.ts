@@ -7,7 +7,7 @@ import { parseRoutes } from '../../../../src/node/parse/routes.ts';
 import { parseRules } from '../../../../src/node/parse/rules.ts';
 import { fixture } from '../recorded.ts';
 
-/** fixtures/node/forms: one namespace asked twice, with and without -j, by the same iproute2. */
+/** fixtures/node/iproute2-*: one namespace asked twice, with and without -j, by the same iproute2 (Debian 12's and 13's). */
 const forms: Record<string, (text: string) => Parsed<unknown[]>> = {
   links: parseLinks,
   'routes-4': (text) => parseRoutes(text, 4),
@@ -20,21 +20,23 @@ const forms: Record<string, (text: string) => Parsed<unknown[]>> = {
   fdb: parseFdb,
 };
 
-describe('the text of an iproute2 without JSON', () => {
-  for (const [name, parse] of Object.entries(forms)) {
-    it(`says the same of ${name} as its JSON`, () => {
-      const text = parse(fixture(`forms/${name}.txt`));
-      const json = parse(fixture(`forms/${name}.json`));
-      expect(json.value).not.to.have.length(0);
-      expect(text.unparsed).to.deep.equal([]);
-      expect(json.unparsed).to.deep.equal([]);
-      expect(text.value).to.deep.equal(json.value);
-    });
-  }
-});
+for (const version of ['6.1', '6.15']) {
+  describe(`the text of iproute2 ${version} without JSON`, () => {
+    for (const [name, parse] of Object.entries(forms)) {
+      it(`says the same of ${name} as its JSON`, () => {
+        const text = parse(fixture(`iproute2-${version}/${name}.txt`));
+        const json = parse(fixture(`iproute2-${version}/${name}.json`));
+        expect(json.value).not.to.have.length(0);
+        expect(text.unparsed).to.deep.equal([]);
+        expect(json.unparsed).to.deep.equal([]);
+        expect(text.value).to.deep.equal(json.value);
+      });
+    }
+  });
+}
 
 describe('links', () => {
-  const links = new Map(parseLinks(fixture('forms/links.json')).value.map((link) => [link.name, link]));
+  const links = new Map(parseLinks(fixture('iproute2-6.1/links.json')).value.map((link) => [link.name, link]));
 
   it('of a pair inside one namespace name each other and no nsid', () => {
     expect(links.get('v0')).to.deep.include({ kind: 'veth', peerIfindex: links.get('v1')?.ifindex });
@@ -72,7 +74,7 @@ describe('links', () => {
 });
 
 describe('routes', () => {
-  const routes = parseRoutes(fixture('forms/routes-4.json'), 4).value;
+  const routes = parseRoutes(fixture('iproute2-6.1/routes-4.json'), 4).value;
   const to = (destination: string) => routes.find((route) => route.destination === destination);
 
   it('write the default route as a prefix', () =>
@@ -94,7 +96,7 @@ describe('routes', () => {
 });
 
 describe('rules', () => {
-  const rules = parseRules(fixture('forms/rules-4.txt'), 4).value;
+  const rules = parseRules(fixture('iproute2-6.1/rules-4.txt'), 4).value;
   const at = (priority: number) => rules.find((rule) => rule.priority === priority);
 
   it('keep every selector', () =>

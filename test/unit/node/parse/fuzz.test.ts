@@ -41,12 +41,12 @@ const parsers: Record<string, (text: string) => unknown> = {
 };
 
 const seeds = [
-  'forms/links.txt',
-  'forms/routes-4.txt',
-  'forms/rules-4.txt',
-  'forms/fdb.txt',
-  'forms/links.json',
-  'forms/routes-6.json',
+  'iproute2-6.1/links.txt',
+  'iproute2-6.1/routes-4.txt',
+  'iproute2-6.1/rules-4.txt',
+  'iproute2-6.1/fdb.txt',
+  'iproute2-6.1/links.json',
+  'iproute2-6.1/routes-6.json',
   'recordings/ovn-peerpod/peer/tc-ingress',
   'recordings/kube-ovn/host/ovs',
   'recordings/calico-healthy/host/ipset',

@@ -12,7 +12,7 @@ const agents: Record<string, RegExp> = {
   flannel: /^kube-flannel(-ds)?-/,
   'kube-proxy': /^kube-proxy-/,
   calico: /^calico-node-/,
-  cilium: /^cilium-[a-z0-9]{5}$/,
+  cilium: /^cilium-([a-z0-9]{5})?$/,
   'kube-ovn': /^kube-ovn-cni-/,
 };
 
@@ -22,8 +22,13 @@ export const agentPod = ({ pods }: ClusterFacts, agent: string, node: string): P
 /** Its agent restores what it owns: the fix that lasts. */
 export const restartAgent = (facts: ClusterFacts, agent: string, node: string): string[] => {
   const pod = agentPod(facts, agent, node);
-  return pod
-    ? [`Restart ${agent} on ${node}, which sets it up again:`, `$ kubectl -n ${pod.namespace} delete pod ${pod.name}`]
+  if (pod) return [`Restart ${agent} on ${node}, which sets it up again:`, `$ kubectl -n ${pod.namespace} delete pod ${pod.name}`];
+  const set = facts.daemonSets?.find(({ name }) => agents[agent]?.test(`${name}-`) === true);
+  return set
+    ? [
+        `${node} has no pod of DaemonSet ${set.namespace}/${set.name}; find out why (node selector, taints, affinity):`,
+        `$ kubectl -n ${set.namespace} describe daemonset ${set.name}`,
+      ]
     : [`Restart ${agent} on ${node}, which sets it up again.`];
 };
 

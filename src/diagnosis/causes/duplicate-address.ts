@@ -81,6 +81,15 @@ const strayAnswers = ({ taps }: Evidence, { other }: Duplicate): { count: number
   };
 };
 
+/** Where the way leads to one of the two. */
+const hopAt = (evidence: Evidence, { snapshot, own, other }: Duplicate): { hop?: number } => {
+  const main = mainProbe(evidence);
+  const hops = (main && legOf(evidence, main).there?.hops) ?? [];
+  const ports = [own.veth?.name, other.veth?.name];
+  const hop = hops.findIndex(({ node, interface: name }) => node === snapshot.node && ports.includes(name));
+  return hop === -1 ? {} : { hop };
+};
+
 /** `is-at` claims of both MACs for the one address. */
 const claims = ({ taps }: Evidence, { address }: Duplicate): string[] => [
   ...new Set(
@@ -112,6 +121,7 @@ export const duplicateAddress: Cause = {
       severity: 'problem',
       confidence: stray.count > 0 ? 'certain' : failing ? 'likely' : 'possible',
       title: `Two network namespaces on ${snapshot.node} hold ${address}, the address of pod ${podNamed(pod)}${leaked ? '; one is a leftover' : ''}.`,
+      ...hopAt(evidence, found),
       place: { node: snapshot.node, interface: veth },
       evidence: [
         ...(main && failing ? [probeWords(legOf(evidence, main))] : main ? [`probes still pass: ${score(main)}`] : []),

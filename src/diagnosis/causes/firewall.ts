@@ -1,9 +1,10 @@
+import { identifyCni } from '../../cni/identity.ts';
 import { hostNetns } from '../../forwarding/world.ts';
 import type { Netns, NodeSnapshot } from '../../node/snapshot.ts';
 import type { Cause } from '../cause.ts';
 import { draftOf } from '../draft.ts';
 import { type Evidence, type PredictedStop, predictedStop, snapshotOf } from '../evidence.ts';
-import { onNode } from '../remedy.ts';
+import { onNode, restartAgent } from '../remedy.ts';
 
 /** Packets a rule or policy counted; undefined when it cannot be found again. */
 const counted = (netns: Netns | undefined, { stop }: PredictedStop): number | undefined => {
@@ -61,6 +62,14 @@ const where = ({ stop }: PredictedStop): string => {
   return `${backend === 'iptables-legacy' ? 'legacy ' : ''}${table} ${chain}${number === undefined ? '' : backend === 'nft' ? ` handle ${number}` : ` #${number}`}`;
 };
 
+/** flannel's accept rules are what keeps a dropping policy harmless. */
+const lacksFlannelRules = (evidence: Evidence, { hop, stop }: PredictedStop): boolean => {
+  const snapshot = snapshotOf(evidence, hop.node);
+  const host = snapshot && hostNetns(snapshot);
+  if (!host || stop.facts.chain !== 'FORWARD' || identifyCni(snapshot, evidence.facts).name !== 'flannel') return false;
+  return !host.netfilter.iptables.some(({ chains }) => chains.some(({ name, rules }) => name === 'FLANNEL-FWD' && rules.length > 0));
+};
+
 export const policyDrop: Cause = {
   code: 'ND3002',
   summary: "A base chain's policy is DROP and no rule accepts the packet.",
@@ -69,11 +78,17 @@ export const policyDrop: Cause = {
     if (!end) return undefined;
     const { chain = '', table = 'filter', backend } = end.stop.facts;
     const { node } = end.hop;
+    const flannelSilent = lacksFlannelRules(evidence, end);
     const command = backend === 'nft' ? `nft add chain ${table} ${chain} '{ policy accept ; }'` : `${program(end)} -t ${table} -P ${chain} ACCEPT`;
     return draftOf(evidence, end, {
       title: `The policy of ${table} ${chain} on ${node} is DROP, and no rule accepts this traffic.`,
-      evidence: [`${where(end)} has the policy DROP`, ...counterWords(evidence, end)],
+      evidence: [
+        `${where(end)} has the policy DROP`,
+        ...(flannelSilent ? ['FLANNEL-FWD, which accepts the pod network, is missing or empty'] : []),
+        ...counterWords(evidence, end),
+      ],
       fix: [
+        ...(flannelSilent ? restartAgent(evidence.facts, 'flannel', node) : []),
         onNode(node, command),
         'Docker sets this policy when it starts: "iptables": false in its daemon.json, or an accept rule for the pod network, keeps it away.',
       ],

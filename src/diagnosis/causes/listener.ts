@@ -39,7 +39,8 @@ export const unheard = (evidence: Evidence): Unheard | undefined => {
 };
 
 /** Sockets that were not read are not sockets that do not exist. */
-const problemWith = ({ inode }: Netns, { snapshots }: Evidence, node: string | undefined): boolean =>
+const problemWith = ({ inode, seen }: Netns, { snapshots }: Evidence, node: string | undefined): boolean =>
+  seen !== undefined ||
   snapshots.some(
     (snapshot) =>
       snapshot.node === node &&

@@ -6,8 +6,9 @@ import type { NodeSnapshot } from '../../node/snapshot.ts';
 import { fails, passes } from '../../probe/probe.ts';
 import type { Cause } from '../cause.ts';
 import { probeWords } from '../draft.ts';
-import { type Evidence, failingLegs, snapshotOf } from '../evidence.ts';
-import { agentPod, restartAgent } from '../remedy.ts';
+import { failingLegs, snapshotOf } from '../evidence.ts';
+import { agentHealth } from '../health.ts';
+import { restartAgent } from '../remedy.ts';
 
 /** Where each plugin masquerades what leaves the cluster, and who else writes there. */
 const places: Record<string, { chain: string; agents: string[] }> = {
@@ -19,17 +20,6 @@ const places: Record<string, { chain: string; agents: string[] }> = {
 
 const hasChain = (snapshot: NodeSnapshot, chain: string): boolean =>
   hostNetns(snapshot)?.netfilter.iptables.some(({ table, chains }) => table === 'nat' && chains.some(({ name }) => name === chain)) ?? false;
-
-const agentWords = (evidence: Evidence, snapshot: NodeSnapshot, agent: string): string[] => {
-  const pod = agentPod(evidence.facts, agent, snapshot.node);
-  const status = snapshot.health[agent];
-  return [
-    ...(pod && !pod.ready ? [`${agent} on ${snapshot.node}: pod ${pod.name} is not ready`] : []),
-    ...(status !== undefined && status !== 200
-      ? [`${agent} on ${snapshot.node}: health check says ${status === 0 ? 'nothing listens' : status}`]
-      : []),
-  ];
-};
 
 export const missingMasquerade: Cause = {
   code: 'ND3008',
@@ -50,7 +40,7 @@ export const missingMasquerade: Cause = {
     const { name } = identifyCni(snapshot, evidence.facts);
     const place = places[name];
     const agents = place?.agents ?? ['kube-proxy'];
-    const unhealthy = agents.filter((agent) => agentWords(evidence, snapshot, agent).length > 0);
+    const unhealthy = agents.filter((agent) => !agentHealth(evidence, snapshot, agent).well);
     return {
       severity: 'problem',
       confidence: 'likely',
@@ -61,7 +51,7 @@ export const missingMasquerade: Cause = {
         probeWords(leg),
         ...(host ? [probeWords({ probe: host })] : []),
         `no rule of nat POSTROUTING on ${snapshot.node} matches it${place ? `; ${name} masquerades in ${place.chain}, which ${hasChain(snapshot, place.chain) ? 'has no rule for it' : 'does not exist there'}` : ''}`,
-        ...agents.flatMap((agent) => agentWords(evidence, snapshot, agent)),
+        ...agents.flatMap((agent) => agentHealth(evidence, snapshot, agent).words),
         ...(kubeProxyMode(snapshot) === 'none' ? [`no KUBE- chains on ${snapshot.node}: kube-proxy has not programmed it`] : []),
       ],
       fix: (unhealthy.length > 0 ? unhealthy : agents.slice(0, 1)).flatMap((agent) => restartAgent(evidence.facts, agent, snapshot.node)),

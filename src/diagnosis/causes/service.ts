@@ -5,6 +5,7 @@ import { hostNetns, unread } from '../../forwarding/world.ts';
 import type { Cause } from '../cause.ts';
 import { probeWords } from '../draft.ts';
 import { type Evidence, failingLegs, type Leg, nodeOf, podNamed, snapshotOf } from '../evidence.ts';
+import { agentHealth } from '../health.ts';
 import { agentPod, restartAgent } from '../remedy.ts';
 import { refusedDraft, unheard } from './listener.ts';
 
@@ -143,16 +144,7 @@ export const wrongTargetPort: Cause = {
 
 const healthWords = (evidence: Evidence, node: string): string[] => {
   const snapshot = snapshotOf(evidence, node);
-  const status = snapshot?.health['kube-proxy'];
-  const pids = snapshot?.daemons['kube-proxy'];
-  const pod = agentPod(evidence.facts, 'kube-proxy', node);
-  return [
-    ...(pids === undefined ? [] : [pids.length === 0 ? `no kube-proxy process on ${node}` : `kube-proxy runs on ${node} (pid ${pids.join(', ')})`]),
-    ...(status === undefined
-      ? []
-      : [status === 0 ? `nothing answers kube-proxy's health check on ${node}:10256` : `kube-proxy's health check on ${node} says ${status}`]),
-    ...(pod ? [podState(pod)] : []),
-  ];
+  return snapshot ? agentHealth(evidence, snapshot, 'kube-proxy').words : [];
 };
 
 export const proxyNotProgramming: Cause = {

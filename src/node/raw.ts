@@ -20,15 +20,13 @@ export interface RawSection {
   stderr: string;
 }
 
-const unterminated = (text: string): string => (text.endsWith('\n') ? text.slice(0, -1) : text);
-
 const readSection = (head: string, body: string, mark: string): RawSection => {
   const [name = '', netns = '-', tool] = head.split(' ');
   const common = { name, ...(netns === '-' ? {} : { netns }), tool: tool === 'node' ? 'node' : 'image' } as const;
   const end = body.lastIndexOf(`\n@${mark} end `);
   const close = body.lastIndexOf(`\n@${mark} close`);
   if (end < 0 || close < 0) return { ...common, status: 'cut', text: body, stderr: '' };
-  const text = unterminated(body.slice(0, end));
+  const text = body.slice(0, end);
   const tail = body.slice(end + mark.length + 7, close);
   const lineEnd = tail.indexOf('\n');
   const status = tail.slice(0, lineEnd < 0 ? undefined : lineEnd);

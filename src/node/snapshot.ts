@@ -29,7 +29,10 @@ export interface NodeSnapshot {
   files: Record<string, string>;
   /** Processes whose liveness is evidence, by command name (kubelet, kube-proxy, flanneld…): pids. */
   daemons: Record<string, number[]>;
-  /** Answers of loopback health endpoints that were asked (`kube-proxy` → 10256/healthz …): HTTP status, or 0 when nothing listens. */
+  /**
+   * Answers of loopback health endpoints that were asked: HTTP status, 0 when nothing listens, 599 when what listens does not answer.
+   * `kube-proxy` (10256/healthz) and `kubelet` (10248/healthz) always; `felix`, `cilium-agent`, `kube-router` where that daemon runs.
+   */
   health: Record<string, number>;
   ovs?: OvsState;
 }
@@ -64,6 +67,7 @@ export interface Netns {
   vlans: BridgeVlan[];
   netfilter: Netfilter;
   tc: TcState;
+  /** By dotted name; an interface keeps its own dots: `net.ipv4.conf.vxlan.calico.rp_filter`. */
   sysctls: Record<string, string>;
   sockets: ListeningSocket[];
   ipvs: IpvsService[];

@@ -50,7 +50,7 @@ describe('collecting a node', () => {
     const plain = await collectNode(agent((mark) => Buffer.from(links(mark))).session, request);
     const packed = await collectNode(agent((mark) => gzipSync(links(mark))).session, request);
     expect(packed).to.deep.equal(plain);
-    expect(packed.sections).to.deep.equal([{ name: 'links', netns: '7', tool: 'node', status: 0, text: '[]', stderr: '' }]);
+    expect(packed.sections).to.deep.equal([{ name: 'links', netns: '7', tool: 'node', status: 0, text: '[]\n', stderr: '' }]);
   });
 
   it('keeps what came before the connection broke', async () => {

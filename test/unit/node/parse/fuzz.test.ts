@@ -157,7 +157,7 @@ describe('frames', () => {
           .map(({ text, stderr, status }) => `@${mark} begin links 7 image\n${text}\n@${mark} end ${status}\n${stderr}\n@${mark} close\n`)
           .join('');
         expect(readFrames(output, mark).map(({ text, stderr, status }) => ({ text, stderr, status }))).to.deep.equal(
-          all.map(({ text, stderr, status }) => ({ text: text.endsWith('\n') ? text.slice(0, -1) : text, stderr: stderr.trim(), status })),
+          all.map(({ text, stderr, status }) => ({ text, stderr: stderr.trim(), status })),
         );
       }),
     );

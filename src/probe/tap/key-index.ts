@@ -36,11 +36,13 @@ export const echoMark = ({ payload, sequence }: Echo): string =>
 const markOf = ({ protocol, query, mark }: ProbeKey): string | undefined => mark && `${query === undefined ? protocol : 'dns'} ${mark}`;
 
 /** The attempt whose probe left its source with these ports to this address. */
-const bySourcePort = (index: KeyIndex, packet: IpPacket, { sourcePort, destinationPort }: Tcp | Udp): ProbeKey | undefined => {
-  const keys = index.sourcePorts.get(sourcePort) ?? [];
-  const exact = keys.find((key) => key.port === destinationPort && canonical(key.destination) === packet.destination);
-  // Behind a DNAT the address is another; the port alone tells while only one attempt used it.
-  return exact ?? (keys.length === 1 ? keys[0] : undefined);
+const asSent = (index: KeyIndex, packet: IpPacket, { sourcePort, destinationPort }: Tcp | Udp): ProbeKey | undefined =>
+  index.sourcePorts.get(sourcePort)?.find((key) => key.port === destinationPort && canonical(key.destination) === packet.destination);
+
+/** The only attempt that used this source port: what is left when the address was translated before the first capture (socket load balancing). */
+const bySourcePort = (index: KeyIndex, { sourcePort }: Tcp | Udp): ProbeKey | undefined => {
+  const [key, ...others] = index.sourcePorts.get(sourcePort) ?? [];
+  return others.length === 0 ? key : undefined;
 };
 
 export const udpKey = (index: KeyIndex, packet: IpPacket, udp: Udp): ProbeKey | undefined =>
@@ -74,8 +76,36 @@ export const quotedKey = (index: KeyIndex, quoted: IpPacket | undefined): ProbeK
   const transport = quoted && readTransport(quoted);
   if (!transport) return undefined;
   if (transport.kind === 'echo') return index.marks.get(echoMark(transport));
-  if (transport.kind === 'tcp') return index.sequences.get(transport.sequence) ?? bySourcePort(index, quoted, transport);
-  return transport.kind === 'udp' ? (udpKey(index, quoted, transport) ?? bySourcePort(index, quoted, transport)) : undefined;
+  if (transport.kind === 'tcp') return index.sequences.get(transport.sequence) ?? asSent(index, quoted, transport);
+  return transport.kind === 'udp' ? (udpKey(index, quoted, transport) ?? asSent(index, quoted, transport)) : undefined;
+};
+
+type Learn = (index: KeyIndex, packet: IpPacket, transport: Tcp | Udp) => void;
+
+const learnSequence = (index: KeyIndex, { sequence }: Tcp, key: ProbeKey | undefined): void => {
+  if (key?.protocol === 'tcp' && !index.sequences.has(sequence)) index.sequences.set(sequence, key);
+};
+
+const learnFlow = (index: KeyIndex, packet: IpPacket, { sourcePort, destinationPort }: Udp, key: ProbeKey | undefined): void => {
+  if (key) index.flows.set(flowOf(packet, sourcePort, destinationPort), key);
+};
+
+/** From packets that are still as they were sent. */
+const learnCertain: Learn = (index, packet, transport) => {
+  if (transport.kind === 'tcp') return learnSequence(index, transport, asSent(index, packet, transport));
+  const key = udpKey(index, packet, transport);
+  if (key && key.sourcePort === transport.sourcePort) learnFlow(index, packet, transport, key);
+};
+
+/** From translated ones, for what is not known by then: another session may use the same port at the same time. */
+const learnLikely: Learn = (index, packet, transport) => {
+  if (transport.kind === 'tcp') {
+    const key = bySourcePort(index, transport);
+    const known = new Set(index.sequences.values());
+    return learnSequence(index, transport, key && !known.has(key) ? key : undefined);
+  }
+  const key = udpKey(index, packet, transport);
+  if (key && isUdpRequest(index, key, packet, transport)) learnFlow(index, packet, transport, key);
 };
 
 /** Learns sequence numbers from the SYNs and flows from the datagrams that carry our source ports and cookies. */
@@ -86,13 +116,10 @@ export const indexKeys = (keys: ProbeKey[], frames: Frame[]): KeyIndex => {
     if (mark !== undefined) index.marks.set(mark, key);
     if (key.sourcePort !== undefined) index.sourcePorts.set(key.sourcePort, [...(index.sourcePorts.get(key.sourcePort) ?? []), key]);
   }
-  for (const { packet, transport } of frames) {
-    if (transport.kind === 'tcp' && transport.syn && transport.acknowledged === undefined) {
-      const key = bySourcePort(index, packet, transport);
-      if (key?.protocol === 'tcp' && !index.sequences.has(transport.sequence)) index.sequences.set(transport.sequence, key);
-    } else if (transport.kind === 'udp') {
-      const key = udpKey(index, packet, transport);
-      if (key && isUdpRequest(index, key, packet, transport)) index.flows.set(flowOf(packet, transport.sourcePort, transport.destinationPort), key);
+  for (const learn of [learnCertain, learnLikely]) {
+    for (const { packet, transport } of frames) {
+      const isSyn = transport.kind === 'tcp' && transport.syn && transport.acknowledged === undefined;
+      if (isSyn || transport.kind === 'udp') learn(index, packet, transport);
     }
   }
   return index;

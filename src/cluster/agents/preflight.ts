@@ -30,21 +30,31 @@ const isAllowed = async (client: ApiClient, namespace: string, right: (typeof RI
   return review.status?.allowed ?? false;
 };
 
-const refusal = (namespace: string, why: string, advice: string): CliError =>
-  new CliError(`error: agent pods are refused in namespace ${namespace}: ${why}\n${advice}`, EXIT.forbidden);
-
 const OTHER_WAYS = '--agent ephemeral looks from inside the pod only, without a pod of its own.';
+
+/** Pod Security names each offending field in brackets; which rules are broken is enough. */
+const brief = (detail: string): string =>
+  (detail.includes('violates PodSecurity') ? detail.replace(/ \([^()]*(\([^()]*\)[^()]*)*\)/g, '') : detail).replace(
+    /^pods "[^"]*" is forbidden: /,
+    '',
+  );
+
+/** Server's words → which door to try instead; the first that matches. */
+const ADVICE: [RegExp, (namespace: string) => string][] = [
+  [/violates PodSecurity/, () => 'Use --agent-namespace with a namespace whose pod-security.kubernetes.io/enforce is privileged.'],
+  [
+    /exceeded quota|failed quota|(minimum|maximum) .* usage|is forbidden: \[/,
+    () => 'Use --agent-namespace with a namespace whose quota and limits have room.',
+  ],
+  [/security context constraint/, (namespace) => `Allow the default service account of ${namespace} the privileged security context constraint.`],
+  [/namespaces "[^"]*" not found/, () => 'Use --agent-namespace with a namespace that exists.'],
+  [/./, () => 'Ask for the rights in docs/rbac.yaml, or try another namespace with --agent-namespace.'],
+];
 
 /** Which door was shut, and which one to try. */
 export const refusalOf = (namespace: string, detail: string): CliError => {
-  const ask = `Ask for the rights in docs/rbac.yaml, or try another namespace with --agent-namespace. ${OTHER_WAYS}`;
-  if (detail.includes('violates PodSecurity'))
-    return refusal(namespace, detail, `Use --agent-namespace with a namespace whose pod-security.kubernetes.io/enforce is privileged. ${OTHER_WAYS}`);
-  if (/exceeded quota|failed quota|LimitRange|must specify|maximum|minimum/i.test(detail))
-    return refusal(namespace, detail, `Use --agent-namespace with a namespace whose quota has room. ${OTHER_WAYS}`);
-  if (detail.includes('unable to validate against any security context constraint'))
-    return refusal(namespace, detail, `Allow the default service account of ${namespace} the privileged security context constraint. ${OTHER_WAYS}`);
-  return refusal(namespace, detail, ask);
+  const advice = ADVICE.find(([pattern]) => pattern.test(detail))?.[1](namespace) ?? '';
+  return new CliError(`error: agent pods are refused in namespace ${namespace}: ${brief(detail)}\n${advice} ${OTHER_WAYS}`, EXIT.forbidden);
 };
 
 /** A creation that creates nothing: everything that could refuse the real one (RBAC, Pod Security, quota, webhooks) has its say. */

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { Readable, Writable } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import { Exec } from '@kubernetes/client-node/dist/exec.js';
 import type { V1Status } from '@kubernetes/client-node/dist/gen/models/V1Status.js';
 import { AgentError, type RunOptions, type RunResult } from '../agent-session.ts';
-import { ApiError } from '../errors.ts';
+import { ApiError, CliError } from '../errors.ts';
 import type { Connection } from '../kubeconfig/connection.ts';
-import { execSockets } from './socket.ts';
+import { execChannel, noKubeConfig } from './socket.ts';
 import { wrap } from './wrapper.ts';
 
 /** Where a command is run. */
@@ -46,11 +46,17 @@ const isTransient = (error: Error): boolean =>
 
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
+/** A stdin that is never ended: to end it would close the whole connection with servers that speak v4. */
+const openEnded = (content: Buffer): PassThrough => {
+  const stream = new PassThrough();
+  stream.write(content);
+  return stream;
+};
+
 /** One connection, one command. Rejects with AgentError, or with the server's refusal. */
 const runOnce = async (connection: Connection, place: ExecPlace, script: string, options: RunOptions, startedAt: number): Promise<RunResult> => {
+  const { node, namespace, pod, container } = place;
   const leftMs = options.timeoutMs - (Date.now() - startedAt);
-  const handshakeMs = Math.max(1, Math.min(leftMs, connection.requestTimeoutMs || leftMs));
-  const sockets = execSockets(connection, handshakeMs);
   const remote = wrap(
     script,
     options.args ?? [],
@@ -69,38 +75,29 @@ const runOnce = async (connection: Connection, place: ExecPlace, script: string,
   });
   const over = Promise.withResolvers<never>();
   const finished = Promise.withResolvers<V1Status>();
-  const timer = setTimeout(
-    () => over.reject(new AgentError(place.node, 'timeout', `no end within ${options.timeoutMs / 1000}s on ${place.node}`)),
-    leftMs,
-  );
-  const abort = (): void => over.reject(options.signal?.reason ?? new Error('aborted'));
+  const tooLong = (): AgentError => new AgentError(node, 'timeout', `no end within ${options.timeoutMs / 1000}s on ${node}`);
+  const timer = setTimeout(() => over.reject(tooLong()), leftMs);
+  const abort = (): void => over.reject(options.signal?.reason);
   options.signal?.addEventListener('abort', abort);
   if (options.signal?.aborted) abort();
-  // whoever loses the races below must not become an unhandled rejection
-  over.promise.catch(() => undefined);
+  const end = new AbortController();
   try {
-    const exec = new Exec(sockets.kubeConfig, sockets.handler);
-    const stdin = Readable.from([remote.stdin]);
-    const opened = exec.exec(place.namespace, place.pod, place.container, remote.command, stdout, errors, stdin, false, finished.resolve);
-    opened.catch(() => undefined);
-    const refused = sockets.refusal.then((error) => Promise.reject(error));
-    refused.catch(() => undefined);
-    await Promise.race([opened, refused, over.promise]);
-    const socket = await sockets.made;
-    socket.on('close', (code) =>
-      over.reject(new AgentError(place.node, 'lost', `the connection to ${place.pod} on ${place.node} was lost (${code})`)),
-    );
+    const exec = new Exec(noKubeConfig, execChannel(connection, Math.min(leftMs, connection.requestTimeoutMs || leftMs), end.signal));
+    const opened = exec.exec(namespace, pod, container, remote.command, stdout, errors, openEnded(remote.stdin), false, finished.resolve);
+    const socket = await Promise.race([opened, over.promise]);
+    socket.on('close', (code) => over.reject(new AgentError(node, 'lost', `the connection to ${pod} on ${node} was lost (${code})`)));
     const status = await Promise.race([finished.promise, over.promise]);
     const exitCode = exitCodeOf(status);
-    if (exitCode === undefined) throw new AgentError(place.node, 'lost', status.message ?? `the command on ${place.node} ended without an exit code`);
+    if (exitCode === undefined) throw new AgentError(node, 'lost', status.message ?? `the command on ${node} ended without an exit code`);
     const durationMs = Date.now() - startedAt;
-    if (ENDED_BY_LIMIT.has(exitCode) && durationMs >= options.timeoutMs)
-      throw new AgentError(place.node, 'timeout', `no end within ${options.timeoutMs / 1000}s on ${place.node}`);
+    if (ENDED_BY_LIMIT.has(exitCode) && durationMs >= options.timeoutMs) throw tooLong();
     return { exitCode, stdout: Buffer.concat(chunks), stderr, durationMs };
   } finally {
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', abort);
-    sockets.made.then((socket) => socket.terminate());
+    end.abort();
+    // whoever lost a race must not become an unhandled rejection
+    over.promise.catch(() => undefined);
   }
 };
 
@@ -114,7 +111,7 @@ export const runInContainer = async (connection: Connection, place: ExecPlace, s
     try {
       return await runOnce(connection, place, script, options, startedAt);
     } catch (error) {
-      if (error instanceof AgentError || options.signal?.aborted || !(error instanceof Error)) throw error;
+      if (!(error instanceof CliError) || options.signal?.aborted) throw error;
       if (tries === CONNECT_TRIES || !isTransient(error)) throw new AgentError(place.node, 'refused', error.message);
       await pause(RETRY_MS);
     }

@@ -1,20 +1,14 @@
-import { PassThrough } from 'node:stream';
 import type { KubeConfig } from '@kubernetes/client-node/dist/config.js';
-import { WebSocketHandler } from '@kubernetes/client-node/dist/web-socket-handler.js';
+import type { WebSocketInterface } from '@kubernetes/client-node/dist/web-socket-handler.js';
 import WebSocket from 'ws';
 import { apiError, transportError } from '../errors.ts';
 import type { Connection } from '../kubeconfig/connection.ts';
 
-/** The part of client-node's KubeConfig that Exec uses, answered from our own connection: same pool, same TLS sessions, same headers. */
-const asKubeConfig = (connection: Connection): KubeConfig => {
-  const config: Pick<KubeConfig, 'getCurrentCluster' | 'applyToHTTPSOptions'> = {
-    getCurrentCluster: () => ({ name: 'cluster', server: connection.server, skipTLSVerify: false }),
-    applyToHTTPSOptions: async (options) => {
-      Object.assign(options, { agent: connection.agent, headers: { 'User-Agent': 'kubectl-netdoctor', ...connection.headers } });
-    },
-  };
-  return config as KubeConfig;
-};
+/** v5 (Kubernetes 1.30) can close stdin, v4 cannot; what runs on the far side needs neither. */
+const PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
+
+/** Channel by which a v5 server says that a stream has ended; the status on channel 3 says all we need. */
+const CLOSE_CHANNEL = 255;
 
 /** How often an idle connection is asked whether it still lives, and how long silence may last before it counts as dead. */
 const PING_MS = 1500;
@@ -27,12 +21,11 @@ const watchLiveness = (socket: WebSocket): void => {
     heard = Date.now();
   };
   const timer = setInterval(() => {
+    if (socket.readyState !== WebSocket.OPEN) return;
     if (Date.now() - heard > SILENCE_MS) socket.terminate();
-    else if (socket.readyState === WebSocket.OPEN) socket.ping();
+    else socket.ping();
   }, PING_MS);
-  socket.on('open', alive);
-  socket.on('pong', alive);
-  socket.on('message', alive);
+  for (const event of ['open', 'pong', 'message']) socket.on(event, alive);
   socket.on('close', () => clearInterval(timer));
 };
 
@@ -42,38 +35,46 @@ const readText = async (stream: AsyncIterable<Buffer>): Promise<string> => {
   return Buffer.concat(chunks).toString('utf8');
 };
 
-export interface ExecSockets {
-  handler: WebSocketHandler;
-  kubeConfig: KubeConfig;
-  /** Resolves with the socket as soon as it is made, before it is open. */
-  made: Promise<WebSocket>;
-  /** Why the handshake failed; pending for ever when it did not. */
-  refusal: Promise<Error>;
-}
+/** Exec asks a KubeConfig only for the way to the server; ours is in the connection. */
+export const noKubeConfig = {} as KubeConfig;
 
 /**
- * client-node's WebSocket handler, for one exec, with what it leaves to its user: the server's words when it refuses the upgrade, an end to
- * a handshake that hangs, liveness, and streams of its own (a server's CLOSE frame would end the CLI's stdout otherwise).
+ * What client-node's Exec speaks through, in place of its own WebSocketHandler: that one loses the server's words when an upgrade is refused,
+ * knows no liveness, throws on CLOSE frames and opens a TLS session of its own for each exec.
+ * @param end terminates the connection in whatever state it is
+ * @throws ApiError for a refused upgrade, CliError when the server does not answer
  */
-export const execSockets = (connection: Connection, handshakeMs: number): ExecSockets => {
-  const made = Promise.withResolvers<WebSocket>();
-  const refusal = Promise.withResolvers<Error>();
-  const create = (uri: string, protocols: string[], options: WebSocket.ClientOptions): WebSocket => {
-    const socket = new WebSocket(uri, protocols, { ...options, handshakeTimeout: handshakeMs, perMessageDeflate: false });
-    watchLiveness(socket);
-    socket.on('unexpected-response', (request, response) => {
-      readText(response)
-        .catch(() => '')
-        .then((body) => {
-          refusal.resolve(apiError(response.statusCode ?? 0, body));
+export const execChannel = (connection: Connection, handshakeMs: number, end: AbortSignal): WebSocketInterface => ({
+  connect: (path, _onText, onBinary) =>
+    new Promise((resolve, reject) => {
+      const socket = new WebSocket(`${connection.server.replace(/^http/, 'ws')}${path}`, PROTOCOLS, {
+        agent: connection.agent,
+        headers: { 'User-Agent': 'kubectl-netdoctor', ...connection.headers },
+        handshakeTimeout: handshakeMs,
+        perMessageDeflate: false,
+      });
+      watchLiveness(socket);
+      const terminate = (): void => socket.terminate();
+      end.addEventListener('abort', terminate);
+      socket.on('close', () => end.removeEventListener('abort', terminate));
+      socket.on('unexpected-response', (request, response) => {
+        const refuse = (body: string): void => {
+          reject(apiError(response.statusCode ?? 0, body));
           request.destroy();
-        });
-    });
-    socket.on('error', (error) => refusal.resolve(transportError(error, connection.server)));
-    made.resolve(socket);
-    return socket;
-  };
-  const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
-  const kubeConfig = asKubeConfig(connection);
-  return { handler: new WebSocketHandler(kubeConfig, create, streams), kubeConfig, made: made.promise, refusal: refusal.promise };
-};
+        };
+        readText(response).then(refuse, () => refuse(''));
+      });
+      socket.on('error', (error) => reject(transportError(error, connection.server)));
+      socket.on('open', () => resolve(socket));
+      socket.on('message', (data: Buffer) => {
+        const channel = data[0];
+        if (channel === undefined || channel === CLOSE_CHANNEL) return;
+        try {
+          onBinary?.(channel, data.subarray(1));
+        } catch {
+          // a frame that makes no sense: the connection cannot be trusted any more
+          socket.terminate();
+        }
+      });
+    }),
+});

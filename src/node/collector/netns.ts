@@ -29,7 +29,9 @@ read_netns() {
 
 # DEPTH FAMILY: in JSON one ip answers all, and each record tells what it is; text says so only by who was asked.
 read_inet() {
-  if [ -z "$ND_JSON" ]; then
+  if [ "$2" = 6 ] && [ ! -e /proc/net/if_inet6 ]; then
+    skip_section inet-6 absent
+  elif [ -z "$ND_JSON" ]; then
     # shellcheck disable=SC2086
     section "routes-$2" ip "-$2" \${ND_DETAIL:+-d} route show table all
     section "neighbours-$2" ip "-$2" neigh show

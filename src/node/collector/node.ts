@@ -10,7 +10,7 @@ inode_of() {
 
 read_meta() {
   open_section meta image
-  printf 'reach %s\nclock %s\nkernel %s\nhost %s\nown %s\n' "$ND_REACH" "$(date +%s)" "$(uname -r)" "$ND_HOST" "$(inode_of /proc/self/ns/net)"
+  printf 'reach %s\nclock %s\nkernel %s\nhost %s\nown %s\n' "$ND_REACH" "$(date +%s)" "$(uname -r)" "$ND_HOST" "$ND_OWN"
   find_tool ip && printf 'ip %s\n' "$($tool -V 2>&1 | head -n 1)"
   find_tool iptables-nft-save && printf 'iptables %s\n' "$($tool -V 2>&1)"
   find_tool nft && printf 'nft %s\n' "$($tool -v 2>&1)"
@@ -115,6 +115,10 @@ read_namespaces() {
 # DEPTH FILE: this very script again, inside
 enter() {
   export ND_NETNS
+  if [ "$ND_NETNS" = "$ND_OWN" ]; then
+    sh -c "$ND_SCRIPT" netdoctor netns "$1" "$ND_NETNS" </dev/null
+    return
+  fi
   nsenter "--net=$2" sh -c "$ND_SCRIPT" netdoctor netns "$1" "$ND_NETNS" </dev/null || skip_section namespace failed "cannot enter $2"
 }
 
@@ -137,6 +141,10 @@ read_links() {
 
 # CNI configuration and state. Values whose names sound like a secret never leave the node; files that hold credentials are not opened.
 read_files() {
+  if [ ! -d "$node_root/etc" ]; then
+    skip_section files missing "the node's file system cannot be seen through $node_root"
+    return
+  fi
   for file in "$node_root"/etc/cni/net.d/*.conf "$node_root"/etc/cni/net.d/*.conflist "$node_root"/etc/cni/net.d/*.json \
     "$node_root"/var/lib/rancher/k3s/agent/etc/cni/net.d/*.conf* "$node_root"/var/snap/microk8s/current/args/cni-network/*.conf* \
     "$node_root"/run/flannel/subnet.env "$node_root"/var/lib/calico/nodename "$node_root"/etc/docker/daemon.json; do

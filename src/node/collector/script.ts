@@ -13,8 +13,12 @@ case $1 in
     choose_iproute
     shift 4
     export ND_MARK ND_LIMIT ND_REACH ND_POOR ND_JSON ND_DETAIL ND_GUARD
+    ND_OWN=$(inode_of /proc/self/ns/net)
+    export ND_OWN
     if [ "$ND_REACH" = node ]; then
+      # an agent pod is on the host's network; without CAP_SYS_PTRACE that is all there is to know it by
       ND_HOST=$(inode_of /proc/1/ns/net)
+      : "\${ND_HOST:=$ND_OWN}"
       export ND_HOST
       if unshare -m true 2>/dev/null; then
         ND_PRIVATE=yes
@@ -26,7 +30,7 @@ case $1 in
     ND_HOST=none
     export ND_HOST
     read_meta
-    ND_NETNS=$(inode_of /proc/self/ns/net)
+    ND_NETNS=$ND_OWN
     read_netns full
     ;;
   node)

@@ -26,11 +26,11 @@ describe('a script run in a container', () => {
 
   afterEach(() => api?.close());
 
-  const shells: [string, string][] = [['sh', 'sh']];
-  if (existsSync('/bin/bash')) shells.push(['bash', 'bash']);
-  if (existsSync('/usr/bin/dash')) shells.push(['dash', 'dash']);
-  for (const [name, shell] of shells)
-    describe(`by ${name}`, () => {
+  const shells = [['sh'], ['bash'], ['dash'], ['busybox', 'sh']].filter(([program = '']) =>
+    ['/bin', '/usr/bin'].some((at) => existsSync(`${at}/${program}`)),
+  );
+  for (const shell of shells)
+    describe(`by ${shell.join(' ')}`, () => {
       it('answers with output, messages and exit code', async () => {
         const result = await run({ exec: runHere(shell) }, 'echo out; echo err >&2; exit 7');
         expect(result).to.include({ exitCode: 7, stderr: 'err\n' });

@@ -134,13 +134,12 @@ export const exitStatus = (code: number): Buffer =>
     ),
   );
 
-/** Runs the command for real on this machine, as a kubelet would in a container. */
+/** Runs the command for real on this machine, as a kubelet would in a container, with this shell for `sh`. */
 export const runHere =
-  (shell = 'sh') =>
+  (shell = ['sh']) =>
   (socket: WebSocket, command: string[]): void => {
-    const [, ...rest] = command;
-    const words = rest.map((word) => (word === 'sh' ? shell : word));
-    const child = spawn(shell, words);
+    const [program = '', ...args] = command.flatMap((word) => (word === 'sh' ? shell : [word]));
+    const child = spawn(program, args);
     child.stdout.on('data', (data: Buffer) => socket.send(frame(1, data)));
     child.stderr.on('data', (data: Buffer) => socket.send(frame(2, data)));
     child.stdin.on('error', () => undefined);

@@ -41,12 +41,13 @@ claim_namespaces() {
   claims=$(printf '%s\n%s\n' "$claims" "$mounted")
 }
 
-# Pods whose namespace no process of theirs lives in (a VM's shim): containerd's and CRI-O's records name namespace file and pod.
+# Pods whose namespace no process of theirs lives in (a VM's shim): containerd's and CRI-O's records name namespace file and pod. They may write
+# /var/run where the mount is at /run.
 read_sandboxes() {
   orphans=$(printf '%s\n%s\n%s\n' "$claims" "$processes" "$pins" | awk '
     $1 == "C" { claimed[$2] = 1 }
     $1 == "P" && ($3 in claimed) { done[$2] = 1 }
-    $1 == "N" && !($2 in done) { print "\"" $4 "\"" }')
+    $1 == "N" && !($2 in done) { sub(/^\/var/, "", $4); print $4 "\"" }')
   sandboxes=
   [ -n "$orphans" ] || return
   # shellcheck disable=SC2062
@@ -56,8 +57,8 @@ read_sandboxes() {
   [ -n "$files" ] || return
   found=$(printf '%s\n' "$files" | xargs grep -sHoE '"(io.kubernetes.cri.sandbox-uid|io.kubernetes.pod.uid)" *: *"[-0-9a-f]+"|"path" *: *"[^"]*netns/[^"]*"' /dev/null)
   sandboxes=$(printf '%s\n%s\n' "$pins" "$found" | awk -F '"' '
-    /^N / { split($0, word, " "); inode[word[4]] = word[2]; next }
-    $2 == "path" { path[$1] = $4; next }
+    /^N / { split($0, word, " "); sub(/^\/var/, "", word[4]); inode[word[4]] = word[2]; next }
+    $2 == "path" { sub(/^\/var/, "", $4); path[$1] = $4; next }
     { uid[$1] = $4 }
     END { for (file in uid) if (path[file] in inode) print "S", inode[path[file]], uid[file] }')
 }

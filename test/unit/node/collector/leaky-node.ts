@@ -2,7 +2,7 @@ import { sh } from '../../../../src/node/collector/sh.ts';
 
 /**
  * A node in namespaces of its own, for `unshare -n -m -p -f --kill-child sh -s`: docker0 with two pods, and a third network namespace that
- * outlived its container and has the first pod's address (case 4). A pod is a process with a kubelet's /etc/hosts mounted. Then runs `"$@"`.
+ * outlived its container and has the first pod's address (case 4), and the namespace of a pod in a VM, which only containerd's record names. A pod is a process with a kubelet's /etc/hosts mounted. Then runs `"$@"`.
  */
 export const leakyNode = sh`
 set -e
@@ -34,5 +34,11 @@ add_pod 2 1c5f3a51-7b3c-4c52-9c6e-2f1f6a1e5d02 10.233.14.146
 add_pod 3 leaked 10.233.14.145
 kill "$pid"
 wait "$pid" 2>/dev/null || :
+
+: >/run/netns/cni-vm
+unshare --net=/run/netns/cni-vm ip link set lo up
+record=/run/containerd/io.containerd.runtime.v2.task/k8s.io/0123456789ab
+mkdir -p "$record"
+printf '%s' '{"annotations":{"io.kubernetes.cri.sandbox-uid":"2c5f3a51-7b3c-4c52-9c6e-2f1f6a1e5d03"},"linux":{"namespaces":[{"type":"pid"},{"type":"network","path":"/var/run/netns/cni-vm"}]}}' >"$record/config.json"
 "$@"
 `;

@@ -44,13 +44,14 @@ const possible =
 
   it('has no problem', () => expect(full.problems).to.deep.equal([]));
 
-  it('knows the pods by their /etc/hosts, and the namespace without a process by its file', () =>
+  it('knows pods by their /etc/hosts or their runtime record, and the namespace without a process by its file', () =>
     expect(
       full.namespaces.map(({ role, podUid, processes, pinnedAt, seen }) => ({ role, podUid, alive: processes > 0, pinnedAt, seen })),
     ).to.have.deep.members([
       { role: 'host', podUid: undefined, alive: true, pinnedAt: [], seen: undefined },
       { role: 'pod', podUid: POD, alive: true, pinnedAt: ['/run/docker/netns/ns1'], seen: undefined },
       { role: 'pod', podUid: '1c5f3a51-7b3c-4c52-9c6e-2f1f6a1e5d02', alive: true, pinnedAt: ['/run/docker/netns/ns2'], seen: 'listed' },
+      { role: 'pod', podUid: '2c5f3a51-7b3c-4c52-9c6e-2f1f6a1e5d03', alive: false, pinnedAt: ['/run/netns/cni-vm'], seen: 'listed' },
       { role: 'other', podUid: undefined, alive: false, pinnedAt: ['/run/docker/netns/ns3'], seen: 'links' },
     ]));
 
@@ -80,7 +81,7 @@ const possible =
   it('reads the interfaces of all when asked', async () => {
     const snapshot = await read({ scope: 'attach', all: true });
     expect(snapshot.problems).to.deep.equal([]);
-    expect(snapshot.namespaces.map(({ seen }) => seen)).to.deep.equal(['attach', 'links', 'links', 'links']);
+    expect(snapshot.namespaces.map(({ seen }) => seen)).to.deep.equal(['attach', 'links', 'links', 'links', 'links']);
     expect(attachmentsOf(snapshot, { podUid: POD })[0]?.peer?.name).to.equal('vethd1');
   });
 

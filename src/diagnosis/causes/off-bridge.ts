@@ -35,7 +35,7 @@ const endAt = (evidence: Evidence): PredictedStop | undefined =>
 export const offBridge: Cause = {
   code: 'ND1003',
   summary: "The node's end of the pod's veth pair is not attached to its bridge.",
-  implies: ['ND1007', 'ND3005', 'ND3007'],
+  implies: ['ND1007', 'ND2112', 'ND3005', 'ND3007'],
   recognise: (evidence) => {
     const end = endAt(evidence);
     if (!end) return undefined;

@@ -68,9 +68,18 @@ const passive = new Set(['counter', 'log', 'last', 'set']);
 
 const next = (): Next => 'next';
 
+const chainIndex = new WeakMap<NftTable, Map<string, NftChain>>();
+
+/** kube-proxy makes a chain per Service and endpoint, so they are looked up by an index. */
+const chainNamed = (table: NftTable, name: string): NftChain | undefined => {
+  const known = chainIndex.get(table) ?? new Map(table.chains.map((chain) => [chain.name, chain]));
+  chainIndex.set(table, known);
+  return known.get(name);
+};
+
 const jump = (body: unknown, at: At, goes: boolean): Next => {
   const name = isObject(body) ? String(body.target) : '';
-  const chain = at.table.chains.find((candidate) => candidate.name === name);
+  const chain = chainNamed(at.table, name);
   if (!chain || at.depth >= maxDepth) return cannotSay(at);
   const verdict = runChain(at.table, chain, at.context, at.depth + 1);
   if (verdict.kind !== 'continue') return verdict;
@@ -212,7 +221,7 @@ const addressOf = (target: unknown): string => {
 const leadsTo = (table: NftTable, target: unknown, endpoint: string): boolean => {
   const name = chainOf(target);
   if (name === undefined) return addressOf(target) === endpoint;
-  const chain = table.chains.find((candidate) => candidate.name === name);
+  const chain = chainNamed(table, name);
   return (
     chain?.rules.some(({ expr }) =>
       expr.some((statement) => isObject(statement) && isObject(statement.dnat) && addressOf(statement.dnat.addr) === endpoint),

@@ -67,6 +67,8 @@ if [ "$kind" = node ]; then
   enter_own_root
   keep_services /run/lab/services /var/log/lab
 else
+  # Copies of other people's pinned namespaces would keep those alive after their end.
+  findmnt --list --noheadings --types nsfs --output TARGET | xargs --no-run-if-empty umount
   mount -t proc proc /proc
   mount -t sysfs sysfs /sys
   mount -t tmpfs -o mode=755 run /run

@@ -64,7 +64,10 @@ const commands: Readonly<Record<string, Command>> = {
   },
   faults: async () => faults.map(({ name, title }) => `${name.padEnd(32)}${title}`).join('\n'),
   fault: async ({ options, words }) => {
-    await faultNamed(word(words, 0)).inject(await openLab(options.name));
+    const lab = await openLab(options.name);
+    const fault = faultNamed(word(words, 0));
+    if (!fault.appliesTo(lab.plan.options)) throw new Error(`${fault.name} does not apply to lab ${lab.name}, which is ${lab.plan.options.backend}`);
+    await fault.inject(lab);
     return '';
   },
   heal: async ({ options, words }) => {

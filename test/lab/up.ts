@@ -106,6 +106,14 @@ const waitForSubnets = async (nodes: readonly Machine[]): Promise<void> => {
     );
 };
 
+/** Its health endpoint answers well only after the first round of rules; CoreDNS, started before, waits 10 seconds for its next try. */
+const waitForKubeProxy = async (nodes: readonly Machine[]): Promise<void> => {
+  for (const node of nodes)
+    await waitFor(`kube-proxy on ${node.name}`, async () =>
+      (await execIn(node, ['responder', 'get', 'http://localhost:10256/healthz'])).stdout.includes('lastUpdated'),
+    );
+};
+
 const waitForPods = async (lab: string): Promise<void> => {
   await kubectl(lab, ['rollout', 'status', '--namespace', 'kube-system', 'deployment/coredns', '--timeout=60s']);
   for (const deployment of ['web', 'echo'])
@@ -137,6 +145,7 @@ export const up = async (options: LabOptions): Promise<string> => {
   if (options.backend === 'bridge') for (const node of plan.nodes) await configureBridge(plan, node, machines.started[node.name] as Machine);
   await step('all nodes Ready', () => waitForNodes(plan));
   if (options.backend !== 'bridge') await waitForSubnets(machines.nodes);
+  await waitForKubeProxy(machines.nodes);
   await apply(lab, [...coredns(plan), ...workloads(plan)]);
   await step('all pods Ready', () => waitForPods(lab));
   await step('traffic flows', () => waitForTraffic(plan));

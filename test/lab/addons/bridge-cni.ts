@@ -12,7 +12,7 @@ const conflist = ({ families }: LabPlan, node: NodePlan): string =>
       {
         type: 'bridge',
         bridge: 'cni0',
-        isDefaultGateway: true,
+        isGateway: true,
         ipMasq: false,
         hairpinMode: true,
         ipam: {
@@ -32,16 +32,16 @@ const routesToOthers = ({ nodes, families }: LabPlan, self: NodePlan): readonly 
     .flatMap((other) => families.map((family) => `route replace ${other.podCidr[family]} via ${other.address[family]}`));
 
 /** Pods keep their address inside the cluster and take the node's towards everything else. */
-const masquerade = ({ families, clusterCidr }: LabPlan, self: NodePlan): readonly (readonly string[])[] =>
+export const masquerade = ({ families, clusterCidr }: LabPlan, self: NodePlan, action: '-A' | '-D'): readonly (readonly string[])[] =>
   families.map((family) => [
-    ...(family === 4 ? ['iptables'] : ['ip6tables']),
-    ...['-w', '-t', 'nat', '-A', 'POSTROUTING', '-s', self.podCidr[family] ?? '', '!', '-d', clusterCidr[family] ?? ''],
+    family === 4 ? 'iptables' : 'ip6tables',
+    ...['-w', '-t', 'nat', action, 'POSTROUTING', '-s', self.podCidr[family] ?? '', '!', '-d', clusterCidr[family] ?? ''],
     ...['-m', 'comment', '--comment', 'pods to the outside', '-j', 'MASQUERADE'],
   ]);
 
 /** The plain bridge plugin with static routes between the nodes: a cluster whose network has no agent. */
 export const configureBridge = async (plan: LabPlan, node: NodePlan, machine: Machine): Promise<void> => {
   await execIn(machine, ['ip', '-batch', '-'], { input: `${routesToOthers(plan, node).join('\n')}\n` });
-  for (const rule of masquerade(plan, node)) await execIn(machine, rule);
+  for (const rule of masquerade(plan, node, '-A')) await execIn(machine, rule);
   await execIn(machine, ['sh', '-c', 'cat >/etc/cni/net.d/10-bridge.conflist'], { input: conflist(plan, node) });
 };

@@ -1,6 +1,6 @@
 import type { Lab } from '../handle.ts';
 import { findPod, type PodLink } from '../pods.ts';
-import { type Fault, victim } from './fault.ts';
+import { anywhere, type Fault, nodePlan, podGateway, victim } from './fault.ts';
 
 /** Where Docker pins what it starts; nothing runs in this one. */
 const netns = '/run/docker/netns/1f0c5d2a9b7e';
@@ -12,12 +12,11 @@ const isV6 = (address: string): boolean => address.includes(':');
 /** Both holders answer for the address; the leaked one, last on the bridge, gets each question first and so wins for whoever asks anew. */
 const leak = async (lab: Lab): Promise<PodLink> => {
   const pod = await findPod(lab, victim.pod);
-  const node = lab.plan.nodes.find(({ name }) => name === pod.node);
-  const gateway = (family: 4 | 6): string => node?.podCidr[family]?.replace('.0/24', '.1').replace('::/64', '::1') ?? '';
+  const node = nodePlan(lab, pod.node);
   const own = pod.ips.map((ip) =>
     isV6(ip)
-      ? `address add ${ip}/64 dev eth0 nodad\nroute add default via ${gateway(6)}`
-      : `address add ${ip}/24 dev eth0\nroute add default via ${gateway(4)}`,
+      ? `address add ${ip}/64 dev eth0 nodad\nroute add default via ${podGateway(node, 6)}`
+      : `address add ${ip}/24 dev eth0\nroute add default via ${podGateway(node, 4)}`,
   );
   const script = `set -e
 mkdir -p /run/docker/netns
@@ -43,6 +42,7 @@ const undo = async (lab: Lab): Promise<void> => {
 export const duplicateAddress: Fault = {
   name: 'duplicate-address',
   title: "a leaked network namespace on the pod's bridge holds the pod's address",
+  appliesTo: anywhere,
   inject: async (lab) => {
     await leak(lab);
   },
@@ -59,6 +59,7 @@ const alternate = async (lab: Lab, pod: PodLink): Promise<void> => {
 export const duplicateAddressIntermittent: Fault = {
   name: 'duplicate-address-intermittent',
   title: "a leaked network namespace holds the pod's address and gets about one connection in four",
+  appliesTo: anywhere,
   inject: async (lab) => alternate(lab, await leak(lab)),
   undo,
 };

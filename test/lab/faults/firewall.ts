@@ -1,7 +1,8 @@
+import { masquerade } from '../addons/bridge-cni.ts';
 import type { Lab } from '../handle.ts';
 import { findPod } from '../pods.ts';
 import { pauseAgent, restartAgent } from './agents.ts';
-import { type Fault, victim } from './fault.ts';
+import { anywhere, type Fault, nodePlan, victim, withFlannel } from './fault.ts';
 
 const tables = (lab: Lab): readonly string[] => lab.plan.families.map((family) => (family === 4 ? 'iptables' : 'ip6tables'));
 
@@ -10,6 +11,7 @@ const tableOf = (address: string): string => (address.includes(':') ? 'ip6tables
 export const forwardingOff: Fault = {
   name: 'ip-forward-off',
   title: 'a node does not forward packets',
+  appliesTo: anywhere,
   inject: (lab) => forwarding(lab, 0),
   undo: (lab) => forwarding(lab, 1),
 };
@@ -22,6 +24,7 @@ const forwarding = async (lab: Lab, on: 0 | 1): Promise<void> => {
 export const forwardPolicyDrop: Fault = {
   name: 'forward-policy-drop',
   title: "a node's FORWARD policy is DROP and flannel's ACCEPT rules are gone",
+  appliesTo: anywhere,
   inject: async (lab) => {
     await pauseAgent(lab, victim.node, 'flanneld');
     for (const iptables of tables(lab)) {
@@ -31,7 +34,7 @@ export const forwardPolicyDrop: Fault = {
   },
   undo: async (lab) => {
     for (const iptables of tables(lab)) await lab.nodeExec(victim.node, [iptables, '-w', '-P', 'FORWARD', 'ACCEPT']);
-    if (lab.plan.options.backend !== 'bridge') await restartAgent(lab, victim.node, 'flanneld');
+    if (withFlannel(lab.plan.options)) await restartAgent(lab, victim.node, 'flanneld');
   },
 };
 
@@ -43,6 +46,7 @@ const rule = (address: string, target: readonly string[]): readonly string[] => 
 const forwardRule = (name: string, title: string, target: readonly string[]): Fault => ({
   name,
   title,
+  appliesTo: anywhere,
   inject: async (lab) => {
     for (const address of (await findPod(lab, victim.pod)).ips)
       await lab.nodeExec(victim.node, [tableOf(address), '-w', '-I', ...rule(address, target)]);
@@ -57,13 +61,23 @@ export const forwardRuleDrop = forwardRule('forward-rule-drop', 'a rule in FORWA
 
 export const forwardRuleReject = forwardRule('forward-rule-reject', 'a rule in FORWARD rejects what goes to the pod', ['REJECT']);
 
+const masqueradeAtBridge = async (lab: Lab, action: '-A' | '-D'): Promise<void> => {
+  for (const rule of masquerade(lab.plan, nodePlan(lab, victim.node), action)) await lab.nodeExec(victim.node, rule);
+};
+
 /** Pods then leave the cluster with their own address, and no answer finds the way back. */
 export const masqueradeMissing: Fault = {
   name: 'masquerade-missing',
   title: "a node does not masquerade its pods' traffic to the outside",
+  appliesTo: anywhere,
   inject: async (lab) => {
+    if (!withFlannel(lab.plan.options)) return masqueradeAtBridge(lab, '-D');
     await pauseAgent(lab, victim.node, 'flanneld');
     for (const iptables of tables(lab)) await lab.nodeExec(victim.node, [iptables, '-w', '-t', 'nat', '-F', 'FLANNEL-POSTRTG']);
   },
-  undo: (lab) => restartAgent(lab, victim.node, 'flanneld'),
+  undo: async (lab) => {
+    if (withFlannel(lab.plan.options)) return restartAgent(lab, victim.node, 'flanneld');
+    await masqueradeAtBridge(lab, '-D').catch(() => undefined);
+    await masqueradeAtBridge(lab, '-A');
+  },
 };

@@ -1,6 +1,6 @@
 import type { Lab } from '../handle.ts';
 import { pauseAgent, restartAgent } from './agents.ts';
-import { type Fault, victim } from './fault.ts';
+import { anywhere, type Fault, victim } from './fault.ts';
 
 /** What is left of kube-proxy's work after a node's firewall was reloaded under a proxy that no longer acts: nothing. */
 const forgetServices = async (lab: Lab, node: string): Promise<void> => {
@@ -19,6 +19,7 @@ const forgetServices = async (lab: Lab, node: string): Promise<void> => {
 export const kubeProxyHung: Fault = {
   name: 'kube-proxy-hung',
   title: 'kube-proxy on a node hangs and its rules are gone',
+  appliesTo: anywhere,
   inject: async (lab) => {
     await pauseAgent(lab, victim.peer, 'kube-proxy');
     await forgetServices(lab, victim.peer);
@@ -40,6 +41,7 @@ const onPeer = ['--namespace', 'kube-system', '--selector', 'k8s-app=kube-proxy'
 export const kubeProxyMissing: Fault = {
   name: 'kube-proxy-missing',
   title: 'a node has no kube-proxy and none of its rules',
+  appliesTo: anywhere,
   inject: async (lab) => {
     await lab.kubectl(['patch', ...daemonSet, '--patch', awayFrom(victim.peer)]);
     await lab.kubectl(['wait', 'pod', ...onPeer, '--for=delete', '--timeout=60s']);

@@ -1,20 +1,10 @@
 import type { Lab } from '../handle.ts';
 import { findPod, inNetns } from '../pods.ts';
-import { type Fault, victim } from './fault.ts';
+import { anywhere, type Fault, nodePlan, podGateway, victim } from './fault.ts';
 
 const bridge = 'cni0';
 
-const cidrs = (lab: Lab) => {
-  const node = lab.plan.nodes.find(({ name }) => name === victim.node);
-  if (!node) throw new Error(`${victim.node} is not part of lab ${lab.name}`);
-  return node.podCidr;
-};
-
-/** The first address of the node's pod CIDR, which the bridge holds. */
-const gateways = (lab: Lab): readonly string[] =>
-  [cidrs(lab)[4]?.replace('.0/24', '.1/24'), cidrs(lab)[6]?.replace('::/64', '::1/64')].filter((gateway) => gateway !== undefined);
-
-const withoutPrefix = (address: string): string => address.replace(/\/.*/, '');
+const gateways = (lab: Lab): readonly string[] => lab.plan.families.map((family) => podGateway(nodePlan(lab, victim.node), family));
 
 const familyOf = (address: string): string => (address.includes(':') ? '-6' : '-4');
 
@@ -25,12 +15,13 @@ const restorePodAddresses = async (lab: Lab): Promise<void> => {
   await ip(['link', 'set', 'eth0', 'up']);
   for (const address of pod.ips)
     await ip(['address', 'replace', `${address}/${address.includes(':') ? 64 : 24}`, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : [])]);
-  for (const gateway of gateways(lab)) await ip([familyOf(gateway), 'route', 'replace', 'default', 'via', withoutPrefix(gateway)]);
+  for (const gateway of gateways(lab)) await ip([familyOf(gateway), 'route', 'replace', 'default', 'via', gateway]);
 };
 
 export const podVethDown: Fault = {
   name: 'pod-veth-down',
   title: "the pod's eth0 is down",
+  appliesTo: anywhere,
   inject: async (lab) => {
     const pod = await findPod(lab, victim.pod);
     await lab.nodeExec(pod.node, [...inNetns(pod.netns), 'ip', 'link', 'set', 'eth0', 'down']);
@@ -46,6 +37,7 @@ const hostEnd = async (lab: Lab, setting: readonly string[]): Promise<void> => {
 export const hostVethDown: Fault = {
   name: 'host-veth-down',
   title: "the node's end of the pod's link is down",
+  appliesTo: anywhere,
   inject: (lab) => hostEnd(lab, ['down']),
   undo: (lab) => hostEnd(lab, ['up']),
 };
@@ -53,6 +45,7 @@ export const hostVethDown: Fault = {
 export const vethOffBridge: Fault = {
   name: 'veth-off-bridge',
   title: "the node's end of the pod's link is no port of the bridge",
+  appliesTo: anywhere,
   inject: (lab) => hostEnd(lab, ['nomaster']),
   undo: async (lab) => {
     await hostEnd(lab, ['master', bridge]);
@@ -64,12 +57,21 @@ export const vethOffBridge: Fault = {
 export const bridgeDown: Fault = {
   name: 'bridge-down',
   title: "the node's pod bridge is down",
+  appliesTo: anywhere,
   inject: async (lab) => {
     await lab.nodeExec(victim.node, ['ip', 'link', 'set', bridge, 'down']);
   },
   undo: async (lab) => {
     await lab.nodeExec(victim.node, ['ip', 'link', 'set', bridge, 'up']);
     for (const gateway of gateways(lab))
-      await lab.nodeExec(victim.node, ['ip', 'address', 'replace', gateway, 'dev', bridge, ...(gateway.includes(':') ? ['nodad'] : [])]);
+      await lab.nodeExec(victim.node, [
+        'ip',
+        'address',
+        'replace',
+        `${gateway}/${gateway.includes(':') ? 64 : 24}`,
+        'dev',
+        bridge,
+        ...(gateway.includes(':') ? ['nodad'] : []),
+      ]);
   },
 };

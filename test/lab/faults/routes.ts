@@ -1,26 +1,17 @@
 import type { Lab } from '../handle.ts';
-import type { NodePlan } from '../plan.ts';
 import { pauseAgent, restartAgent } from './agents.ts';
-import { type Fault, victim } from './fault.ts';
+import { anywhere, type Fault, nodePlan, victim, withFlannel } from './fault.ts';
 
-const planOf = (lab: Lab, name: string): NodePlan => {
-  const found = lab.plan.nodes.find((node) => node.name === name);
-  if (!found) throw new Error(`${name} is not part of lab ${lab.name}`);
-  return found;
-};
-
-const podCidrs = (lab: Lab): readonly string[] => Object.values(planOf(lab, victim.node).podCidr);
-
-const hasFlannel = (lab: Lab): boolean => lab.plan.options.backend !== 'bridge';
+const podCidrs = (lab: Lab): readonly string[] => Object.values(nodePlan(lab, victim.node).podCidr);
 
 /** With a gateway per subnet flanneld looks at its routes every 10 seconds, so it has to hold still. */
 const holdFlannel = async (lab: Lab): Promise<void> => {
-  if (hasFlannel(lab)) await pauseAgent(lab, victim.peer, 'flanneld');
+  if (withFlannel(lab.plan.options)) await pauseAgent(lab, victim.peer, 'flanneld');
 };
 
 const restoreRoutes = async (lab: Lab): Promise<void> => {
-  if (hasFlannel(lab)) return restartAgent(lab, victim.peer, 'flanneld');
-  const { podCidr, address } = planOf(lab, victim.node);
+  if (withFlannel(lab.plan.options)) return restartAgent(lab, victim.peer, 'flanneld');
+  const { podCidr, address } = nodePlan(lab, victim.node);
   for (const family of lab.plan.families)
     await lab.nodeExec(victim.peer, ['ip', 'route', 'replace', podCidr[family] ?? '', 'via', address[family] ?? '']);
 };
@@ -28,6 +19,7 @@ const restoreRoutes = async (lab: Lab): Promise<void> => {
 export const podRouteMissing: Fault = {
   name: 'pod-route-missing',
   title: "one node has no route to the other node's pods",
+  appliesTo: anywhere,
   inject: async (lab) => {
     await holdFlannel(lab);
     for (const cidr of podCidrs(lab)) await lab.nodeExec(victim.peer, ['ip', 'route', 'del', cidr]);
@@ -38,10 +30,11 @@ export const podRouteMissing: Fault = {
 export const podRouteWrong: Fault = {
   name: 'pod-route-wrong',
   title: "one node routes the other node's pods to its default gateway",
+  appliesTo: anywhere,
   inject: async (lab) => {
     await holdFlannel(lab);
-    const { podCidr } = planOf(lab, victim.node);
-    const { gateway } = planOf(lab, victim.peer);
+    const { podCidr } = nodePlan(lab, victim.node);
+    const { gateway } = nodePlan(lab, victim.peer);
     for (const family of lab.plan.families) {
       await lab.nodeExec(victim.peer, ['ip', 'route', 'del', podCidr[family] ?? '']);
       await lab.nodeExec(victim.peer, ['ip', 'route', 'add', podCidr[family] ?? '', 'via', gateway[family] ?? '']);

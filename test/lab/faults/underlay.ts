@@ -1,5 +1,5 @@
 import type { Lab } from '../handle.ts';
-import type { Fault } from './fault.ts';
+import { type Fault, withTunnel } from './fault.ts';
 
 const flannelPort = 8472;
 
@@ -19,6 +19,7 @@ export const underlayPass = async (lab: Lab, { udpPort }: { readonly udpPort: nu
 export const underlayDropsTunnel: Fault = {
   name: 'underlay-drops-tunnel',
   title: `the network between the nodes drops VXLAN (UDP ${flannelPort})`,
+  appliesTo: withTunnel,
   inject: async (lab) => {
     await underlayDrop(lab, { udpPort: flannelPort });
   },

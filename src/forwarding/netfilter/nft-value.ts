@@ -44,7 +44,7 @@ const expressions: Record<string, (body: unknown, context: RuleContext) => Value
   '^': binary(xor),
 };
 
-const payload = (field: string, { packet, icmp }: RuleContext): Value => {
+const payload = (field: string, { packet, icmp, tcp }: RuleContext): Value => {
   const family = familyOf(packet.destination);
   const ofFamily = (wanted: 4 | 6, value: Value): Value => (family === wanted ? value : absent);
   const ofProtocol = (wanted: string, value: Value): Value => (packet.protocol === wanted ? (value ?? absent) : absent);
@@ -57,6 +57,7 @@ const payload = (field: string, { packet, icmp }: RuleContext): Value => {
     'ip6 nexthdr': () => ofFamily(6, packet.protocol === 'icmp' ? 'ipv6-icmp' : packet.protocol),
     'th sport': () => packet.sourcePort ?? absent,
     'th dport': () => packet.destinationPort ?? absent,
+    'tcp flags': () => (packet.protocol === 'tcp' ? tcp?.split('-') : absent),
     'icmp type': () => ofFamily(4, ofProtocol('icmp', icmp)),
     'icmpv6 type': () => ofFamily(6, ofProtocol('icmp', icmp)),
   };

@@ -1,4 +1,5 @@
 import type { Hop } from '../forwarding/hop.ts';
+import { linkNamed } from '../forwarding/world.ts';
 import type { Sighting, TapResult } from '../probe/observation.ts';
 import type { Evidence, Leg, PredictedStop } from './evidence.ts';
 import type { Confidence } from './finding.ts';
@@ -13,8 +14,11 @@ export const sightingsOf = ({ taps }: Pick<Evidence, 'taps'>, { probe }: Leg, di
     .flatMap(({ sightings }) => sightings)
     .filter((sighting) => wants[direction].includes(sighting.what) && (sighting.probe === undefined || sighting.probe === probe.request.id));
 
-const isAt = (hop: Hop, sighting: Sighting): boolean =>
+const isThere = (hop: Hop, sighting: Sighting): boolean =>
   sighting.node === hop.node && sighting.netns === hop.netns && sighting.interface === hop.interface;
+
+/** On a tunnel's underlay leg the packet was seen wrapped, anywhere else bare. */
+const isAt = (hop: Hop, sighting: Sighting): boolean => isThere(hop, sighting) && (sighting.outer !== undefined) === (hop.tunnel !== undefined);
 
 /** How many different attempts were seen; without attempt numbers, how many packets at the busiest place. */
 export const countAttempts = (sightings: Sighting[]): number => {
@@ -32,17 +36,26 @@ const reliable = ({ notSeen, dropped, full }: TapResult): boolean => notSeen ===
 export const seenAt = (evidence: Pick<Evidence, 'taps'>, leg: Leg, direction: Direction, hop: Hop): number | undefined =>
   watched(evidence, hop) ? countAttempts(sightingsOf(evidence, leg, direction).filter((sighting) => isAt(hop, sighting))) : undefined;
 
+/** Frames for an unknown address are flooded to every port: being seen there is not getting through. */
+const mayBeFlooded = ({ snapshots }: Pick<Evidence, 'snapshots'>, sighting: Sighting): boolean => {
+  const netns = snapshots.find(({ node }) => node === sighting.node)?.namespaces.find(({ inode }) => inode === sighting.netns);
+  return linkNamed(netns, sighting.interface)?.master !== undefined;
+};
+
 /** Sightings at places the model says the packet never reaches. */
-const beyond = (evidence: Pick<Evidence, 'taps'>, { leg, direction, walk, index }: PredictedStop): Sighting[] => {
+const beyond = (evidence: Pick<Evidence, 'taps' | 'snapshots'>, { leg, direction, walk, index, stop }: PredictedStop): Sighting[] => {
+  if (stop.reason === 'no-receiver' || stop.reason === 'otherhost') return [];
   const reached = walk.hops.slice(0, index + 1);
-  return sightingsOf(evidence, leg, direction).filter((sighting) => !reached.some((hop) => isAt(hop, sighting)));
+  return sightingsOf(evidence, leg, direction).filter(
+    (sighting) => !reached.some((hop) => isThere(hop, sighting)) && !mayBeFlooded(evidence, sighting),
+  );
 };
 
 /** The packet was seen past the place where the model ends it: the packet wins. */
-export const contradicted = (evidence: Pick<Evidence, 'taps'>, end: PredictedStop): boolean => beyond(evidence, end).length > 0;
+export const contradicted = (evidence: Pick<Evidence, 'taps' | 'snapshots'>, end: PredictedStop): boolean => beyond(evidence, end).length > 0;
 
 /** `certain` when captures saw the packet right up to the predicted end and nowhere after it. */
-export const confidenceIn = (evidence: Pick<Evidence, 'taps'>, end: PredictedStop): Confidence => {
+export const confidenceIn = (evidence: Pick<Evidence, 'taps' | 'snapshots'>, end: PredictedStop): Confidence => {
   const { leg, direction, walk, index, hop } = end;
   // A packet that ends on its way out of a device was last seen at the place before.
   const last = hop.direction === 'in' ? hop : walk.hops[index - 1];

@@ -24,8 +24,8 @@ export const placeAt = (world: World, node: string, inode: string): Place | unde
   return snapshot && netns ? { snapshot, netns } : undefined;
 };
 
-export const linkNamed = (netns: Netns, name: string | undefined): Link | undefined =>
-  name === undefined ? undefined : netns.links.find((link) => link.name === name);
+export const linkNamed = (netns: Netns | undefined, name: string | undefined): Link | undefined =>
+  name === undefined ? undefined : netns?.links.find((link) => link.name === name);
 
 export const linkAt = (netns: Netns, ifindex: number | undefined): Link | undefined =>
   ifindex === undefined ? undefined : netns.links.find((link) => link.ifindex === ifindex);

@@ -1,25 +1,40 @@
+import type { Hop } from '../../forwarding/hop.ts';
 import { answered } from '../../probe/probe.ts';
 import type { Cause } from '../cause.ts';
 import { probeWords } from '../draft.ts';
 import { checkWords, type Evidence, failingLegs, type Leg } from '../evidence.ts';
 import { seenAt } from '../sightings.ts';
 
-/** The last place a capture saw the probe, and the next watched one that did not. */
+interface Watched {
+  hop: Hop;
+  count: number;
+}
+
+const place = ({ node, interface: name, where }: Hop): string => `${node} ${name} (${where})`;
+
+/** Between which two watched places the packets vanish, there or on the way back. */
 const frame = (evidence: Evidence, leg: Leg): string[] => {
-  for (const direction of ['there', 'back'] as const) {
-    const seen = (leg[direction]?.hops ?? []).flatMap((hop) => {
+  const [request, reply] = (['there', 'back'] as const).map((direction) =>
+    (leg[direction]?.hops ?? []).flatMap((hop): Watched[] => {
       const count = seenAt(evidence, leg, direction, hop);
       return count === undefined ? [] : [{ hop, count }];
-    });
-    const last = seen.findLastIndex(({ count }) => count > 0);
-    const [at, next] = [seen[last], seen[last + 1]];
-    const what = direction === 'there' ? 'the request' : 'the reply';
-    if (at && next)
-      return [
-        `${what} was last seen on ${at.hop.node} ${at.hop.interface} (${at.hop.where}) and not on ${next.hop.node} ${next.hop.interface} (${next.hop.where})`,
-      ];
-  }
-  return [];
+    }),
+  );
+  return gap('the request', request ?? []) ?? unanswered(request ?? [], reply ?? []) ?? gap('the reply', reply ?? []) ?? [];
+};
+
+const gap = (what: string, watched: Watched[]): string[] | undefined => {
+  const last = watched.findLastIndex(({ count }) => count > 0);
+  const [at, next] = [watched[last], watched[last + 1]];
+  return at && next ? [`${what} was last seen on ${place(at.hop)} and not on ${place(next.hop)}`] : undefined;
+};
+
+/** It arrived, and nothing came out again. */
+const unanswered = (request: Watched[], [first]: Watched[]): string[] | undefined => {
+  const last = request.at(-1);
+  return last && first && last.count > 0 && first.count === 0
+    ? [`the request reached ${place(last.hop)}, and no reply left it: whoever should answer there does not`]
+    : undefined;
 };
 
 const doubts = (leg: Leg): string[] =>

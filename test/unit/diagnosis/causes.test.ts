@@ -360,6 +360,7 @@ describe('underlay drops the tunnel', () => {
       packet: hop.packet,
       what: 'request' as const,
       attempt,
+      ...(hop.tunnel ? { outer: { kind: hop.tunnel.kind, source: hop.tunnel.local, destination: hop.tunnel.remote } } : {}),
     });
     const netns = [...new Set(hops.map((hop) => hop.netns ?? ''))];
     evidence.taps = [
@@ -404,7 +405,14 @@ describe('underlay drops the tunnel', () => {
         node,
         netns: hops[0]?.netns ?? '',
         dropped: 0,
-        sightings: hops.map((hop) => ({ ...hop, netns: hop.netns ?? '', time: 1, what: 'request' as const, attempt: 0 })),
+        sightings: hops.map((hop) => ({
+          ...hop,
+          netns: hop.netns ?? '',
+          time: 1,
+          what: 'request' as const,
+          attempt: 0,
+          ...(hop.tunnel ? { outer: { kind: hop.tunnel.kind, source: hop.tunnel.local, destination: hop.tunnel.remote } } : {}),
+        })),
       };
     });
     expect(codes(evidence)).to.deep.equal(['ND0001']);

@@ -80,7 +80,6 @@ list_addresses() {
 
 # Gives each namespace its inode as an iproute2 name, in a mount namespace of our own, so that "ip netns list-id" tells which is which.
 name_namespaces() {
-  named=
   [ "$ND_PRIVATE" = yes ] || return
   # the node's own ip would write into the node's own /run/netns
   find_tool ip && [ "$by" = image ] && [ -n "$ND_DETAIL" ] || return
@@ -90,7 +89,6 @@ name_namespaces() {
   printf '%s\n' "$pins" | while read -r _ inode pid path; do
     [ -z "$inode" ] || [ -e "/run/netns/$inode" ] || ln -s "/proc/$pid/root$path" "/run/netns/$inode"
   done
-  named=yes
 }
 
 # SCOPE WANTED…
@@ -123,17 +121,12 @@ enter() {
   nsenter "--net=$2" sh -c "$ND_SCRIPT" netdoctor netns "$1" "$ND_NETNS" </dev/null || skip_section namespace failed "cannot enter $2"
 }
 
-# The short way for the many: one process per namespace.
+# The short way for the many: one process per namespace. ("ip -n" would copy all mounts each time: netns_switch, iproute2's lib/namespace.c.)
 read_links() {
   find_tool ip || return
   open_section links "$by"
-  if [ -e "/run/netns/$ND_NETNS" ] && [ "$named" = yes ]; then
-    # shellcheck disable=SC2086
-    $tool -n "$ND_NETNS" $ND_DETAIL $ND_JSON addr show
-  else
-    # shellcheck disable=SC2086
-    nsenter "--net=$1" $tool $ND_DETAIL $ND_JSON addr show
-  fi
+  # shellcheck disable=SC2086
+  nsenter "--net=$1" $tool $ND_DETAIL $ND_JSON addr show
   status=$?
   why=
   [ "$status" = 0 ] || why=$(nsenter "--net=$1" true 2>&1)

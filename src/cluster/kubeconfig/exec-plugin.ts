@@ -63,13 +63,19 @@ export const runExecPlugin = async (exec: ExecEntry, cluster: ClusterEntry, env:
   const child = spawn(exec.command, exec.args ?? [], {
     env: { ...env, ...extra, KUBERNETES_EXEC_INFO: execInfo(exec, cluster, interactive) },
     stdio: [interactive ? 'inherit' : 'ignore', 'pipe', 'inherit'],
-    timeout: PLUGIN_TIMEOUT_MS,
+    // not `timeout`: its timer outlives a program that could not even be started, and keeps the process alive
+    signal: AbortSignal.timeout(PLUGIN_TIMEOUT_MS),
   });
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
   const code = await new Promise<number | string>((resolve, reject) => {
     child.on('error', (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'ENOENT' ? `executable ${exec.command} not found` : error.message;
+      const reasons: Record<string, string> = {
+        ENOENT: 'not found',
+        EACCES: 'cannot be run: permission denied',
+        ABORT_ERR: `did not end within ${PLUGIN_TIMEOUT_MS / 1000}s`,
+      };
+      const why = `executable ${exec.command} ${reasons[error.code ?? ''] ?? error.message}`;
       reject(failed(`exec: ${why}${exec.installHint ? `\n\n${exec.installHint}` : ''}`));
     });
     child.on('close', (exit, signal) => resolve(exit ?? signal ?? 'unknown'));

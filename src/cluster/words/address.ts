@@ -34,13 +34,17 @@ const found = (word: Word, pods: PodFacts[], ip: string): Found => {
   return { word, is: 'pods', pods: pods.slice(0, 1), note: `${held}${ip} is pod ${pod?.namespace}/${pod?.name}` };
 };
 
+/** The server cannot select by a pod's second address: without a node whose range it is in, an IPv6 address is looked for in a bounded list. */
+const MOST_PODS = '1000';
+
 /** An address that neither status.podIP nor a Service's first clusterIP knows: a node's, a pod's second family, or nobody's. */
 const findByNode = async (reader: ApiReader, word: Word, ip: string): Promise<Found> => {
   const nodes: NodeFacts[] = (await list<V1Node>(reader, path.nodes())).map(nodeFacts);
   const node = nodes.find(({ ips }) => ips.includes(ip));
   if (node) return { word, is: 'node', node, note: `${ip} is node ${node.name}` };
   const home = nodes.find(({ podCidrs }) => podCidrs.some((cidr) => covers(cidr, ip)));
-  const pods = home ? (await list<V1Pod>(reader, path.pods(''), { fieldSelector: `spec.nodeName=${home.name}` })).map(podFacts) : [];
+  const query = home ? { fieldSelector: `spec.nodeName=${home.name}` } : { limit: MOST_PODS };
+  const pods = home || isIP(ip) === 6 ? (await list<V1Pod>(reader, path.pods(''), query)).map(podFacts) : [];
   const holders = pods.filter((pod) => pod.ips.includes(ip) && !isFinished(pod));
   if (holders.length > 0) return found(word, holders, ip);
   const note = home ? `${ip} is in the pod range of node ${home.name}, no pod has it` : undefined;

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, connect as connectTo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -36,6 +36,8 @@ export interface FakeApi {
   calls: Call[];
   /** TCP connections accepted so far. */
   connections: () => number;
+  /** How often it served as a proxy (CONNECT). */
+  tunnels: () => number;
   close: () => Promise<void>;
 }
 
@@ -66,6 +68,7 @@ export const startFakeApi = async (setup: Setup): Promise<FakeApi> => {
   const sockets = new Set<Socket>();
   let accepted = 0;
   let upgrades = 0;
+  let tunnels = 0;
   const onRequest = async (request: http.IncomingMessage, response: http.ServerResponse): Promise<void> => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://fake');
     const call = { method: request.method ?? '', path: pathname, query: searchParams, headers: request.headers, body: await readJson(request) };
@@ -102,12 +105,23 @@ export const startFakeApi = async (setup: Setup): Promise<FakeApi> => {
     }
     webSockets.handleUpgrade(request, raw, head, (socket) => setup.exec?.(socket, searchParams.getAll('command'), raw));
   });
+  server.on('connect', (request: http.IncomingMessage, socket: Duplex) => {
+    tunnels++;
+    const { hostname, port } = new URL(`http://${request.url}`);
+    const onward = connectTo(Number(port), hostname, () => {
+      socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      socket.pipe(onward).pipe(socket);
+    });
+    onward.on('error', () => socket.destroy());
+    socket.on('error', () => onward.destroy());
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
     url: `${setup.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     calls,
     connections: () => accepted,
+    tunnels: () => tunnels,
     close: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

@@ -2,6 +2,7 @@ import type { NftSet, NftTable } from '../../node/snapshot.ts';
 import { familyOf, inPrefix, parseAddress } from '../address.ts';
 import { and, or, xor } from '../mark.ts';
 import { isOwnAddress } from '../route.ts';
+import { holdsAddress, linkNamed } from '../world.ts';
 import type { Known, RuleContext } from './context.ts';
 
 /** JSON of libnftables-json(5), read defensively: what we do not know stays unknown. */
@@ -103,11 +104,17 @@ const conntrack = ({ key, dir }: Json, context: RuleContext): Value => {
   return keys[String(key)];
 };
 
-const fib = ({ result, flags }: Json, { netns, packet }: RuleContext): Value => {
-  const list = Array.isArray(flags) ? flags : [flags];
-  if (result !== 'type' || list.length !== 1) return undefined;
-  const address = list[0] === 'daddr' ? packet.destination : packet.source;
-  if (isOwnAddress(netns, address) || inPrefix('127.0.0.0/8', address)) return 'local';
+/** `fib saddr . iif oif` is Calico's reverse-path check; `fib saddr . oif type` asks what the address is on the outgoing interface. */
+const fib = ({ result, flags }: Json, context: RuleContext): Value => {
+  const { netns, packet, iif, oif } = context;
+  const asked = new Set(Array.isArray(flags) ? flags : [flags]);
+  const address = asked.has('daddr') ? packet.destination : packet.source;
+  if (result === 'oif' && asked.has('saddr') && asked.has('iif')) return context.reversePath(false) ? (iif ?? '') : 0;
+  if (result !== 'type') return undefined;
+  const device = asked.has('oif') ? oif : asked.has('iif') ? iif : undefined;
+  const link = linkNamed(netns, device);
+  const own = device === undefined ? isOwnAddress(netns, address) : link !== undefined && holdsAddress(link, address);
+  if (own || inPrefix('127.0.0.0/8', address)) return 'local';
   return inPrefix('224.0.0.0/4', address) || inPrefix('ff00::/8', address) ? 'multicast' : 'unicast';
 };
 

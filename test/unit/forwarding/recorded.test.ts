@@ -1,23 +1,13 @@
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import type { PodFacts } from '../../../src/cluster/facts.ts';
 import { flannelMismatches } from '../../../src/cni/flannel.ts';
 import { dataPlane } from '../../../src/cni/identity.ts';
 import { familyOf } from '../../../src/forwarding/address.ts';
 import type { Walk } from '../../../src/forwarding/hop.ts';
-import { type Start, walk, walkBack } from '../../../src/forwarding/walk.ts';
+import { walk, walkBack } from '../../../src/forwarding/walk.ts';
 import type { World } from '../../../src/forwarding/world.ts';
+import { recorded, startOf } from './recordings.ts';
 import { found } from './world.ts';
-
-/** Snapshots and API objects of a healthy lab cluster, as read by the collector. */
-const recorded = (name: string): World =>
-  JSON.parse(gunzipSync(readFileSync(new URL(`fixtures/${name}.json.gz`, import.meta.url))).toString('utf8')) as World;
-
-const startOf = ({ snapshots }: World, pod: PodFacts): Start => {
-  const snapshot = found(snapshots.find(({ node }) => node === pod.node));
-  return { node: snapshot.node, netns: found(snapshot.namespaces.find(({ podUid }) => podUid === pod.uid)).inode };
-};
 
 const pods = ({ facts }: World): PodFacts[] => facts.pods.filter(({ hostNetwork }) => !hostNetwork);
 
@@ -101,5 +91,21 @@ for (const { name, plane } of clusters) {
       const node = found(world.facts.nodes.find((one) => one.name === pod?.node));
       expect([request.outcome, request.hops.at(-1)?.packet.source]).to.deep.equal(['left', node.ips[0]]);
     });
+  });
+}
+
+for (const name of ['calico-policy-drop', 'calico-missing-host-route', 'calico-vxlan-fdb-missing', 'calico-nft-policy-drop']) {
+  describe(`the recorded cluster ${name}`, () => {
+    const world = recorded(name);
+    for (const { src, dst, dst_ip: destination, proto, port, result } of world.truth) {
+      const pod = pods(world).find((one) => `${one.namespace}/${one.name}` === src);
+      if (!pod) continue;
+      it(`${src} → ${dst} ${proto} ${port}: ${result}, as it was`, () => {
+        const request = walk({ source: '', destination, protocol: proto, sourcePort: 61440, destinationPort: port }, startOf(world, pod), world);
+        const reply = walkBack(request, world);
+        const lost = request.outcome === 'stopped' || reply?.outcome === 'stopped';
+        expect([lost, ...doubts(request, reply)]).to.deep.equal([result === 'timeout']);
+      });
+    }
   });
 }

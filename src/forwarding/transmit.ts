@@ -3,6 +3,7 @@ import { hostPort } from './address.ts';
 import { bridgeForward, bridgeOf, receiveOnPort } from './bridge.ts';
 import { addHop, type Flight, type Journey, lose, type Step, stop } from './flight.ts';
 import { resolve } from './neighbour.ts';
+import { deciderAt } from './opaque.ts';
 import { sendIpip, sendVxlan } from './tunnel.ts';
 import { nodeHolding, type Place, peerOf } from './world.ts';
 
@@ -16,6 +17,11 @@ export const transmit = (step: Transmit, journey: Journey): Step => {
   if (broken) {
     addHop(journey, { place, device, direction: 'out', what, flight });
     return stop(journey, broken);
+  }
+  const decider = deciderAt(place, device, 'out');
+  if (decider !== undefined) {
+    addHop(journey, { place, device, direction: 'out', what, flight });
+    return lose(journey, decider);
   }
   return (senders[device.kind] ?? sendUplink)(step, journey);
 };
@@ -99,8 +105,8 @@ const senders: Record<string, (step: Transmit, journey: Journey) => Step> = {
 export const receive = ({ place, device, flight, mac }: Receive, journey: Journey): Step => {
   addHop(journey, { place, device, direction: 'in', what: arrivedWords(device, flight), flight });
   if (!device.up) return stop(journey, { reason: 'link-down', message: `${device.name} is down`, facts: { interface: device.name } });
-  const program = programAt(place, device);
-  if (program !== undefined) return lose(journey, program);
+  const decider = deciderAt(place, device, 'in');
+  if (decider !== undefined) return lose(journey, decider);
   if (device.master !== undefined && device.kind !== 'bridge') {
     const bridge = bridgeOf(place, device);
     if (bridge) return receiveOnPort(journey, { place, bridge, flight, mac }, device);
@@ -123,17 +129,3 @@ const otherhost = (journey: Journey, place: Place, device: Link, mac: string): S
     message: `${device.name} has ${device.mac}, the frame is addressed to ${mac}`,
     facts: { node: place.snapshot.node, interface: device.name, mac: device.mac, addressed: mac },
   });
-
-/** A program or redirect in front of the IP stack decides by its own data. */
-const programAt = ({ netns }: Place, device: Link): string | undefined => {
-  if (device.xdp) return `an XDP program on ${device.name} decides`;
-  const filter = netns.tc.filters.find(
-    (candidate) => candidate.device === device.name && candidate.parent === 'ingress' && deciding.has(kindOf(candidate)),
-  );
-  return filter ? `a tc ${kindOf(filter)} on ${device.name} decides` : undefined;
-};
-
-const deciding = new Set(['bpf', 'mirred']);
-
-const kindOf = ({ kind, actions }: Place['netns']['tc']['filters'][number]): string =>
-  kind === 'bpf' ? 'bpf' : (actions.find((action) => deciding.has(action.kind))?.kind ?? kind);

@@ -1,0 +1,35 @@
+import type { Link, Netns } from '../node/snapshot.ts';
+import { linkNamed, type Place } from './world.ts';
+
+/** Data planes that take packets off the kernel's path before its tables are asked: their devices, told by one that only they make. */
+const programmed: { marker: string; devices: RegExp; owner: string }[] = [
+  { marker: 'cilium_host', devices: /^(cilium_|lxc)/, owner: "Cilium's BPF programs" },
+  { marker: 'bpfin.cali', devices: /^(cali|bpf(in|out)\.cali|vxlan\.calico)/, owner: "Calico's BPF programs" },
+];
+
+/** Who decides about packets at this device instead of the routing tables; undefined when nobody does. */
+export const deciderAt = (place: Place, device: Link, direction: 'in' | 'out'): string | undefined =>
+  knownPlane(place.netns, device) ?? switchPort(place, device) ?? (direction === 'in' ? program(place.netns, device) : undefined);
+
+const knownPlane = (netns: Netns, device: Link): string | undefined => {
+  const plane = programmed.find(({ marker, devices }) => devices.test(device.name) && linkNamed(netns, marker) !== undefined);
+  return plane && `${plane.owner} on ${device.name} decide`;
+};
+
+/** A port of OVS' userspace datapath has no master in the kernel. */
+const switchPort = ({ snapshot, netns }: Place, device: Link): string | undefined => {
+  const bridge = netns.role === 'host' ? snapshot.ovs?.bridges.find(({ ports }) => ports.some(({ name }) => name === device.name)) : undefined;
+  return bridge && `the flows of OVS bridge ${bridge.name} decide at ${device.name}`;
+};
+
+const deciding = new Set(['bpf', 'mirred']);
+
+const program = (netns: Netns, device: Link): string | undefined => {
+  if (device.xdp) return `an XDP program on ${device.name} decides`;
+  const kinds = netns.tc.filters.filter(({ device: name, parent }) => name === device.name && parent === 'ingress').map(kindOf);
+  const kind = kinds.find((candidate) => deciding.has(candidate));
+  return kind && `a tc ${kind} on ${device.name} decides`;
+};
+
+const kindOf = ({ kind, actions }: Netns['tc']['filters'][number]): string =>
+  kind === 'bpf' ? 'bpf' : (actions.find((action) => deciding.has(action.kind))?.kind ?? kind);

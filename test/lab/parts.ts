@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { cacheRoot } from './cache.ts';
 import { step } from './clock.ts';
-import { withLock } from './lock.ts';
+import { lockFile, withLock } from './lock.ts';
 
 /** What is built from one go.mod: packages by the name that their program gets. */
 interface Part {
@@ -49,9 +49,6 @@ export const parts: readonly Part[] = [
   { name: 'responder', programs: { responder: '.' } },
   { name: 'krew', programs: { krew: 'sigs.k8s.io/krew/cmd/krew', 'validate-krew-manifest': 'sigs.k8s.io/krew/cmd/validate-krew-manifest' } },
 ];
-
-export const cacheRoot = (): string =>
-  process.env.NETDOCTOR_LAB_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'netdoctor-lab');
 
 const sources = (part: Part): string => join(import.meta.dirname, 'parts', part.name);
 
@@ -130,7 +127,7 @@ export const buildParts = async ({ verify = false } = {}): Promise<Parts> => {
   const cache = cacheRoot();
   await mkdir(cache, { recursive: true });
   const compiler = (await execa('go', ['env', 'GOVERSION'])).stdout;
-  const directories = await withLock(join(cache, 'lock'), async () => {
+  const directories = await withLock(lockFile('build'), async () => {
     const built: string[] = [];
     for (const part of parts) {
       const directory = join(cache, `${part.name}-${await keyOf(part, compiler)}`);

@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { withLock } from './lock.ts';
+import { lockFile, withLock } from './lock.ts';
 import { type LabOptions, slotInUse } from './options.ts';
 import { labNames, loadState, saveState, stateRoot } from './state.ts';
 
@@ -9,7 +8,7 @@ const slots = { first: 188, last: 254 } as const;
 /** The lowest number that no other lab holds; written down under the lock before it is used. */
 export const claimSlot = async (options: LabOptions, path: string): Promise<number> => {
   await mkdir(stateRoot(), { recursive: true, mode: 0o700 });
-  return withLock(join(stateRoot(), '.lock'), async () => {
+  return withLock(lockFile('slots'), async () => {
     const states = await Promise.all((await labNames()).map(loadState));
     const taken = new Set(states.map((state) => state?.slot));
     for (let slot = slots.first; slot <= slots.last; slot += 1) {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { step } from '../clock.ts';
-import { withLock } from '../lock.ts';
+import { lockFile, withLock } from '../lock.ts';
 import type { Parts } from '../parts.ts';
 import { imageContents } from './contents.ts';
 import { writeOciArchive } from './oci-archive.ts';
@@ -16,7 +16,7 @@ export const buildImages = async (parts: Parts): Promise<readonly string[]> => {
   for (const recipe of recipes) hash.update(await readFile(join(import.meta.dirname, recipe)));
   const directory = join(parts.cache, `images-${hash.digest('hex').slice(0, 16)}`);
   await mkdir(directory, { recursive: true });
-  return withLock(join(parts.cache, 'lock'), async () => {
+  return withLock(lockFile('build'), async () => {
     const archives: string[] = [];
     for (const content of imageContents(parts)) {
       const archive = join(directory, `${content.reference.replaceAll(/[/:]/g, '_')}.tar`);

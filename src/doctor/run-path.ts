@@ -103,7 +103,7 @@ const sendAll = async (doors: NodeDoor[], requests: ProbeRequest[]): Promise<Pro
   return requests.flatMap((request) => all.find((result) => result.request.id === request.id) ?? []);
 };
 
-const isMixed = (result: ProbeResult): boolean => new Set(result.attempts.map(({ outcome }) => outcome)).size > 1;
+const isMixed = (result: ProbeResult): boolean => answered(result) > 0 && answered(result) < result.attempts.length;
 
 /** Asks the question again where the answers differ; the attempts of both rounds count as one. */
 const askMore = async (doors: NodeDoor[], results: ProbeResult[]): Promise<ProbeResult[]> => {

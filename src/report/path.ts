@@ -45,13 +45,13 @@ const hopCells = (hop: HopReport, number: number, wide: boolean): string[] => [
   ...(wide ? [`${hop.packet.source} → ${hop.packet.destination}`] : []),
 ];
 
-/** Index of the first hop that saw fewer probes than the hop before it did, when taps say so. */
+/** Index of the first hop that misses more probes than the hop before it did, when captures say so. */
 export const lostAt = (hops: HopReport[]): number | undefined => {
-  let before: { k: number } | undefined;
-  for (const [index, hop] of hops.entries()) {
-    if (!hop.seen) continue;
-    if (before && hop.seen.k < before.k) return index;
-    before = hop.seen;
+  let missedBefore = 0;
+  for (const [index, { seen }] of hops.entries()) {
+    if (!seen) continue;
+    if (seen.n - seen.k > missedBefore) return index;
+    missedBefore = seen.n - seen.k;
   }
   return undefined;
 };

@@ -61,7 +61,10 @@ const readAttachment = (snapshot: NodeSnapshot, place: Place): Attachment => {
 const netnsOf = (snapshot: NodeSnapshot, of: { podUid: string } | { inode: string }): Netns | undefined =>
   'podUid' in of ? netnsOfPod(snapshot, of.podUid) : snapshot.namespaces.find(({ inode }) => inode === of.inode);
 
-/** Where each interface of a pod, or of any namespace, hangs on its node; in ifindex order. Empty for a pod on the host's network. */
+/**
+ * Where each interface of a pod, or of any namespace, hangs on its node; in ifindex order. Empty for a pod on the host's network, and for one
+ * whose namespace is only `listed`: ask the collector for it.
+ */
 export const attachmentsOf = (snapshot: NodeSnapshot, of: { podUid: string } | { inode: string }): Attachment[] => {
   const netns = netnsOf(snapshot, of);
   if (!netns || netns.role === 'host') return [];

@@ -68,6 +68,11 @@ describe('links', () => {
     expect(links.get('v1')?.addresses[0]).to.deep.include({ address: '10.2.0.1', peer: '10.2.0.2', prefix: 32 });
   });
 
+  it('count frames for another MAC, in text and JSON (case 3)', () => {
+    for (const form of ['txt', 'json'])
+      expect(parseLinks(fixture(`otherhost/links.${form}`)).value[0]?.stats, form).to.deep.include({ rxOtherhost: 3, rxDropped: 0, rxPackets: 6 });
+  });
+
   it('tell a macvlan from its parent', () => {
     expect(links.get('mv0')).to.deep.include({ kind: 'macvlan', macvlanMode: 'bridge', peerIfindex: links.get('v1')?.ifindex });
   });

@@ -1,6 +1,6 @@
 import { hostPort, sameAddress } from '../../forwarding/address.ts';
 import type { Packet } from '../../forwarding/hop.ts';
-import { placeAt } from '../../forwarding/world.ts';
+import { type Place, placeAt, unread } from '../../forwarding/world.ts';
 import type { ListeningSocket, Netns } from '../../node/snapshot.ts';
 import type { Cause, Draft } from '../cause.ts';
 import { probeWords } from '../draft.ts';
@@ -25,27 +25,38 @@ interface Unheard {
 /** A probe refused by the very netns it was meant for, where nothing listens on that port. */
 export const unheard = (evidence: Evidence): Unheard | undefined => {
   for (const leg of failingLegs(evidence)) {
-    const { there, probe } = leg;
-    const place = there?.end && placeAt(evidence, there.end.node, there.end.netns);
-    const packet = there?.arrived;
-    const refused = outcomes(probe).every((outcome) => outcome === 'refused' || outcome === 'reset');
-    if (!place || !packet || !refused || packet.destinationPort === undefined || problemWith(place.netns, evidence, there.end?.node)) continue;
+    const refused = outcomes(leg.probe).every((outcome) => outcome === 'refused' || outcome === 'reset');
+    const end = refused ? endOf(evidence, leg) : undefined;
+    if (!end || end.packet.destinationPort === undefined || notRead(end.place)) continue;
+    const { place, packet } = end;
     if (place.netns.sockets.some((socket) => accepts(socket, packet))) continue;
     const pod = endPods(evidence).find((candidate) => netnsOfPod(evidence, candidate)?.netns === place.netns && !candidate.hostNetwork);
-    const label = pod ? `pod ${podNamed(pod)}` : place.netns.role === 'host' ? `node ${place.snapshot.node}` : there.hops.at(-1)?.where;
-    return { leg, netns: place.netns, node: place.snapshot.node, packet, label: label ?? '' };
+    const host = place.netns.role === 'host' ? `node ${place.snapshot.node}` : undefined;
+    return {
+      leg,
+      netns: place.netns,
+      node: place.snapshot.node,
+      packet,
+      label: pod ? `pod ${podNamed(pod)}` : (host ?? `netns ${place.netns.inode}`),
+    };
   }
   return undefined;
 };
 
+/** Where the walk delivers it; where the way cannot be predicted (BPF, OVS), the pod that has the address. */
+const endOf = (evidence: Evidence, { there, probe }: Leg): { place: Place; packet: Packet } | undefined => {
+  if (there?.end && there.arrived) {
+    const place = placeAt(evidence, there.end.node, there.end.netns);
+    return place && { place, packet: there.arrived };
+  }
+  const { destination, port, protocol } = probe.request;
+  const pod = there?.outcome === 'unknown' ? evidence.facts.pods.find(({ ips }) => ips.some((ip) => sameAddress(ip, destination))) : undefined;
+  const place = pod && netnsOfPod(evidence, pod);
+  return place && { place, packet: { source: '', destination, protocol, ...(port === undefined ? {} : { destinationPort: port }) } };
+};
+
 /** Sockets that were not read are not sockets that do not exist. */
-const problemWith = ({ inode, seen }: Netns, { snapshots }: Evidence, node: string | undefined): boolean =>
-  seen !== undefined ||
-  snapshots.some(
-    (snapshot) =>
-      snapshot.node === node &&
-      snapshot.problems.some(({ section, netns }) => section.startsWith('sockets') && (netns === undefined || netns === inode)),
-  );
+const notRead = (place: Place): boolean => place.netns.seen !== undefined || unread(place, 'sockets');
 
 const socketWords = (sockets: ListeningSocket[], protocol: string): string => {
   const open = sockets

@@ -11,13 +11,13 @@ describe('a collection of a flannel node', () => {
 
   it('has the host first and then every namespace', () => {
     expect(host?.role).to.equal('host');
-    expect(others.map(({ role }) => role)).to.deep.equal(Array(5).fill('pod'));
+    expect(others.map(({ role }) => role)).to.deep.equal(Array(6).fill('pod'));
     expect(others.map(({ inode }) => Number(inode))).to.deep.equal(others.map(({ inode }) => Number(inode)).sort((one, other) => one - other));
   });
 
   it('tells what was read of each', () => {
     expect(host).not.to.have.property('seen');
-    expect(others.map(({ seen }) => seen ?? 'full').sort()).to.deep.equal(['full', 'full', 'listed', 'listed', 'listed']);
+    expect(others.map(({ seen }) => seen ?? 'full').sort()).to.deep.equal(['full', 'full', 'listed', 'listed', 'listed', 'listed']);
   });
 
   it('knows the addresses of those it did not enter', () =>
@@ -27,6 +27,7 @@ describe('a collection of a flannel node', () => {
       '10.244.1.4',
       '10.244.1.5',
       '10.244.1.6',
+      '10.244.1.7',
     ]));
 
   it('knows which namespace each nsid of the host is', () =>

@@ -297,6 +297,7 @@ export interface ListeningSocket {
   port: number;
   /** Accepting both families (IPV6_V6ONLY off on ::). */
   dual: boolean;
+  /** Command name; told for sockets of the host only. */
   process?: string;
 }
 

@@ -33,7 +33,7 @@ put_section() {
   close_section 0 ''
 }
 
-# NAME COMMAND…: for what only reads /proc, which neither hangs nor grows without bounds
+# NAME COMMAND...: for what only reads /proc, which neither hangs nor grows without bounds
 quick_section() {
   open_section "$1" image
   shift
@@ -89,7 +89,7 @@ choose_iproute() {
   ND_DETAIL=
 }
 
-# NAME PROGRAM ARGS…: the program's output as a section
+# NAME PROGRAM ARGS...: the program's output as a section
 section() {
   name=$1
   program=$2
@@ -101,14 +101,14 @@ section() {
   fi
 }
 
-# COMMAND…: ended when it takes too long. busybox's timeout leaves a watcher behind for a second that keeps what it inherits open,
+# COMMAND...: ended when it takes too long. busybox's timeout leaves a watcher behind for a second that keeps what it inherits open,
 # and with it the pipe to whoever waits for our end.
 guarded() {
   # shellcheck disable=SC2086
   $ND_GUARD "$@" 3>&- 4>&-
 }
 
-# NAME ARGS…: runs $tool. The exit status and stderr come back through fd 3, stdout goes out through fd 4 as it is made.
+# NAME ARGS...: runs $tool. The exit status and stderr come back through fd 3, stdout goes out through fd 4 as it is made.
 run_section() {
   open_section "$1" "$by"
   shift

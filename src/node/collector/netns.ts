@@ -172,7 +172,8 @@ read_sysctls() {
 # ss where the kernel can answer it without loading a module, else /proc/net, which cannot tell a dual socket or its process
 read_sockets() {
   if has_module tcp_diag tcp_diag_dump && has_module udp_diag udp_diag_dump && find_tool ss; then
-    run_section sockets -Hltunp
+    # whose they are takes a walk through every process's descriptors: once, for the host, or where there are few processes
+    if [ "$ND_NETNS" = "$ND_HOST" ] || [ "$ND_REACH" = pod ]; then run_section sockets -Hltunp; else run_section sockets -Hltun; fi
   else
     quick_section sockets-proc grep -sHE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4} (0A|07) ' /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6
   fi

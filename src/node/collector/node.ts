@@ -91,7 +91,7 @@ name_namespaces() {
   done
 }
 
-# SCOPE WANTED…
+# SCOPE WANTED...
 read_namespaces() {
   scope=$1
   shift

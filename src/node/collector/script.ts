@@ -7,7 +7,7 @@ import { quote, sh } from './sh.ts';
 const main = sh`
 case $1 in
   start)
-    # MARK LIMIT REACH SCOPE WANTED…
+    # MARK LIMIT REACH SCOPE WANTED...
     ND_MARK=$2 ND_LIMIT=$3 ND_REACH=$4 ND_NETNS='' ND_POOR='' ND_GUARD=''
     timeout 1 true 2>/dev/null 4>&- && find_tool timeout && ND_GUARD="$tool 10"
     choose_iproute

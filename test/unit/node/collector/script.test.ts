@@ -20,6 +20,8 @@ describe('the collector script', () => {
 
   it('fits into one environment variable (MAX_ARG_STRLEN, 128 KiB)', () => expect(Buffer.byteLength(inner)).to.be.lessThan(100_000));
 
+  it('is plain ASCII, which every bundler leaves as it is', () => expect(collectorScript).to.match(/^[\n\t\x20-\x7e]*$/));
+
   it('quotes whatever is given to it', () => {
     const text = `a'b"c$d\\e\n\`f\``;
     expect(spawnSync('sh', ['-c', `printf %s ${quote(text)}`], { encoding: 'utf8' }).stdout).to.equal(text);

@@ -1,6 +1,7 @@
 import { frame } from './frame.ts';
 import { netns } from './netns.ts';
 import { node } from './node.ts';
+import { nodeState } from './node-state.ts';
 import { localAddresses, plan } from './plan.ts';
 import { quote, sh } from './sh.ts';
 
@@ -51,7 +52,7 @@ esac
 `;
 
 /** All that runs inside, as one text: it runs itself again in each namespace it enters. */
-export const inner = [frame, netns, node, main].join('\n');
+export const inner = [frame, netns, nodeState, node, main].join('\n');
 
 /**
  * The collector, for `sh -s -- start MARK LIMIT REACH SCOPE WANTED…`: reads, writes nothing, ends by itself. What it prints is compressed

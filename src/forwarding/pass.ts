@@ -152,16 +152,19 @@ const undoTranslation = (pass: Pass): void => {
   }
 };
 
-/** `DNAT to 10.244.1.5:80`, for the hop line. */
-export const describeChange = (before: Packet, after: Packet): string => {
+/** `DNAT to 10.244.1.5:80`, for the hop line; a reply is put back as conntrack remembers it. */
+const describeChange = (before: Packet, after: Packet, reply: boolean): string => {
   const words: string[] = [];
-  if (before.destination !== after.destination || before.destinationPort !== after.destinationPort)
-    words.push(`DNAT to ${hostPort(after.destination, after.destinationPort)}`);
-  if (before.source !== after.source || before.sourcePort !== after.sourcePort) words.push(`SNAT to ${hostPort(after.source)}`);
+  const destination = before.destination !== after.destination || before.destinationPort !== after.destinationPort;
+  const source = before.source !== after.source || before.sourcePort !== after.sourcePort;
+  if (destination) words.push(`${reply ? 'back to' : 'DNAT to'} ${hostPort(after.destination, after.destinationPort)}`);
+  if (source) words.push(reply ? `as from ${hostPort(after.source, after.sourcePort)}` : `SNAT to ${after.source}`);
   return words.join(', ');
 };
 
-export const sayChange = (pass: Pass, before: Packet): void => say(pass.journey, describeChange(before, pass.flight.packet));
+export const changeOf = ({ flight }: Pass, before: Packet): string => describeChange(before, flight.packet, flight.direction === 'reply');
+
+export const sayChange = (pass: Pass, before: Packet): void => say(pass.journey, changeOf(pass, before));
 
 /** `FLANNEL-FWD #1`, or the chain whose policy decided. */
 export const shortRule = (rule: RuleRef): string => (rule.number === undefined ? `${rule.chain} policy` : `${rule.chain} #${rule.number}`);

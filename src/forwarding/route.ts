@@ -200,14 +200,15 @@ const usableAddresses = (link: Link | undefined, family: Family): Link['addresse
   return [...ready.filter((address) => !address.flags.includes('deprecated')), ...ready.filter((address) => address.flags.includes('deprecated'))];
 };
 
-/** `10.244.1.0/24 via 10.244.1.0 dev flannel.1`, as `ip route` would print the deciding part. */
-export const describeRoute = (decision: RouteDecision): string => {
+/** `route 10.244.1.0/24 via 10.244.1.0 dev flannel.1`; the device is left out where the reader sees it anyway. */
+export const describeRoute = (decision: RouteDecision, device: 'with device' | 'without device' = 'with device'): string => {
   const { route } = decision;
   if (!route) return decision.kind === 'refused' && decision.rule ? `rule ${decision.rule.priority}: ${decision.rule.action}` : 'no route';
   if (decision.kind === 'refused') return `${route.type} ${route.destination}`;
   const via = decision.kind === 'unicast' && decision.gateway !== undefined ? ` via ${decision.gateway}` : '';
+  const dev = device === 'with device' ? ` dev ${decision.device}` : '';
   const table = route.table === 'main' || route.table === 'local' ? '' : ` table ${route.table}`;
-  return `${route.destination}${via} dev ${decision.device}${table}`;
+  return `route ${route.destination}${via}${dev}${table}`;
 };
 
 export const isOwnAddress = (netns: Netns, address: string): boolean => linkHolding(netns, address) !== undefined;

@@ -1,7 +1,7 @@
 import type { Link } from '../node/snapshot.ts';
 import { familyOf } from './address.ts';
 import { addHop, type Flight, type Journey, lose, type Step, say, stop } from './flight.ts';
-import { hook, type Pass, refusal, reversePathHolds, sayChange, shortRule, startPass } from './pass.ts';
+import { changeOf, hook, type Pass, refusal, reversePathHolds, sayChange, shortRule, startPass } from './pass.ts';
 import { describeRoute, isOwnAddress, lookupRoute, type RouteDecision, type RouteQuery, selectSource } from './route.ts';
 import { forwardingSwitch, reversePathMode } from './sysctl.ts';
 import { decapsulate } from './tunnel.ts';
@@ -21,19 +21,16 @@ export const output = ({ place, flight }: Extract<Step, { at: 'output' }>, journ
   const verdict = hook(pass, 'output', first.device);
   const refused = refusal(verdict, 'output');
   const device = linkNamed(place.netns, first.device);
-  if (refused) return endAt(journey, { place, device, direction: 'out', what: describeRoute(first), flight }, refused);
+  if (refused) return endAt(journey, { place, device, direction: 'out', what: describeRoute(first, 'without device'), flight }, refused);
 
   // A changed destination or mark is routed again (net/ipv4/netfilter.c ip_route_me_harder).
   const changed = flight.packet.destination !== before.destination || flight.mark !== markBefore;
   const route = changed ? lookupRoute(place.netns, query(flight)) : first;
-  const what = [changeWords(before, flight), describeRoute(route)].filter(Boolean).join(', ');
+  const what = [changeOf(pass, before), describeRoute(route, 'without device')].filter(Boolean).join(', ');
   if (route.kind === 'refused') return noWay(journey, place, flight, route);
   if (route.kind === 'local') return loopback(pass, what);
   return leave(pass, route, what);
 };
-
-const changeWords = (before: Flight['packet'], { packet }: Flight): string =>
-  before.destination === packet.destination ? '' : `DNAT ${before.destination} → ${packet.destination}`;
 
 const query = ({ packet, mark }: Flight, iif?: string): RouteQuery => ({ packet, mark, ...(iif === undefined ? {} : { iif }) });
 
@@ -62,9 +59,8 @@ const leave = (pass: Pass, route: Extract<RouteDecision, { kind: 'unicast' }>, w
       facts: { interface: route.device },
     });
   }
-  const source = before.source === flight.packet.source ? '' : `SNAT ${before.source} → ${flight.packet.source}`;
   const nextHop = route.gateway ?? flight.packet.destination;
-  return { at: 'transmit', place, device, flight, nextHop, what: [what, source].filter(Boolean).join(', ') };
+  return { at: 'transmit', place, device, flight, nextHop, what: [what, changeOf(pass, before)].filter(Boolean).join(', ') };
 };
 
 const endAt = (journey: Journey, at: Parameters<typeof addHop>[1], end: Parameters<typeof stop>[1]): Step => {

@@ -56,7 +56,13 @@ const sendBridge = ({ place, device, flight, nextHop, what }: Transmit, journey:
   const { mac, state } = resolve(journey, place, device, nextHop);
   const isUplink = nodeHolding(journey.world, nextHop, place.snapshot.node) !== undefined;
   if (mac === undefined && (isUplink || state === 'unknown')) return sendUplink({ at: 'transmit', place, device, flight, nextHop, what }, journey);
-  addHop(journey, { place, device, direction: 'out', what, flight });
+  addHop(journey, {
+    place,
+    device,
+    direction: 'out',
+    what: [what, mac === undefined ? '' : `${nextHop} is at ${mac}`].filter(Boolean).join(', '),
+    flight,
+  });
   if (mac === undefined) return unanswered(journey, device, nextHop);
   return bridgeForward(journey, { place, bridge: device, flight, mac });
 };
@@ -120,7 +126,10 @@ const passiveMasters = new Set(['bond', 'team', 'vrf']);
 
 const masterKind = ({ netns }: Place, device: Link): string => netns.links.find((link) => link.ifindex === device.master?.ifindex)?.kind ?? '';
 
-const arrivedWords = (device: Link, flight: Flight): string => (device.vxlan && !flight.carries ? `VXLAN ${device.vxlan.vni} taken off` : '');
+const arrivedWords = (device: Link, { carries, packet }: Flight): string => {
+  if (carries) return carries.kind === 'vxlan' ? `UDP ${carries.port} from ${packet.source}` : `IPIP from ${packet.source}`;
+  return device.vxlan ? `VXLAN ${device.vxlan.vni} taken off` : '';
+};
 
 /** The kernel drops a frame whose destination address is another's (PACKET_OTHERHOST, net/ethernet/eth.c eth_type_trans → ip_rcv). */
 const otherhost = (journey: Journey, place: Place, device: Link, mac: string): Step =>

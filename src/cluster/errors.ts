@@ -95,7 +95,8 @@ const CERTIFICATE: Record<string, string> = {
 export const transportError = (error: unknown, server: string): CliError => {
   const { host, hostname } = new URL(server);
   const code = codeOf(error);
-  const text = error instanceof Error ? error.message : String(error);
+  // happy eyeballs' AggregateError has a code and no message
+  const text = (error instanceof Error ? error.message : String(error)) || code;
   if (code === 'ECONNREFUSED')
     return new CliError(`The connection to the server ${host} was refused - did you specify the right host or port?`, EXIT.access, { cause: error });
   const unable = (why: string): CliError => new CliError(`Unable to connect to the server: ${why}`, EXIT.access, { cause: error });

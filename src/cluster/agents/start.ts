@@ -2,7 +2,6 @@ import type { V1Pod } from '@kubernetes/client-node';
 import type { AgentSession } from '../agent-session.ts';
 import { type ApiClient, apiPath } from '../api/client.ts';
 import { ApiError, CliError } from '../errors.ts';
-import { runInContainer } from '../exec/exec.ts';
 import type { NodeFacts } from '../facts.ts';
 import { type Identity, isInUse, MANAGED_BY, MANAGED_BY_LABEL, OWNER_ANNOTATION, SESSION_LABEL } from './identity.ts';
 import { AGENT_CONTAINER, agentPod } from './manifest.ts';
@@ -121,11 +120,17 @@ export const startAgents = (
     };
   };
 
+  // WebSockets take a while to load, and agents to start
+  const execution = import('../exec/exec.ts');
+
   const sessionOf = (node: string, pod: string): AgentSession => ({
     node,
     reach: 'node',
     description: `${pod} in ${options.namespace} (image ${options.image})`,
-    run: (script, run) => runInContainer(client.connection, { node, namespace: options.namespace, pod, container: AGENT_CONTAINER }, script, run),
+    run: async (script, run) => {
+      const { runInContainer } = await execution;
+      return runInContainer(client.connection, { node, namespace: options.namespace, pod, container: AGENT_CONTAINER }, script, run);
+    },
   });
 
   const start = async (node: NodeFacts): Promise<AgentSession | AgentProblem> => {

@@ -76,7 +76,8 @@ const send = (connection: Connection, method: string, path: string, options: Req
     );
     call.on('error', (error) => {
       // a kept-alive socket that the server closed while idle: the request was never read
-      if (call.reusedSocket && 'code' in error && error.code === 'ECONNRESET') resolve(send(connection, method, path, options, signal));
+      if (call.reusedSocket && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE'))
+        resolve(send(connection, method, path, options, signal));
       else reject(error);
     });
     call.end(payload);

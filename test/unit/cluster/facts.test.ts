@@ -5,6 +5,7 @@ import { strip } from '../../../src/cluster/api/strip.ts';
 import { ApiError } from '../../../src/cluster/errors.ts';
 import { readCluster } from '../../../src/cluster/read/cluster.ts';
 import { nodeFacts } from '../../../src/cluster/read/node.ts';
+import { readNodes } from '../../../src/cluster/read/nodes.ts';
 import { podFacts } from '../../../src/cluster/read/pod.ts';
 import { endpointFacts, serviceFacts } from '../../../src/cluster/read/service.ts';
 import { objectReader } from './object-reader.ts';
@@ -122,6 +123,15 @@ describe('reading the cluster', () => {
     const { facts } = await readCluster(reader, { nodes: 'all', serviceNamespaces: 'all' });
     expect(facts.notRead).to.deep.equal(['nodes: forbidden', 'configmap kube-system/kube-proxy: forbidden']);
     expect(facts.pods.length).to.equal(13);
+  });
+
+  it('of nodes alone does without the right to read them, not without the node', async () => {
+    const [known] = await readNodes(objectReader(sampleCluster()), ['node1', 'node1']);
+    expect(known?.ips).to.deep.equal(['10.33.0.11']);
+    const [unread] = await readNodes(objectReader(sampleCluster(), { refused: /nodes/ }), ['node1']);
+    expect(unread).to.include({ name: 'node1', ready: true, os: '' });
+    const error = await readNodes(objectReader(sampleCluster()), ['node9']).catch((reason: unknown) => reason);
+    expect((error as Error).message).to.equal('Error from server (NotFound): nodes "node9" not found');
   });
 
   it('ends when nobody is let in', async () => {

@@ -95,8 +95,17 @@ const portTo = ({ place, bridge, mac }: Frame, from: Link | undefined): Link | '
     .map((candidate) => ({ candidate, peer: peerOf(place, candidate) }));
   const behind = ends.find(({ peer }) => peer?.link.mac === mac);
   if (behind) return behind.candidate;
-  return ends.every(({ peer }) => peer !== undefined) ? 'nobody' : 'unknown';
+  return ends.every(({ peer }) => peer !== undefined) || isElsewhere(place, bridge, mac) ? 'nobody' : 'unknown';
 };
+
+/** The owner of the address is known, and what leads to it is no port of this bridge. */
+const isElsewhere = (place: Place, bridge: Link, mac: string): boolean =>
+  place.snapshot.namespaces.some((netns) =>
+    netns.links
+      .filter((link) => link.mac === mac)
+      .map((link) => peerOf({ snapshot: place.snapshot, netns }, link))
+      .some((peer) => peer?.place.netns === place.netns && peer.link.master?.ifindex !== bridge.ifindex),
+  );
 
 /** br_netfilter hands bridged IP packets to iptables' hooks with the bridge as both interfaces (net/bridge/br_netfilter_hooks.c). */
 const bridgeFilter = (journey: Journey, { place, bridge, flight }: Frame, from: Link): Step | undefined => {

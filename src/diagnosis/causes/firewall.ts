@@ -18,7 +18,7 @@ const counted = (netns: Netns | undefined, { stop }: PredictedStop): number | un
   return undefined;
 };
 
-/** `its counter rose by 5 during the probes` */
+/** `its counter rose by 5 while the probes ran`: checks and retransmissions count as well. */
 const counterWords = (evidence: Evidence, end: PredictedStop): string[] => {
   const netnsIn = (snapshot: NodeSnapshot | undefined): Netns | undefined =>
     snapshot?.namespaces.find(({ inode }) => inode === end.hop.netns) ?? (snapshot && hostNetns(snapshot));
@@ -26,7 +26,7 @@ const counterWords = (evidence: Evidence, end: PredictedStop): string[] => {
   const before = counted(netnsIn(evidence.before?.find(({ node }) => node === end.hop.node)), end);
   if (after === undefined) return [];
   if (before === undefined) return after > 0 ? [`it has dropped ${after} packets so far`] : [];
-  return [`its counter rose by ${after - before} during the probes (${before} → ${after})`];
+  return [`its counter rose by ${after - before} while the probes ran (${before} → ${after})`];
 };
 
 /** The program that edits the ruleset the rule lives in. */

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { execa } from 'execa';
 import { removeCgroups } from './cgroups.ts';
 import { waitFor } from './clock.ts';
+import { labLock, withLock } from './lock.ts';
 import { slotInterface, slotInUse } from './options.ts';
 import { kill } from './processes.ts';
 import { labDirectory, loadState, removeStateRootIfEmpty } from './state.ts';
@@ -16,7 +17,7 @@ const removeLink = async (slot: number): Promise<void> => {
  * Ends a lab however far it came: its first processes take their namespaces, and with them every mount, link and rule, along.
  * What the state file does not know of is found by its cgroup.
  */
-export const down = async (name: string): Promise<void> => {
+export const removeLab = async (name: string): Promise<void> => {
   const state = await loadState(name);
   for (const machine of Object.values(state?.machines ?? {})) await kill(machine);
   await removeCgroups(name);
@@ -31,3 +32,5 @@ export const down = async (name: string): Promise<void> => {
   );
   await removeStateRootIfEmpty();
 };
+
+export const down = (name: string): Promise<void> => withLock(labLock(name), () => removeLab(name));

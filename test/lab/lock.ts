@@ -7,6 +7,8 @@ import { cacheRoot } from './cache.ts';
 /** Locks live beside the built parts and not with a lab's state, which `down` removes. */
 export const lockFile = (name: string): string => join(cacheRoot(), 'locks', name);
 
+export const labLock = (lab: string): string => lockFile(`lab-${lab}`);
+
 /**
  * Holds an flock(2) on a file while the work runs. Node has no flock, so flock(1) holds it for us until its standard input closes:
  * a killed caller therefore releases it too.

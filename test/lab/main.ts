@@ -6,7 +6,6 @@ import { heal } from './faults/fault.ts';
 import { faultNamed, faults } from './faults/index.ts';
 import { openLab } from './handle.ts';
 import { buildImages } from './images/archives.ts';
-import { lockFile, withLock } from './lock.ts';
 import { completeOptions, type LabOptions } from './options.ts';
 import { buildParts } from './parts.ts';
 import { programsDirectory } from './state.ts';
@@ -39,11 +38,11 @@ const word = (words: readonly string[], index: number): string => {
 
 const commands: Readonly<Record<string, Command>> = {
   up: async ({ options }) => {
-    const kubeconfig = await step('lab is up', () => withLock(lockFile(`lab-${options.name}`), () => up(options)));
+    const kubeconfig = await step('lab is up', () => up(options));
     return `export KUBECONFIG=${kubeconfig} PATH=${programsDirectory(options.name)}:$PATH`;
   },
   down: async ({ options }) => {
-    await step('lab is down', () => withLock(lockFile(`lab-${options.name}`), () => down(options.name)));
+    await step('lab is down', () => down(options.name));
     return '';
   },
   status,

@@ -1,4 +1,4 @@
-import { networkInterfaces } from 'node:os';
+import { existsSync } from 'node:fs';
 
 export const backends = ['vxlan', 'vxlan-directrouting', 'host-gw', 'bridge'] as const;
 export const proxyModes = ['iptables', 'nftables'] as const;
@@ -52,4 +52,4 @@ export const completeOptions = (given: Readonly<Record<string, string | undefine
 /** The interface name of a slot is the machine-wide claim on it. */
 export const slotInterface = (slot: number): string => `ndlab${slot}`;
 
-export const slotInUse = (slot: number): boolean => slotInterface(slot) in networkInterfaces();
+export const slotInUse = (slot: number): boolean => existsSync(`/sys/class/net/${slotInterface(slot)}`);

@@ -40,7 +40,9 @@ export const masquerade = ({ families, clusterCidr }: LabPlan, self: NodePlan, a
   ]);
 
 /** The plain bridge plugin with static routes between the nodes: a cluster whose network has no agent. */
-export const configureBridge = async (plan: LabPlan, node: NodePlan, machine: Machine): Promise<void> => {
+export const configureBridge = async (plan: LabPlan, machine: Machine): Promise<void> => {
+  const node = plan.nodes.find(({ name }) => name === machine.name);
+  if (!node) throw new Error(`${machine.name} is no node of lab ${plan.options.name}`);
   await execIn(machine, ['ip', '-batch', '-'], { input: `${routesToOthers(plan, node).join('\n')}\n` });
   for (const rule of masquerade(plan, node, '-A')) await execIn(machine, rule);
   await execIn(machine, ['sh', '-c', 'cat >/etc/cni/net.d/10-bridge.conflist'], { input: conflist(plan, node) });

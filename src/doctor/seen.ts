@@ -63,12 +63,14 @@ export const withSeen = (hops: Hop[], taps: TapResult[], main: ProbeResult | und
       places.find((place) => isAt(place, hop)),
       leg,
     );
-    const expected = expectedAt(hop, leg, main, endpoints);
-    const seen = expected.filter((attempt) => times.has(attempt));
-    const missed = expected.filter((attempt) => !times.has(attempt));
+    const due = expectedAt(hop, leg, main, endpoints);
+    // whoever was answered without being seen here came another way, or a translation hid it: no evidence of a loss at this place
+    const unseen = due.filter((attempt) => !times.has(attempt));
+    const missed = unseen.filter((attempt) => main.attempts[attempt]?.outcome !== 'answered');
+    const seen = [...times.keys()];
     const unreliable = whyUnreliable(tap);
-    if (unreliable !== undefined && missed.length > 0) return { ...hop, notVisible: unreliable };
-    if (seen.length === 0 && missed.some((attempt) => main.attempts[attempt]?.outcome === 'answered')) {
+    if (unreliable !== undefined && unseen.length > 0) return { ...hop, notVisible: unreliable };
+    if (seen.length === 0 && unseen.length > missed.length) {
       return { ...hop, notVisible: 'answered probes were not recognised here: another way was taken, or a translation hides them' };
     }
     const since = before?.node === hop.node ? before.times : undefined;
@@ -76,7 +78,7 @@ export const withSeen = (hops: Hop[], taps: TapResult[], main: ProbeResult | und
     if (seen.length > 0) before = { node: hop.node, times };
     return {
       ...hop,
-      seen: { k: seen.length, n: expected.length },
+      seen: { k: seen.length, n: seen.length + missed.length },
       ...(delay === undefined ? {} : { delayMicros: Math.max(0, Math.round(delay * 1e6)) }),
     };
   });

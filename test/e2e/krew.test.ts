@@ -9,7 +9,7 @@ import { execa } from 'execa';
 import { parse, stringify } from 'yaml';
 import { archiveName, type Manifest } from '../../scripts/krew-manifest.ts';
 import type { VethReport } from '../../src/report/report.ts';
-import { cacheRoot } from '../lab/parts.ts';
+import { cacheRoot } from '../lab/cache.ts';
 
 const root = join(import.meta.dirname, '../..');
 

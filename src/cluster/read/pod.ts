@@ -37,7 +37,8 @@ export const podFacts = (pod: V1Pod): PodFacts => {
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name ?? '',
-    uid: metadata.uid ?? '',
+    // a static pod's processes live under the UID the kubelet gave it, not under its mirror's
+    uid: metadata.annotations?.['kubernetes.io/config.hash'] ?? metadata.uid ?? '',
     ...(spec?.nodeName ? { node: spec.nodeName } : {}),
     ips: ipsOf(pod),
     hostNetwork: spec?.hostNetwork ?? false,

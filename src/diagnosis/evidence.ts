@@ -135,6 +135,8 @@ export const disagreements = (evidence: Evidence): string[] =>
   evidence.probes.flatMap((probe) => {
     const end = stopOf(evidence, legOf(evidence, probe));
     if (!end || (answered(probe) === 0 && !contradicted(evidence, end))) return [];
+    // One endpoint of several was followed; the attempts went to others as well.
+    if (end.walk.choices.length > 0 && answered(probe) < probe.attempts.length) return [];
     const { hop, stop } = end;
     return [
       `${probe.request.fromLabel} → ${probe.request.toLabel}: ${score(probe)}, though ${hop.node} ${hop.interface} should stop it (${stop.message})`,

@@ -1,7 +1,9 @@
 import type { Link } from '../node/snapshot.ts';
 import { familyOf } from './address.ts';
 import { addHop, type Flight, type Journey, lose, type Step, say, stop } from './flight.ts';
-import { hook, refusal, startPass } from './pass.ts';
+import { resolve } from './neighbour.ts';
+import { hook, type Pass, refusal, sayChange, startPass } from './pass.ts';
+import { lookupRoute } from './route.ts';
 import { sysctl } from './sysctl.ts';
 import { type End, linkNamed, type Place, peerOf, portsOf } from './world.ts';
 
@@ -26,10 +28,35 @@ export const receiveOnPort = (journey: Journey, frame: Frame, port: Link): Step 
   if (closed) return stop(journey, closed);
   say(journey, `port of ${bridge.name}`);
   if (!bridge.up) return stop(journey, { reason: 'link-down', message: `${bridge.name} is down`, facts: { interface: bridge.name } });
+  const before = flight.packet;
+  const pass = isFiltered(frame) ? startPass({ journey, place, flight, iif: bridge.name, bridgeIn: port.name }) : undefined;
+  if (pass) {
+    const refused = refusal(hook(pass, 'prerouting'), 'prerouting');
+    if (refused) return stop(journey, refused);
+    sayChange(pass, before);
+    if (before.destination !== flight.packet.destination) return redirect(journey, frame, port, pass);
+  }
   if (mac === undefined) return lose(journey, 'which address the frame is for was not read');
-  if (!isOwnMac(place, bridge, mac)) return bridgeForward(journey, frame, port);
+  return isOwnMac(place, bridge, mac) ? passUp(journey, frame, port, pass) : bridgeForward(journey, frame, { port, pass });
+};
+
+/** br_netfilter hands bridged IP packets to iptables' hooks with the bridge as both interfaces (net/bridge/br_netfilter_hooks.c). */
+const isFiltered = ({ place, flight }: Frame): boolean =>
+  sysctl(place.netns, `net.bridge.bridge-nf-call-${familyOf(flight.packet.destination) === 4 ? 'iptables' : 'ip6tables'}`) === '1';
+
+const passUp = (journey: Journey, { place, bridge, flight }: Frame, port: Link, pass: Pass | undefined): Step => {
   addHop(journey, { place, device: bridge, direction: 'in', what: '', flight });
-  return { at: 'input', place, device: bridge, flight, bridgePort: port.name };
+  return { at: 'input', place, device: bridge, flight, bridgePort: port.name, ...(pass ? { pass } : {}) };
+};
+
+/** A translation on the bridge: to a neighbour on the same bridge it stays a frame, anywhere else it goes up (br_nf_pre_routing_finish). */
+const redirect = (journey: Journey, frame: Frame, port: Link, pass: Pass): Step => {
+  const { place, bridge, flight } = frame;
+  const route = lookupRoute(place.netns, { packet: flight.packet, mark: flight.mark, iif: bridge.name });
+  if (route.kind !== 'unicast' || route.device !== bridge.name) return passUp(journey, frame, port, pass);
+  const { mac } = resolve(journey, place, bridge, route.gateway ?? flight.packet.destination);
+  if (mac === undefined) return lose(journey, `who has ${flight.packet.destination} on ${bridge.name} was not read`);
+  return bridgeForward(journey, { ...frame, mac }, { port, pass });
 };
 
 /** The bridge's own address, or that of one of its ports, is for the host itself (br_fdb_find_rcu → BR_FDB_LOCAL). */
@@ -46,12 +73,18 @@ const portProblem = (port: Link, bridge: Link): Parameters<typeof stop>[1] | und
   };
 };
 
+interface Origin {
+  port: Link;
+  /** Crossing of br_netfilter's hooks, where they are on. */
+  pass: Pass | undefined;
+}
+
 /** From one port, or from the bridge itself, to the port that leads to the address. */
-export const bridgeForward = (journey: Journey, frame: Frame, from?: Link): Step => {
+export const bridgeForward = (journey: Journey, frame: Frame, from?: Origin): Step => {
   const { place, bridge, flight } = frame;
-  const filtered = from ? bridgeFilter(journey, frame, from) : undefined;
-  if (filtered?.at === 'end') return filtered;
-  const found = portTo(frame, from);
+  const found = portTo(frame, from?.port);
+  const refused = from?.pass && filterBetween(from.pass, bridge, found);
+  if (refused) return stop(journey, refused);
   if (found === 'unknown') return lose(journey, `no FDB entry on ${bridge.name}, and not every port's far end was read`);
   if (found === 'nobody') {
     return stop(journey, {
@@ -60,19 +93,35 @@ export const bridgeForward = (journey: Journey, frame: Frame, from?: Link): Step
       facts: { bridge: bridge.name, mac: frame.mac, address: flight.packet.destination },
     });
   }
-  const closed = found.up
-    ? portProblem(found, bridge)
-    : { reason: 'link-down' as const, message: `${found.name} is down`, facts: { interface: found.name } };
   addHop(journey, { place, device: found, direction: 'out', what: `port of ${bridge.name}`, flight });
-  if (closed) return stop(journey, closed);
-  if (from?.bridgePort?.isolated === true && found.bridgePort?.isolated === true) {
-    return stop(journey, {
-      reason: 'bridge-port',
-      message: `${from.name} and ${found.name} are both isolated ports of ${bridge.name}`,
-      facts: { interface: found.name, bridge: bridge.name, state: 'isolated' },
-    });
+  if (!found.up) return stop(journey, { reason: 'link-down', message: `${found.name} is down`, facts: { interface: found.name } });
+  const closed = portProblem(found, bridge) ?? (from && pairProblem(from.port, found, bridge));
+  return closed ? stop(journey, closed) : crossPort(journey, { place, link: found }, frame);
+};
+
+const filterBetween = (pass: Pass, bridge: Link, to: Link | string): Parameters<typeof stop>[1] | undefined => {
+  if (typeof to !== 'string') pass.context.bridgeOut = to.name;
+  for (const name of ['forward', 'postrouting'] as const) {
+    const before = pass.flight.packet;
+    const refused = refusal(hook(pass, name, bridge.name), name);
+    if (refused) return refused;
+    sayChange(pass, before);
   }
-  return crossPort(journey, { place, link: found }, frame);
+  return undefined;
+};
+
+/** What two ports may not do with each other (net/bridge/br_forward.c should_deliver, br_skb_isolated). */
+const pairProblem = (from: Link, to: Link, bridge: Link): Parameters<typeof stop>[1] | undefined => {
+  const isolated = from.bridgePort?.isolated === true && to.bridgePort?.isolated === true;
+  const returns = from.ifindex === to.ifindex && to.bridgePort?.hairpin !== true;
+  if (!isolated && !returns) return undefined;
+  return {
+    reason: 'bridge-port',
+    message: returns
+      ? `${to.name} has no hairpin mode: ${bridge.name} does not send a frame back out of the port it came in by`
+      : `${from.name} and ${to.name} are both isolated ports of ${bridge.name}`,
+    facts: { interface: to.name, bridge: bridge.name, state: returns ? 'without hairpin mode' : 'isolated' },
+  };
 };
 
 const crossPort = (journey: Journey, { place, link }: End, { flight, mac }: Frame): Step => {
@@ -106,15 +155,3 @@ const isElsewhere = (place: Place, bridge: Link, mac: string): boolean =>
       .map((link) => peerOf({ snapshot: place.snapshot, netns }, link))
       .some((peer) => peer?.place.netns === place.netns && peer.link.master?.ifindex !== bridge.ifindex),
   );
-
-/** br_netfilter hands bridged IP packets to iptables' hooks with the bridge as both interfaces (net/bridge/br_netfilter_hooks.c). */
-const bridgeFilter = (journey: Journey, { place, bridge, flight }: Frame, from: Link): Step | undefined => {
-  const family = familyOf(flight.packet.destination);
-  if (sysctl(place.netns, family === 4 ? 'net.bridge.bridge-nf-call-iptables' : 'net.bridge.bridge-nf-call-ip6tables') !== '1') return undefined;
-  const pass = startPass({ journey, place, flight, iif: bridge.name, bridgeIn: from.name });
-  for (const name of ['prerouting', 'forward', 'postrouting'] as const) {
-    const refused = refusal(hook(pass, name, bridge.name), name);
-    if (refused) return stop(journey, refused);
-  }
-  return undefined;
-};

@@ -1,5 +1,6 @@
 import type { Link } from '../node/snapshot.ts';
 import type { Hop, Packet, StopReason, Translation } from './hop.ts';
+import type { Pass } from './pass.ts';
 import { labelOf, type Place, placeKey, type World } from './world.ts';
 
 /** The packet under way with what the kernel keeps beside it (struct sk_buff). */
@@ -30,8 +31,8 @@ export type Step =
   | { at: 'transmit'; place: Place; device: Link; flight: Flight; nextHop: string; what: string }
   /** A frame arrives at a device from outside its netns. */
   | { at: 'receive'; place: Place; device: Link; flight: Flight; mac?: string }
-  /** A packet enters the IP stack through a device. */
-  | { at: 'input'; place: Place; device: Link; flight: Flight; bridgePort?: string }
+  /** A packet enters the IP stack through a device; with `pass` it went through PREROUTING on its bridge already (ip_sabotage_in). */
+  | { at: 'input'; place: Place; device: Link; flight: Flight; bridgePort?: string; pass?: Pass }
   | { at: 'end'; outcome: 'delivered' | 'stopped' | 'left' | 'unknown'; place?: Place };
 
 export interface WalkOptions {

@@ -87,12 +87,14 @@ const refusedRoute = (decision: Extract<RouteDecision, { kind: 'refused' }>, des
 });
 
 /** A packet arrives: PREROUTING, routing decision, then to this host or through it (net/ipv4/ip_input.c, ip_forward.c). */
-export const input = ({ place, device, flight, bridgePort }: Extract<Step, { at: 'input' }>, journey: Journey): Step => {
-  const pass = startPass({ journey, place, flight, iif: device.name, bridgeIn: bridgePort });
-  const before = flight.packet;
-  const refused = refusal(hook(pass, 'prerouting'), 'prerouting');
-  if (refused) return stop(journey, refused);
-  sayChange(pass, before);
+export const input = ({ place, device, flight, bridgePort, pass: bridged }: Extract<Step, { at: 'input' }>, journey: Journey): Step => {
+  const pass = bridged ?? startPass({ journey, place, flight, iif: device.name, bridgeIn: bridgePort });
+  if (!bridged) {
+    const before = flight.packet;
+    const refused = refusal(hook(pass, 'prerouting'), 'prerouting');
+    if (refused) return stop(journey, refused);
+    sayChange(pass, before);
+  }
 
   const route = lookupRoute(place.netns, query(flight, device.name));
   if (route.kind !== 'local' && !wasRead(place.netns)) return lose(journey, 'the routes here were not read');

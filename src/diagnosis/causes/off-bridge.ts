@@ -63,7 +63,12 @@ export const portClosed: Cause = {
     const end = predictedStop(evidence, 'bridge-port');
     if (!end) return undefined;
     const { interface: name = '', bridge = '', state = '' } = end.stop.facts;
-    const command = state === 'isolated' ? `bridge link set dev ${name} isolated off` : `bridge link set dev ${name} state 3`;
+    const command =
+      state === 'without hairpin mode'
+        ? `bridge link set dev ${name} hairpin on`
+        : state === 'isolated'
+          ? `bridge link set dev ${name} isolated off`
+          : `bridge link set dev ${name} state 3`;
     return draftOf(evidence, end, {
       title: `The port ${name} of ${bridge} on ${end.hop.node} is ${state}.`,
       evidence: [end.stop.message],

@@ -184,6 +184,7 @@ export const proxyNotProgramming: Cause = {
 export const staleEndpoint: Cause = {
   code: 'ND4006',
   summary: 'kube-proxy still sends a Service to an address that is no endpoint of it any more.',
+  implies: ['ND2101'],
   recognise: (evidence) => {
     const found = asked(evidence);
     const translation = found?.leg.there?.translations[0];

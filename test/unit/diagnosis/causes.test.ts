@@ -1,6 +1,9 @@
 import { expect } from 'chai';
+import { allCauses } from '../../../src/diagnosis/causes.ts';
 import { diagnose } from '../../../src/diagnosis/diagnose.ts';
 import type { Evidence } from '../../../src/diagnosis/evidence.ts';
+import { tablesFrom } from '../forwarding/iptables-text.ts';
+import { kubeProxyAndFlannel } from '../forwarding/rules.ts';
 import {
   address,
   dropRoutes,
@@ -293,6 +296,90 @@ const table: { says: string; breaks: (cluster: FlannelCluster) => void; asks?: Q
     code: 'ND3008',
     names: ['node1', '10.244.0.4'],
   },
+  {
+    says: 'two ports that may not talk to each other',
+    breaks: (cluster) => {
+      for (const name of ['veth-web-0', 'veth-web-1']) Object.assign(found(link(cluster.host('node1'), name).bridgePort), { isolated: true });
+    },
+    asks: { ...crossNode, to: 'web-1' },
+    code: 'ND1005',
+    names: ['veth-web-1', 'cni0', 'isolated'],
+  },
+  {
+    says: 'a port without hairpin mode, asked through the own Service',
+    breaks: (cluster) => Object.assign(found(link(cluster.host('node2'), 'veth-db-0').bridgePort), { hairpin: false }),
+    asks: { ...toService, from: 'db-0' },
+    code: 'ND1005',
+    names: ['veth-db-0', 'hairpin'],
+  },
+  {
+    says: 'a pod that lost its address',
+    breaks: (cluster) => {
+      link(cluster.pod('db-0'), 'eth0').addresses = [];
+    },
+    code: 'ND1007',
+    names: ['10.244.1.5', 'cni0', 'node2'],
+  },
+  {
+    says: 'a MAC nobody announced otherwise',
+    breaks: (cluster) => {
+      for (const node of cluster.facts.nodes) delete node.annotations['flannel.alpha.coreos.com/backend-data'];
+      Object.assign(link(cluster.host('node2'), 'flannel.1'), { mac: '02:de:ad:00:00:02' });
+    },
+    code: 'ND2112',
+    names: ['flannel.1', 'node2', '02:de:ad:00:00:02'],
+  },
+  {
+    says: 'a tunnel without entry, whose right value nobody announced',
+    breaks: (cluster) => {
+      for (const node of cluster.facts.nodes) delete node.annotations['flannel.alpha.coreos.com/backend-data'];
+      cluster.host('node1').fdb = cluster.host('node1').fdb.filter(({ device }) => device !== 'flannel.1');
+    },
+    code: 'ND2113',
+    names: ['flannel.1', 'node1'],
+  },
+  {
+    says: 'strict reverse-path filtering of an asymmetric route',
+    breaks: (cluster) => cluster.host('node2').routes.push(route('10.244.0.4 via 10.33.188.138 dev eth0')),
+    code: 'ND3005',
+    names: ['rp_filter', 'node2', 'flannel.1', '10.244.0.4'],
+  },
+  {
+    says: 'a pod without default route',
+    breaks: (cluster) => {
+      cluster.pod('web-0').routes = [route('10.244.0.0/24 dev eth0 src 10.244.0.4')];
+    },
+    asks: { ...crossNode, outcome: 'no-route' },
+    code: 'ND3007',
+    names: ['default/web-0', '10.244.1.5'],
+  },
+  {
+    says: "the node's uplink down",
+    breaks: (cluster) => Object.assign(link(cluster.host('node1'), 'eth0'), { up: false, carrier: false }),
+    code: 'ND3010',
+    names: ['eth0', 'node1'],
+  },
+  {
+    says: 'an endpoint that is gone',
+    breaks: (cluster) => {
+      Object.assign(found(cluster.facts.endpoints[0]), { ip: '10.244.1.9' });
+    },
+    asks: toService,
+    code: 'ND4006',
+    names: ['node1', 'default/db', '10.244.1.5'],
+  },
+  {
+    says: 'replies that are bridged past the translation',
+    breaks: (cluster) => {
+      const host = cluster.host('node1');
+      host.sysctls['net.bridge.bridge-nf-call-iptables'] = '0';
+      host.netfilter.iptables = tablesFrom(kubeProxyAndFlannel(0).replaceAll('10.244.1.5', '10.244.0.5'));
+      Object.assign(found(cluster.facts.endpoints[0]), { ip: '10.244.0.5' });
+    },
+    asks: { ...toService, outcome: 'timeout' },
+    code: 'ND4007',
+    names: ['10.244.0.5', '10.96.0.50:80', 'node1'],
+  },
 ];
 
 describe('each fault is named', () => {
@@ -491,5 +578,22 @@ describe('a loss nobody can explain', () => {
   it('also when it is intermittent', () => {
     const evidence = ask(flannelCluster(), { ...crossNode, outcome: ['answered', 'timeout', 'answered', 'answered', 'answered'] });
     expect(first(evidence).title).to.include('Only 4 of 5');
+  });
+});
+
+describe('states that are said beside a failure', () => {
+  it('a pod that is not ready, a node that is NotReady', () => {
+    const cluster = flannelCluster();
+    Object.assign(cluster.podFacts('db-0'), { ready: false });
+    Object.assign(found(cluster.facts.nodes[1]), { ready: false, notReadyReason: 'KubeletNotReady: container runtime is down' });
+    const findings = diagnose(ask(cluster, crossNode)).findings.filter(({ severity }) => severity === 'warning');
+    expect(findings.map(({ code }) => code)).to.deep.equal(['ND1201', 'ND2002']);
+  });
+});
+
+describe('every cause', () => {
+  it('has a test here', () => {
+    const tested = new Set([...table.map(({ code }) => code), 'ND0001', 'ND1101', 'ND1201', 'ND2001', 'ND2002', 'ND2101']);
+    expect(allCauses.map(({ code }) => code).filter((code) => !tested.has(code))).to.deep.equal([]);
   });
 });

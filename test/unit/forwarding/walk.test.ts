@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import type { Walk } from '../../../src/forwarding/hop.ts';
 import { walk, walkBack } from '../../../src/forwarding/walk.ts';
+import { tablesFrom } from './iptables-text.ts';
+import { kubeProxyAndFlannel } from './rules.ts';
 import { type FlannelCluster, flannelCluster } from './world.ts';
 
 const way = ({ hops }: Walk): string[] => hops.map((hop) => `${hop.node} ${hop.interface} ${hop.direction}`);
@@ -15,7 +17,6 @@ const fromPod = (cluster: FlannelCluster, name: string, destination: string, des
 describe('a walk through a healthy flannel cluster', () => {
   it('goes through veth, bridge, VXLAN and underlay to a pod on the other node', () => {
     const there = fromPod(flannelCluster(), 'web-0', '10.244.1.5');
-    if (process.env.SHOW) console.log(JSON.stringify(there, null, 1));
     expect(way(there)).to.deep.equal([
       'node1 eth0 out',
       'node1 veth-web-0 in',
@@ -55,6 +56,14 @@ describe('a walk through a healthy flannel cluster', () => {
     const back = walkBack(there, cluster);
     expect(back?.outcome).to.equal('delivered');
     expect(back?.arrived).to.include({ source: '10.96.0.50', sourcePort: 80 });
+  });
+
+  it('stays on the bridge to an endpoint of its own node, as br_netfilter translates there', () => {
+    const cluster = flannelCluster();
+    cluster.host('node1').netfilter.iptables = tablesFrom(kubeProxyAndFlannel(0).replaceAll('10.244.1.5', '10.244.0.5'));
+    const there = fromPod(cluster, 'web-0', '10.96.0.50', 80);
+    expect(way(there)).to.deep.equal(['node1 eth0 out', 'node1 veth-web-0 in', 'node1 veth-web-1 out', 'node1 eth0 in']);
+    expect(walkBack(there, cluster)?.arrived).to.include({ source: '10.96.0.50', sourcePort: 80 });
   });
 
   it('is masqueraded when a pod asks for itself through its Service', () => {

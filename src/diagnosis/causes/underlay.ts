@@ -1,5 +1,6 @@
 import { withoutTunnel } from '../../cni/flannel.ts';
 import { identifyCni } from '../../cni/identity.ts';
+import { familyOf } from '../../forwarding/address.ts';
 import type { Hop, Walk } from '../../forwarding/hop.ts';
 import { fails } from '../../probe/probe.ts';
 import type { Cause } from '../cause.ts';
@@ -97,7 +98,7 @@ export const underlayDropsTunnel: Cause = {
       ],
       fix: [
         `Allow ${port} between ${local} and ${remote} in the network between the nodes (security group, hypervisor, firewall).`,
-        ...(isFlannel && snapshot ? withoutTunnel(snapshot, arrived.node, evidence.facts) : []),
+        ...(isFlannel && snapshot ? withoutTunnel(snapshot, arrived.node, evidence.facts, familyOf(local)) : []),
       ],
       notes:
         seen.verdict === 'lost-between'

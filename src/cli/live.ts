@@ -1,5 +1,7 @@
+import type { V1Pod } from '@kubernetes/client-node';
 import { agentImage } from '../cluster/agent-image.ts';
 import type { AgentSession } from '../cluster/agent-session.ts';
+import { ephemeralQuestion, startEphemeral } from '../cluster/agents/ephemeral.ts';
 import { type AgentOptions, DEFAULT_AGENT_NAMESPACE, DEFAULT_DEADLINE_SECONDS, DEFAULT_START_TIMEOUT_MS } from '../cluster/agents/options.ts';
 import { preflight } from '../cluster/agents/preflight.ts';
 import { isProblem } from '../cluster/agents/problem.ts';
@@ -8,13 +10,17 @@ import { type ApiClient, createClient } from '../cluster/api/client.ts';
 import { createReader, type RecordingReader } from '../cluster/api/reader.ts';
 import { connect } from '../cluster/kubeconfig/connection.ts';
 import { readCluster } from '../cluster/read/cluster.ts';
-import type { DoorRequest, NodeDoor, OpenDoors } from '../doctor/ports.ts';
+import { pods } from '../cluster/read/paths.ts';
+import { podFacts } from '../cluster/read/pod.ts';
+import type { ClosedDoor, DoorRequest, NodeDoor, OpenDoors } from '../doctor/ports.ts';
 import { collectNode } from '../node/collect.ts';
 import { type ProbeRecord, runProbes } from '../probe/live/run-probes.ts';
 import type { SessionMark } from '../probe/live/session-mark.ts';
 import { armTaps } from '../probe/tap/arm-taps.ts';
+import { askYesNo } from './ask.ts';
 import { type AgentFlags, type ConnectionFlags, connectionOptions, durationOf } from './connection-options.ts';
 import type { Context } from './context.ts';
+import type { Progress } from './progress.ts';
 
 /** Captures that nobody stops end by themselves. */
 const LONGEST_CAPTURE_SECONDS = 60;
@@ -56,19 +62,24 @@ const doorOf = (session: AgentSession, { mark, onProbes }: DoorOptions): NodeDoo
   tap: (requests, filter) => armTaps(session, requests, { filter, maxSeconds: LONGEST_CAPTURE_SECONDS }),
 });
 
-const say = (question: string, context: Context): Promise<boolean> => askYesNo(question, context);
-
 /** Doors by an ephemeral container in each pod that is an end of the question: for users who may not make pods on nodes. */
-export const podDoors = (live: Live, flags: AgentFlags, context: Context, doors: DoorOptions): OpenDoors => {
+export const podDoors = (live: Live, flags: AgentFlags, context: Context, progress: Pick<Progress, 'stop'>, doors: DoorOptions): OpenDoors => {
   const options = agentOptions(flags, context.env);
-  return (requests) =>
-    inTurn(requests, async ({ node, pod }) => {
-      if (!pod) return { node, closed: 'an ephemeral container needs a pod, and the question has none there' };
-      const facts = podFacts(await live.api.get<V1Pod>(pods(pod.namespace, pod.name)));
-      if (!flags.yes && !(await say(ephemeralQuestion(facts, options.image), context))) return { node, closed: `no ephemeral container was added to ${pod.namespace}/${pod.name}` };
-      const session = await startEphemeral(live.client, facts, options);
-      return isProblem(session) ? { node, closed: session.message } : doorOf(session, doors);
-    });
+  const open = async ({ node, pod }: DoorRequest): Promise<NodeDoor | ClosedDoor> => {
+    if (!pod) return { node, closed: 'an ephemeral container needs a pod, and no pod of the question runs there' };
+    const facts = podFacts(await live.api.get<V1Pod>(pods(pod.namespace, pod.name)));
+    progress.stop();
+    if (!flags.yes && !(await askYesNo(ephemeralQuestion(facts, options.image), context)))
+      return { node, closed: `no ephemeral container was added to ${pod.namespace}/${pod.name}` };
+    const session = await startEphemeral(live.client, facts, options);
+    return isProblem(session) ? { node, closed: session.message } : doorOf(session, doors);
+  };
+  return async (requests) => {
+    const opened: (NodeDoor | ClosedDoor)[] = [];
+    // one after the other: two questions at the same time cannot be answered
+    for (const request of requests) opened.push(await open(request));
+    return opened;
+  };
 };
 
 /** Doors by agent pods on the nodes. The permission check starts now, so that it is answered by the time the nodes are known. */

@@ -7,12 +7,14 @@ import { replayDoors } from '../bundle/replay.ts';
 import type { ApiReader } from '../cluster/api/reader.ts';
 import { CliError, EXIT } from '../cluster/errors.ts';
 import { isOpen, type OpenDoors } from '../doctor/ports.ts';
+import type { ProbeRecord } from '../probe/live/run-probes.ts';
 import { createSessionMark } from '../probe/live/session-mark.ts';
 import type { Report } from '../report/report.ts';
 import { VERSION } from '../version.ts';
 import type { AgentFlags, ConnectionFlags, OutputFlags } from './connection-options.ts';
 import type { Context } from './context.ts';
-import { agentOptions, goLive, nodeDoors } from './live.ts';
+import { agentOptions, goLive, nodeDoors, podDoors } from './live.ts';
+import type { Progress } from './progress.ts';
 
 /** Where a run gets its facts from, live or recorded, and where it leaves them. */
 export interface Session {
@@ -79,7 +81,7 @@ const prepareFile = async (file: string): Promise<void> => {
   });
 };
 
-const record = async (flags: Flags, context: Context, command: string, request: Record<string, unknown>): Promise<Session> => {
+const record = async (flags: Flags, context: Context, progress: Progress, command: string, request: Record<string, unknown>): Promise<Session> => {
   if (flags.save !== undefined) await prepareFile(flags.save);
   const live = await goLive(flags, context);
   const mark = createSessionMark();
@@ -92,7 +94,11 @@ const record = async (flags: Flags, context: Context, command: string, request: 
     request: { ...request, namespace: live.namespace },
     mark: mark.number,
   });
-  const open = nodeDoors(live, agentOptions(flags, context.env), context, { mark, onProbes: (probes) => recording.probes.push(probes) });
+  const doorOptions = { mark, onProbes: (probes: ProbeRecord) => recording.probes.push(probes) };
+  const open =
+    flags.agent === 'ephemeral'
+      ? podDoors(live, flags, context, progress, doorOptions)
+      : nodeDoors(live, agentOptions(flags, context.env), context, doorOptions);
   return {
     api: live.api,
     open: async (requests) => {
@@ -125,13 +131,14 @@ const record = async (flags: Flags, context: Context, command: string, request: 
 export const withSession = async <Answer>(
   flags: Flags,
   context: Context,
+  progress: Progress,
   command: string,
   request: Record<string, unknown>,
   work: (session: Session) => Promise<Answer>,
 ): Promise<Answer> => {
   if (flags.from !== undefined && flags.save !== undefined)
     throw new CliError('error: --from and --save exclude each other: a bundle is saved already', EXIT.usage);
-  const session = flags.from === undefined ? await record(flags, context, command, request) : await replay(flags.from, command);
+  const session = flags.from === undefined ? await record(flags, context, progress, command, request) : await replay(flags.from, command);
   try {
     return await work(session);
   } finally {

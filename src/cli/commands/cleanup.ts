@@ -27,12 +27,10 @@ export const cleanupCommand = defineCommand<CleanupFlags>({
     ['kubectl netdoctor cleanup --all', "everybody's, also of runs that still go on"],
   ],
   flags: (yargs) =>
-    yargs
-      .option('all', { type: 'boolean', default: false, describe: "Everybody's agents, running ones too" })
-      .option('agent-namespace', {
-        type: 'string',
-        describe: 'Where to look when listing pods of all namespaces is forbidden',
-      }) as unknown as Argv<CleanupFlags>,
+    yargs.option('all', { type: 'boolean', default: false, describe: "Everybody's agents, running ones too" }).option('agent-namespace', {
+      type: 'string',
+      describe: 'Where to look when listing pods of all namespaces is forbidden',
+    }) as unknown as Argv<CleanupFlags>,
   run: async (flags, context) => {
     const live = await goLive(flags, context);
     try {

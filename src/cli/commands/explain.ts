@@ -17,7 +17,8 @@ export const explainCommand = defineCommand<ExplainFlags>({
   usage: 'explain [codes..]',
   summary: 'Say what a finding means; without a code, list them all',
   examples: [['kubectl netdoctor explain ND2101', 'one finding']],
-  flags: (yargs) => yargs.positional('codes', { type: 'string', array: true, describe: 'Codes as reports print them' }) as unknown as Argv<ExplainFlags>,
+  flags: (yargs) =>
+    yargs.positional('codes', { type: 'string', array: true, describe: 'Codes as reports print them' }) as unknown as Argv<ExplainFlags>,
   run: async ({ codes = [] }, context) => {
     const wanted = codes.map((code) => {
       const found = known.find((one) => one.code === code.toUpperCase());
@@ -25,7 +26,10 @@ export const explainCommand = defineCommand<ExplainFlags>({
       return found;
     });
     const rows = (wanted.length > 0 ? wanted : known).map(({ code, summary }) => [code, summary]);
-    await writeAll(context.stdout, `${renderTable([{ head: 'CODE' }, { head: 'MEANING', shrinkTo: 30 }], rows, canvasFor(context.stdout, context.env, 'auto'))}\n`);
+    await writeAll(
+      context.stdout,
+      `${renderTable([{ head: 'CODE' }, { head: 'MEANING', shrinkTo: 30 }], rows, canvasFor(context.stdout, context.env, 'auto'))}\n`,
+    );
     return 0;
   },
 });

@@ -77,7 +77,7 @@ export const pathCommand = defineCommand<PathFlags>({
     }
     const asked = { ...request, from: flags.a ?? '', to: flags.b ?? '' };
     const progress = startProgress(context.stderr, context.env, flags.quiet);
-    return withSession(flags, context, 'path', asked, async (session) => {
+    return withSession(flags, context, progress, 'path', asked, async (session) => {
       if (flags.from !== undefined && flags.a === undefined && !session.recorded)
         throw new CliError(`error: ${flags.from} was not recorded by path: say which two ends are meant`, EXIT.usage);
       // a replay asks what was asked then, unless other ends are named

@@ -53,7 +53,7 @@ export const vethCommand = defineCommand<VethFlags>({
   run: async (flags, context) => {
     const asked = requestOf(flags);
     const progress = startProgress(context.stderr, context.env, flags.quiet);
-    return withSession(flags, context, 'veth', { ...asked }, async (session) => {
+    return withSession(flags, context, progress, 'veth', { ...asked }, async (session) => {
       const ports = { api: session.api, open: session.open, now: session.now, say: progress.step, stopwatch: startStopwatch() };
       const report = await runVeth({ ...asked, namespace: session.namespace }, ports).finally(progress.stop);
       await session.save(report);

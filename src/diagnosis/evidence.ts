@@ -104,9 +104,20 @@ const stopOf = (evidence: Evidence, leg: Leg): PredictedStop | undefined => {
   return undefined;
 };
 
+/** Some node has a route of its own to the pods of another: then that is how it works here, and not by the network between the nodes. */
+const nodesRoutePods = ({ nodes }: ClusterFacts, snapshots: NodeSnapshot[]): boolean =>
+  snapshots.some((snapshot) => {
+    const foreign = nodes.filter(({ name }) => name !== snapshot.node).flatMap(({ podCidrs }) => podCidrs);
+    return (
+      hostNetns(snapshot)?.routes.some(
+        ({ destination, gateway, type }) => type === 'unicast' && gateway !== undefined && foreign.includes(destination),
+      ) ?? false
+    );
+  });
+
 /**
- * A packet to a pod that leaves by the default route: certainly wrong on the pod's own node, and anywhere under flannel. Elsewhere the
- * network between the nodes may well know the pods (cloud routes, BGP).
+ * A packet to a pod that leaves by the default route: certainly wrong on the pod's own node, and anywhere the nodes route pods themselves.
+ * Elsewhere the network between them may well know the pods (cloud routes, BGP).
  */
 const strayed = ({ facts, snapshots }: Evidence, { outcome, hops }: Walk): Pick<PredictedStop, 'hop' | 'stop'> | undefined => {
   const hop = hops.at(-1);
@@ -114,9 +125,9 @@ const strayed = ({ facts, snapshots }: Evidence, { outcome, hops }: Walk): Pick<
   if (outcome !== 'left' || !hop || !snapshot || hop.tunnel) return undefined;
   const { destination } = hop.packet;
   const owner = facts.nodes.find(({ podCidrs }) => podCidrs.some((cidr) => inPrefix(cidr, destination)));
-  if (!owner || (owner.name !== hop.node && identifyCni(snapshot, facts).name !== 'flannel')) return undefined;
-  const message = `${destination} is the address of a pod on ${owner.name}, but the packet leaves ${hop.node} by ${hop.interface}, as no route to the pods is there`;
-  return { hop, stop: { reason: 'no-route', message, facts: { destination } } };
+  if (!owner || !(owner.name === hop.node || nodesRoutePods(facts, snapshots) || identifyCni(snapshot, facts).name === 'flannel')) return undefined;
+  const message = `${destination} is the address of a pod on ${owner.name}, but the packet leaves ${hop.node} by ${hop.interface} for somewhere else`;
+  return { hop, stop: { reason: 'no-route', message, facts: { destination, owner: owner.name } } };
 };
 
 /** Where the model says the failing probe must end, unless the packet itself says otherwise. */

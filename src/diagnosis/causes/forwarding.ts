@@ -74,12 +74,17 @@ export const noRoute: Cause = {
     if (!end) return undefined;
     const { node, where } = end.hop;
     const inPod = where !== 'host';
+    const { destination } = end.hop.packet;
+    const { owner } = end.stop.facts;
     return draftOf(evidence, end, {
-      title: `${inPod ? where : node} has no route to ${end.hop.packet.destination}.`,
+      title:
+        owner === undefined
+          ? `${inPod ? where : node} has no route to ${destination}.`
+          : `${node} has no route to ${destination}, a pod of ${owner}, that leads there.`,
       evidence: [end.stop.message],
       fix: inPod
         ? ['Delete the pod so that its network is set up anew; its default route is gone.']
-        : [`Restart the network plugin's agent on ${node}, which owns the routes to pods; a missing default route is the node's own configuration.`],
+        : [`Restore the route on ${node}: the network plugin's agent owns the routes to pods, the node's own configuration all others.`],
     });
   },
 };

@@ -8,7 +8,7 @@ import type { Cause } from '../cause.ts';
 import { probeWords } from '../draft.ts';
 import { failingLegs, snapshotOf } from '../evidence.ts';
 import { agentHealth } from '../health.ts';
-import { restartAgent } from '../remedy.ts';
+import { onNode, restartAgent } from '../remedy.ts';
 
 /** Where each plugin masquerades what leaves the cluster, and who else writes there. */
 const places: Record<string, { chain: string; agents: string[] }> = {
@@ -20,6 +20,16 @@ const places: Record<string, { chain: string; agents: string[] }> = {
 
 const hasChain = (snapshot: NodeSnapshot, chain: string): boolean =>
   hostNetns(snapshot)?.netfilter.iptables.some(({ table, chains }) => table === 'nat' && chains.some(({ name }) => name === chain)) ?? false;
+
+/** Where no agent is known to write the rule, the CNI configuration or the node's own firewall has to. */
+const byRule = (node: string, source: string, podNetwork: string[]): string[] => {
+  const own = podNetwork.find((cidr) => inPrefix(cidr, source)) ?? source;
+  const program = source.includes(':') ? 'ip6tables' : 'iptables';
+  return [
+    'Set "ipMasq": true in the CNI configuration of the node, or add the rule where its firewall is set up:',
+    onNode(node, `${program} -t nat -A POSTROUTING -s ${own} ! -o cni0 -j MASQUERADE`),
+  ];
+};
 
 export const missingMasquerade: Cause = {
   code: 'ND3008',
@@ -41,6 +51,7 @@ export const missingMasquerade: Cause = {
     const place = places[name];
     const agents = place?.agents ?? ['kube-proxy'];
     const unhealthy = agents.filter((agent) => !agentHealth(evidence, snapshot, agent).well);
+    const restarted = unhealthy.length > 0 ? unhealthy : agents.slice(0, 1);
     return {
       severity: 'problem',
       confidence: 'likely',
@@ -54,7 +65,10 @@ export const missingMasquerade: Cause = {
         ...agents.flatMap((agent) => agentHealth(evidence, snapshot, agent).words),
         ...(kubeProxyMode(snapshot) === 'none' ? [`no KUBE- chains on ${snapshot.node}: kube-proxy has not programmed it`] : []),
       ],
-      fix: (unhealthy.length > 0 ? unhealthy : agents.slice(0, 1)).flatMap((agent) => restartAgent(evidence.facts, agent, snapshot.node)),
+      fix:
+        unhealthy.length > 0 || place
+          ? restarted.flatMap((agent) => restartAgent(evidence.facts, agent, snapshot.node))
+          : byRule(snapshot.node, source, podNetwork),
       notes: [],
     };
   },

@@ -15,7 +15,8 @@ Every global kubectl flag is understood after the command: kubectl netdoctor pat
 
 /** What yargs found wrong, as one line. */
 const usageError = (message: string, command: string): CliError => {
-  const line = message.split('\n')[0] ?? '';
+  // "Invalid values:" and what is invalid come on lines of their own
+  const line = message.replaceAll(/\s*\n\s*/g, ' ').trim();
   return new CliError(`error: ${line.charAt(0).toLowerCase()}${line.slice(1)}\nSee 'kubectl netdoctor ${command}--help'.`, EXIT.usage);
 };
 

@@ -11,7 +11,7 @@ import type { TapResult } from '../probe/observation.ts';
 import type { ProbeRequest, ProbeResult } from '../probe/probe.ts';
 import type { EndpointSummary, PathReport } from '../report/report.ts';
 import { attachmentsOf } from '../topology/attachments.ts';
-import type { Question } from './plan.ts';
+import { entryPid, type Question } from './plan.ts';
 import { describeProblems } from './problems.ts';
 import { withSeen } from './seen.ts';
 
@@ -33,7 +33,7 @@ const netnsOf = (request: ProbeRequest, snapshot: NodeSnapshot | undefined): str
   if (!snapshot) return undefined;
   const { from } = request;
   if (from.netns === 'host') return hostNetns(snapshot)?.inode;
-  return snapshot.namespaces.find(({ pid }) => pid === from.pid)?.inode;
+  return snapshot.namespaces.find(({ podUid }) => podUid !== undefined && entryPid(snapshot, podUid) === from.pid)?.inode;
 };
 
 /** Where a Service picks at random, the walk follows an endpoint that the captures saw the probe go to, else any. */
@@ -80,6 +80,10 @@ const summaryOf = (endpoint: Endpoint, address: string, target?: Question): Endp
   ...(endpoint.chosen === undefined ? {} : { chosen: endpoint.chosen }),
 });
 
+/** From inside a pod alone the node's data plane cannot be told; that is not the same as having none. */
+const dataPlaneOf = (snapshots: NodeSnapshot[], facts: ClusterFacts): PathReport['dataPlane'] =>
+  snapshots.some(hostNetns) ? dataPlane(snapshots, facts) : { cni: 'unknown', kubeProxy: 'unknown' };
+
 /** Evidence → report: pure, so that a bundle is judged exactly as the run was. */
 export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'timings'> => {
   const { question, facts, snapshots, probes, taps } = run;
@@ -112,7 +116,7 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
     from: summaryOf(question.from, question.source),
     to: summaryOf(question.to, question.destination, question),
     packet,
-    dataPlane: dataPlane(snapshots, facts),
+    dataPlane: dataPlaneOf(snapshots, facts),
     verdict: verdictOf(evidence),
     hops: withSeen(mainWalk.there?.hops ?? [], taps, main, 'there'),
     back: withSeen(mainWalk.back?.hops ?? [], taps, main, 'back'),

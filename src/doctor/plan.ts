@@ -31,6 +31,15 @@ const isV6 = (address: string): boolean => address.includes(':');
 
 const sameFamily = (addresses: string[], like: string): string | undefined => addresses.find((address) => isV6(address) === isV6(like));
 
+/**
+ * A process by which a pod's namespace is entered. What sits in the pod itself sees no host namespace and is there already: any pid will do,
+ * as it enters nothing.
+ */
+export const entryPid = (snapshot: NodeSnapshot, podUid: string): number | undefined => {
+  const netns = snapshot.namespaces.find((candidate) => candidate.podUid === podUid);
+  return netns?.pid ?? (netns && !snapshot.namespaces.some(({ role }) => role === 'host') ? 1 : undefined);
+};
+
 /** Where packets of this endpoint are sent from; a string says why nothing can be sent from it. */
 export const senderOf = (endpoint: Endpoint, snapshots: NodeSnapshot[]): Sender | string => {
   if (endpoint.node) return { node: endpoint.node.name, from: { netns: 'host' }, label: endpoint.label };
@@ -39,9 +48,9 @@ export const senderOf = (endpoint: Endpoint, snapshots: NodeSnapshot[]): Sender 
   if (pod.hostNetwork) return { node: pod.node, from: { netns: 'host' }, label: endpoint.label };
   const snapshot = snapshots.find((candidate) => candidate.node === pod.node);
   if (!snapshot) return `node ${pod.node} could not be read`;
-  const netns = snapshot.namespaces.find((candidate) => candidate.podUid === pod.uid);
-  if (netns?.pid === undefined) return `no process of ${endpoint.label} was found on ${pod.node}`;
-  return { node: pod.node, from: { netns: 'pid', pid: netns.pid }, label: endpoint.label };
+  const pid = entryPid(snapshot, pod.uid);
+  if (pid === undefined) return `no process of ${endpoint.label} was found on ${pod.node}`;
+  return { node: pod.node, from: { netns: 'pid', pid }, label: endpoint.label };
 };
 
 const hostSender = (node: NodeFacts): Sender => ({ node: node.name, from: { netns: 'host' }, label: `node ${node.name}` });

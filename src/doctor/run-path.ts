@@ -12,7 +12,7 @@ import { parseTaps, type TapRaw, type TapRequest } from '../probe/tap/tap-output
 import { withTapTimes } from '../probe/tap/tap-times.ts';
 import type { PathReport } from '../report/report.ts';
 import { judgePath } from './judge-path.ts';
-import { planProbes, type Question } from './plan.ts';
+import { entryPid, planProbes, type Question } from './plan.ts';
 import { type DoorRequest, isOpen, type NodeDoor, type OpenDoors } from './ports.ts';
 import type { Say } from './progress.ts';
 import { makeQuestion } from './question.ts';
@@ -83,9 +83,10 @@ const tapRequests = (doors: NodeDoor[], snapshots: NodeSnapshot[], pods: PodFact
     const reach = doors.find((door) => door.node === node)?.reach;
     const host = hostNetns(snapshot);
     const uids = new Set(pods.map(({ uid }) => uid));
-    const inPods = snapshot.namespaces.flatMap(({ inode, podUid, pid }): TapRequest[] =>
-      podUid !== undefined && uids.has(podUid) && pid !== undefined ? [{ node, netns: inode, from: { netns: 'pid', pid } }] : [],
-    );
+    const inPods = snapshot.namespaces.flatMap(({ inode, podUid }): TapRequest[] => {
+      const pid = podUid !== undefined && uids.has(podUid) ? entryPid(snapshot, podUid) : undefined;
+      return pid === undefined ? [] : [{ node, netns: inode, from: { netns: 'pid', pid } }];
+    });
     return [...(host && reach === 'node' ? [{ node, netns: host.inode, from: { netns: 'host' as const } }] : []), ...inPods];
   });
 

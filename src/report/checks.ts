@@ -88,16 +88,18 @@ const cellsOf = (result: ProbeResult): string[] => {
 
 /** Every probe that was sent, the question first: what frames the fault. */
 export const renderChecks = (checks: ProbeResult[], canvas: Canvas): string =>
-  renderTable(
-    COLUMNS,
-    checks.map((check) => cellsOf(check).map((cell) => plain(canvas, escapeLine(cell)))),
-    canvas,
-    {
-      ink: (cell, column, row) => {
-        const check = checks[row];
-        if (column.head !== 'ANSWERED' || !check || check.notRun !== undefined) return cell;
-        const good = answered(check);
-        return paint(canvas, good === check.attempts.length ? 'green' : good === 0 ? 'red' : 'yellow', cell);
-      },
-    },
-  );
+  checks.length === 0
+    ? ''
+    : renderTable(
+        COLUMNS,
+        checks.map((check) => cellsOf(check).map((cell) => plain(canvas, escapeLine(cell)))),
+        canvas,
+        {
+          ink: (cell, column, row) => {
+            const check = checks[row];
+            if (column.head !== 'ANSWERED' || !check || check.notRun !== undefined) return cell;
+            const good = answered(check);
+            return paint(canvas, good === check.attempts.length ? 'green' : good === 0 ? 'red' : 'yellow', cell);
+          },
+        },
+      );

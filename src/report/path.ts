@@ -67,6 +67,7 @@ const lostLine = (hops: HopReport[], at: number): string => {
 };
 
 const renderHops = (hops: HopReport[], canvas: Canvas, wide: boolean, noHeaders: boolean): string => {
+  if (hops.length === 0) return '';
   const lost = lostAt(hops);
   const rows: Row[] = [];
   for (const [index, hop] of hops.entries()) {

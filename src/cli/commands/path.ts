@@ -40,7 +40,7 @@ const portOf = (text: string | undefined): number | string | undefined => {
 const requestOf = (flags: PathFlags): Omit<PathRequest, 'namespace' | 'from' | 'to'> => {
   const { count } = flags;
   if (!Number.isInteger(count) || count < 1 || count > MOST_PROBES)
-    throw new CliError(`error: invalid argument "${count}" for "--count": 1 to ${MOST_PROBES} probes are sent`, EXIT.usage);
+    throw new CliError(`error: invalid argument for "--count": a number from 1 to ${MOST_PROBES} is expected`, EXIT.usage);
   const timeoutMs = durationOf('timeout', flags.timeout) ?? 0;
   if (timeoutMs < 10 || timeoutMs > 30_000) throw new CliError(`error: invalid argument "${flags.timeout}" for "--timeout": 10ms to 30s`, EXIT.usage);
   const port = portOf(flags.port);

@@ -70,7 +70,7 @@ const nodeEndpoint = (word: Word, node: NodeFacts, note: string | undefined): En
   return {
     word: word.text,
     kind: 'node',
-    label: node.name,
+    label,
     ips: node.ips,
     node,
     backends: [],

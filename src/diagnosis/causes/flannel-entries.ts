@@ -1,4 +1,4 @@
-import { flannelMismatches, type Mismatch } from '../../cni/flannel.ts';
+import { flannelMismatches, type Mismatch } from '../../cni/flannel-mismatch.ts';
 import { identifyCni } from '../../cni/identity.ts';
 import { familyOf } from '../../forwarding/address.ts';
 import type { Cause, Draft } from '../cause.ts';

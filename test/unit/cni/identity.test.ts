@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { flannelMismatches, withoutTunnel } from '../../../src/cni/flannel.ts';
+import { withoutTunnel } from '../../../src/cni/flannel.ts';
+import { flannelMismatches } from '../../../src/cni/flannel-mismatch.ts';
 import { dataPlane, identifyCni } from '../../../src/cni/identity.ts';
 import { kubeProxyMode, programs } from '../../../src/cni/kube-proxy.ts';
 import { recorded } from '../forwarding/recordings.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { PodFacts } from '../../../src/cluster/facts.ts';
-import { flannelMismatches } from '../../../src/cni/flannel.ts';
+import { flannelMismatches } from '../../../src/cni/flannel-mismatch.ts';
 import { dataPlane } from '../../../src/cni/identity.ts';
 import { familyOf } from '../../../src/forwarding/address.ts';
 import type { Walk } from '../../../src/forwarding/hop.ts';

@@ -1,4 +1,3 @@
-import type { ServiceFacts } from '../cluster/facts.ts';
 import { inPrefix, sameAddress } from '../forwarding/address.ts';
 import { isObject, unwrap } from '../forwarding/netfilter/nft-value.ts';
 import { hostNetns } from '../forwarding/world.ts';
@@ -59,6 +58,3 @@ const inNft = (host: Netns, { clusterIp, port, protocol }: ServicePort): boolean
 
 const inIpvs = ({ ipvs }: Netns, { clusterIp, port, protocol }: ServicePort): boolean =>
   ipvs.some((service) => sameAddress(service.address, clusterIp) && service.port === port && service.protocol.toLowerCase() === protocol);
-
-export const portOf = (service: ServiceFacts, port: number | undefined, protocol: string): ServiceFacts['ports'][number] | undefined =>
-  service.ports.find((candidate) => candidate.port === port && candidate.protocol === protocol);

@@ -9,7 +9,7 @@ type Direction = PredictedStop['direction'];
 const wants: Record<Direction, Sighting['what'][]> = { there: ['request'], back: ['reply', 'reset'] };
 
 /** The captured packets of one leg in one direction. */
-export const sightingsOf = ({ taps }: Pick<Evidence, 'taps'>, { probe }: Leg, direction: Direction): Sighting[] =>
+const sightingsOf = ({ taps }: Pick<Evidence, 'taps'>, { probe }: Leg, direction: Direction): Sighting[] =>
   taps
     .flatMap(({ sightings }) => sightings)
     .filter((sighting) => wants[direction].includes(sighting.what) && (sighting.probe === undefined || sighting.probe === probe.request.id));
@@ -21,7 +21,7 @@ const isThere = (hop: Hop, sighting: Sighting): boolean =>
 const isAt = (hop: Hop, sighting: Sighting): boolean => isThere(hop, sighting) && (sighting.outer !== undefined) === (hop.tunnel !== undefined);
 
 /** How many different attempts were seen; without attempt numbers, how many packets at the busiest place. */
-export const countAttempts = (sightings: Sighting[]): number => {
+const countAttempts = (sightings: Sighting[]): number => {
   const numbered = new Set(sightings.flatMap(({ attempt }) => (attempt === undefined ? [] : [attempt])));
   return numbered.size > 0 ? numbered.size : sightings.length;
 };

@@ -33,7 +33,7 @@ export interface Answers {
 }
 
 /** Who on this device's link would answer ARP or a neighbour solicitation for the address. */
-export const whoHas = (place: Place, device: Link, address: string): Answers => {
+const whoHas = (place: Place, device: Link, address: string): Answers => {
   if (device.kind === 'bridge') return askPorts(place, device, address);
   if (device.kind !== 'veth') return { macs: [], complete: false };
   const peer = peerOf(place, device);

@@ -5,7 +5,7 @@ import { chainNamed, runBaseChain } from './iptables.ts';
 import { runNftBaseChain } from './nft.ts';
 
 /** One registered base chain, in the kernel's order at its hook. */
-export interface BaseChain {
+interface BaseChain {
   priority: number;
   /** NAT chains see only the first packet of a flow. */
   nat: boolean;
@@ -16,15 +16,15 @@ export interface BaseChain {
 const tablePriorities: Record<string, number> = { raw: -300, mangle: -150, filter: 0, security: 50 };
 
 /** Where conntrack undoes a translation for the reply: destinations before routing, sources after. */
-export const destinationNat = -100;
-export const sourceNat = 100;
+const destinationNat = -100;
+const sourceNat = 100;
 
 const tablePriority = (table: string, hook: HookName): number =>
   table === 'nat' ? (hook === 'prerouting' || hook === 'output' ? destinationNat : sourceNat) : (tablePriorities[table] ?? 0);
 
 const cache = new WeakMap<Netns, Map<string, BaseChain[]>>();
 
-export const baseChains = (netns: Netns, family: Family, hook: HookName): BaseChain[] => {
+const baseChains = (netns: Netns, family: Family, hook: HookName): BaseChain[] => {
   const known = cache.get(netns) ?? new Map<string, BaseChain[]>();
   cache.set(netns, known);
   const key = `${family} ${hook}`;
@@ -65,7 +65,7 @@ export interface HookResult {
 }
 
 /** How a hook changes the packet; given by the IP stack, which knows conntrack. */
-export interface HookActions {
+interface HookActions {
   /** At priority -100 (before routing) and 100 (after). */
   undo: (context: RuleContext) => void;
   translate: (context: RuleContext, verdict: Extract<Verdict, { kind: 'dnat' | 'snat' }>) => void;

@@ -4,7 +4,7 @@ import type { Known, RuleContext } from './context.ts';
 
 const byName = new WeakMap<Netns, Map<string, Ipset>>();
 
-export const ipsetNamed = (netns: Netns, name: string): Ipset | undefined => {
+const ipsetNamed = (netns: Netns, name: string): Ipset | undefined => {
   const known = byName.get(netns) ?? new Map(netns.netfilter.ipsets.map((set) => [set.name, set]));
   byName.set(netns, known);
   return known.get(name);

@@ -25,7 +25,7 @@ const address = (side: 'source' | 'destination') => ({
 });
 
 /** `cali+` matches by prefix; an interface the packet does not have matches nothing. */
-export const interfaceMatches = (pattern: string, name: string | undefined): boolean =>
+const interfaceMatches = (pattern: string, name: string | undefined): boolean =>
   name !== undefined && (pattern.endsWith('+') ? name.startsWith(pattern.slice(0, -1)) : pattern === name);
 
 const device = (which: 'iif' | 'oif' | 'bridgeIn' | 'bridgeOut') => ({

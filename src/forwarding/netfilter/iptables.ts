@@ -115,7 +115,7 @@ const optionValue = (options: string[], ...names: string[]): string | undefined 
 };
 
 /** `10.0.0.1:80`, `10.0.0.1`, `[fd00::1]:80`, `:80`; of a range the first. */
-export const splitHostPort = (text: string): { address?: string; port?: number } => {
+const splitHostPort = (text: string): { address?: string; port?: number } => {
   const [, v6, v6Port] = /^\[([^\]]+)\](?::(\d+))?/.exec(text) ?? [];
   if (v6 !== undefined) return { address: v6, ...(v6Port === undefined ? {} : { port: Number(v6Port) }) };
   const bare = text.split('-')[0] ?? '';

@@ -1,0 +1,22 @@
+import type { LabOptions } from '../lab/options.ts';
+
+/** One cluster `make test` brings up, and what is asked of it. */
+export interface LabRun {
+  options: Partial<LabOptions> & { name: string };
+  /** Test files; all when absent. */
+  files?: string[];
+}
+
+const NETWORK = ['test/e2e/healthy.test.ts', 'test/e2e/veth.test.ts', 'test/e2e/faults.test.ts', 'test/e2e/cases.test.ts'];
+
+/** The first runs everything; the others what depends on the network's make-up. */
+export const labRuns: LabRun[] = [
+  { options: { name: 'e2e', nodes: 3, backend: 'vxlan', proxy: 'iptables', ip: '4' } },
+  { options: { name: 'e2e-dual', nodes: 2, backend: 'vxlan', proxy: 'nftables', ip: 'dual' }, files: NETWORK },
+  { options: { name: 'e2e-routed', nodes: 2, backend: 'vxlan-directrouting', proxy: 'iptables', ip: '6', subnets: 'routed' }, files: NETWORK },
+  { options: { name: 'e2e-hostgw', nodes: 2, backend: 'host-gw', proxy: 'nftables', ip: '4' }, files: NETWORK },
+  {
+    options: { name: 'e2e-bridge', nodes: 2, backend: 'bridge', proxy: 'iptables', ip: '4' },
+    files: ['test/e2e/healthy.test.ts', 'test/e2e/veth.test.ts'],
+  },
+];

@@ -6,6 +6,7 @@ import type { ClusterEntry, UserEntry } from './config-file.ts';
 import { type ExecCredential, runExecPlugin } from './exec-plugin.ts';
 import type { ConnectionOptions } from './options.ts';
 import { proxyFromEnv } from './proxy-env.ts';
+import { checkServerIdentity } from './server-identity.ts';
 import { findTarget, type Target } from './target.ts';
 
 /** A way to the API server that is ready for use: one pool of sockets and TLS sessions for every request and every exec. */
@@ -79,7 +80,7 @@ const authorization = (user: UserEntry, credential: ExecCredential): Record<stri
 
 const ownAgent = (server: string, tls: https.AgentOptions): http.Agent => {
   const pool = { keepAlive: true, maxSockets: MOST_SOCKETS };
-  return server.startsWith('https:') ? new https.Agent({ ...tls, ...pool }) : new http.Agent(pool);
+  return server.startsWith('https:') ? new https.Agent({ checkServerIdentity, ...tls, ...pool }) : new http.Agent(pool);
 };
 
 /** What differs from user to user, fetched once per run. */

@@ -1,32 +1,32 @@
-import type { Options } from 'yargs';
+import type { Flag } from './flag.ts';
 
 /**
  * kubectl hands a plugin its words untouched and parses none of its own global flags for it (`kubectl -n x netdoctor` is refused), so every
  * one of them is ours to take: genericclioptions.ConfigFlags of kubectl 1.36.
  */
 export const connectionFlags = {
-  kubeconfig: { type: 'string', describe: 'Path to the kubeconfig file' },
-  context: { type: 'string', describe: 'The kubeconfig context to use' },
-  cluster: { type: 'string', describe: 'The kubeconfig cluster to use' },
-  user: { type: 'string', describe: 'The kubeconfig user to use' },
-  namespace: { type: 'string', alias: 'n', describe: 'Namespace of names without one' },
+  kubeconfig: { type: 'string', values: 'file', describe: 'Path to the kubeconfig file' },
+  context: { type: 'string', values: 'context', describe: 'The kubeconfig context to use' },
+  cluster: { type: 'string', values: 'cluster', describe: 'The kubeconfig cluster to use' },
+  user: { type: 'string', values: 'user', describe: 'The kubeconfig user to use' },
+  namespace: { type: 'string', alias: 'n', values: 'namespace', describe: 'Namespace of names without one' },
   server: { type: 'string', alias: 's', describe: 'Address and port of the API server' },
   token: { type: 'string', describe: 'Bearer token for the API server' },
   as: { type: 'string', describe: 'User to impersonate' },
   'as-uid': { type: 'string', describe: 'UID to impersonate' },
   'as-group': { type: 'string', array: true, describe: 'Group to impersonate, may be repeated' },
   'as-user-extra': { type: 'string', array: true, describe: 'Extra KEY=VALUE of the impersonated user, may be repeated' },
-  'client-certificate': { type: 'string', describe: 'Path to a client certificate for TLS' },
-  'client-key': { type: 'string', describe: 'Path to a client key for TLS' },
-  'certificate-authority': { type: 'string', describe: 'Path to a certificate of the certificate authority' },
+  'client-certificate': { type: 'string', values: 'file', describe: 'Path to a client certificate for TLS' },
+  'client-key': { type: 'string', values: 'file', describe: 'Path to a client key for TLS' },
+  'certificate-authority': { type: 'string', values: 'file', describe: 'Path to a certificate of the certificate authority' },
   'insecure-skip-tls-verify': { type: 'boolean', describe: "Do not check the server's certificate" },
   'tls-server-name': { type: 'string', describe: 'Server name for the check of its certificate' },
   'request-timeout': { type: 'string', describe: 'Time for one API request, with a unit (1s, 2m); 0 for no limit' },
   username: { type: 'string', describe: 'User name for basic authentication' },
   password: { type: 'string', describe: 'Password for basic authentication' },
-  'cache-dir': { type: 'string', hidden: true, describe: 'Accepted for kubectl; nothing is cached' },
+  'cache-dir': { type: 'string', values: 'file', hidden: true, describe: 'Accepted for kubectl; nothing is cached' },
   'disable-compression': { type: 'boolean', hidden: true, describe: 'Accepted for kubectl; responses are not compressed' },
-} satisfies Record<string, Options>;
+} satisfies Record<string, Flag>;
 
 /** How the nodes are entered. */
 export const agentFlags = {
@@ -35,14 +35,14 @@ export const agentFlags = {
     default: 'node' as const,
     describe: 'Enter nodes by a pod of our own, or only the pod itself by an ephemeral container',
   },
-  'agent-namespace': { type: 'string', describe: 'Namespace the agent pods are made in (kube-system)' },
+  'agent-namespace': { type: 'string', values: 'namespace', describe: 'Namespace the agent pods are made in (kube-system)' },
   image: { type: 'string', describe: 'Agent image (also NETDOCTOR_IMAGE)' },
   'image-pull-policy': { choices: ['Always', 'IfNotPresent', 'Never'] as const, describe: 'Pull policy of the agent image' },
   'image-pull-secret': { type: 'string', array: true, describe: 'Secret in the agent namespace for pulling the image, may be repeated' },
   'agent-privileged': { type: 'boolean', describe: 'Make agents privileged from the start' },
   'agent-timeout': { type: 'string', describe: 'How long an agent may take to start (30s)' },
   yes: { type: 'boolean', alias: 'y', default: false, describe: 'Do not ask before what cannot be undone (--agent ephemeral)' },
-} satisfies Record<string, Options>;
+} satisfies Record<string, Flag>;
 
 /** How the answer is printed and kept. */
 export const outputFlags = {
@@ -50,7 +50,7 @@ export const outputFlags = {
   'no-headers': { type: 'boolean', default: false, describe: 'Leave out the head of tables' },
   color: { choices: ['auto', 'always', 'never'] as const, default: 'auto' as const, describe: 'Colour of the output' },
   quiet: { type: 'boolean', alias: 'q', default: false, describe: 'No progress on stderr' },
-  save: { type: 'string', describe: 'Keep all that was read and measured in this .tgz' },
-  from: { type: 'string', describe: 'Judge a saved .tgz again, offline' },
+  save: { type: 'string', values: 'file', describe: 'Keep all that was read and measured in this .tgz' },
+  from: { type: 'string', values: 'file', describe: 'Judge a saved .tgz again, offline' },
   v: { type: 'count', describe: 'Say on stderr where the time went' },
-} satisfies Record<string, Options>;
+} satisfies Record<string, Flag>;

@@ -1,9 +1,11 @@
 import yargs, { type ArgumentsCamelCase } from 'yargs';
 import { CliError, EXIT } from '../cluster/errors.ts';
 import { escapeTerminal } from '../report/escape.ts';
+import { nameOf } from './commands/command.ts';
 import { commands } from './commands/index.ts';
+import { answerCompletion, COMPLETE } from './complete/answer.ts';
 import type { Context, ExitCode } from './context.ts';
-import { connectionFlags } from './global-flags.ts';
+import { declare } from './declare.ts';
 import { writeAll } from './write.ts';
 
 const USAGE = `Find out why A cannot reach B: kubectl netdoctor path A B
@@ -23,7 +25,7 @@ const usageError = (message: string, command: string): CliError => {
 /** The command line with the command it starts with, for the hint where help is. */
 const commandOf = (argv: string[]): string => {
   const [first = ''] = argv;
-  return commands.some(({ usage }) => usage.split(' ')[0] === first) ? `${first} ` : '';
+  return commands.some((command) => nameOf(command) === first) ? `${first} ` : '';
 };
 
 /**
@@ -31,6 +33,8 @@ const commandOf = (argv: string[]): string => {
  * @throws CliError for what the user should change
  */
 export const run = async (argv: string[], context: Context): Promise<ExitCode> => {
+  // a half-written command line would be wrong usage to the parser
+  if (argv[0] === COMPLETE) return answerCompletion(argv.slice(1), context);
   let chosen: (() => Promise<ExitCode>) | undefined;
   const parser = yargs(argv)
     .scriptName('kubectl netdoctor')
@@ -54,22 +58,13 @@ export const run = async (argv: string[], context: Context): Promise<ExitCode> =
     .fail((message: string | null, error: Error | undefined) => {
       throw error ?? usageError(message ?? 'not understood', commandOf(argv));
     });
-  for (const { usage, summary, examples, flags, run: work } of commands) {
+  for (const command of commands) {
     parser.command(
-      usage,
-      summary,
-      (own) => {
-        for (const [command, meaning] of examples) own.example(command, meaning);
-        return flags(
-          own
-            .usage(`${summary}\n\nUsage: kubectl netdoctor ${usage} [flags]`)
-            .epilogue('')
-            .options(connectionFlags)
-            .group(Object.keys(connectionFlags), 'kubectl flags:'),
-        );
-      },
+      command.usage,
+      command.summary,
+      (own) => declare(own, command),
       (read) => {
-        chosen = () => work(read as ArgumentsCamelCase, context);
+        chosen = () => command.run(read as ArgumentsCamelCase, context);
       },
     );
   }

@@ -1,4 +1,3 @@
-import type { Argv } from 'yargs';
 import { cleanup, type Removed } from '../../cluster/agents/cleanup.ts';
 import { DEFAULT_AGENT_NAMESPACE } from '../../cluster/agents/options.ts';
 import { EXIT } from '../../cluster/errors.ts';
@@ -26,11 +25,10 @@ export const cleanupCommand = defineCommand<CleanupFlags>({
     ['kubectl netdoctor cleanup', 'yours'],
     ['kubectl netdoctor cleanup --all', "everybody's, also of runs that still go on"],
   ],
-  flags: (yargs) =>
-    yargs.option('all', { type: 'boolean', default: false, describe: "Everybody's agents, running ones too" }).option('agent-namespace', {
-      type: 'string',
-      describe: 'Where to look when listing pods of all namespaces is forbidden',
-    }) as unknown as Argv<CleanupFlags>,
+  flags: {
+    all: { type: 'boolean', default: false, describe: "Everybody's agents, running ones too" },
+    'agent-namespace': { type: 'string', values: 'namespace', describe: 'Where to look when listing pods of all namespaces is forbidden' },
+  },
   run: async (flags, context) => {
     const live = await goLive(flags, context);
     try {

@@ -1,4 +1,3 @@
-import type { Argv } from 'yargs';
 import { CliError, EXIT } from '../../cluster/errors.ts';
 import { ATTACHMENT_DISAGREES } from '../../diagnosis/attachment-findings.ts';
 import { allCauses } from '../../diagnosis/causes.ts';
@@ -17,8 +16,14 @@ export const explainCommand = defineCommand<ExplainFlags>({
   usage: 'explain [codes..]',
   summary: 'Say what a finding means; without a code, list them all',
   examples: [['kubectl netdoctor explain ND2101', 'one finding']],
-  flags: (yargs) =>
-    yargs.positional('codes', { type: 'string', array: true, describe: 'Codes as reports print them' }) as unknown as Argv<ExplainFlags>,
+  words: {
+    codes: {
+      type: 'string',
+      array: true,
+      values: known.map(({ code, summary }) => ({ value: code, meaning: summary })),
+      describe: 'Codes as reports print them',
+    },
+  },
   run: async ({ codes = [] }, context) => {
     const wanted = codes.map((code) => {
       const found = known.find((one) => one.code === code.toUpperCase());

@@ -1,9 +1,10 @@
 import { cleanupCommand } from './cleanup.ts';
 import type { AnyCommand } from './command.ts';
+import { completionCommand } from './completion.ts';
 import { explainCommand } from './explain.ts';
 import { pathCommand } from './path.ts';
 import { versionCommand } from './version.ts';
 import { vethCommand } from './veth.ts';
 
 /** In the order in which help lists them. */
-export const commands: AnyCommand[] = [pathCommand, vethCommand, explainCommand, cleanupCommand, versionCommand];
+export const commands: AnyCommand[] = [pathCommand, vethCommand, explainCommand, cleanupCommand, completionCommand, versionCommand];

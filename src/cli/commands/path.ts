@@ -1,4 +1,3 @@
-import type { Argv } from 'yargs';
 import { CliError, EXIT } from '../../cluster/errors.ts';
 import type { Protocol } from '../../cluster/facts.ts';
 import { resolvePair } from '../../cluster/words/resolve.ts';
@@ -58,18 +57,17 @@ export const pathCommand = defineCommand<PathFlags>({
     ['kubectl netdoctor path web-0 db-0 --save run.tgz', 'keep everything for later'],
     ['kubectl netdoctor path --from run.tgz', 'and judge it again'],
   ],
-  flags: (yargs) =>
-    yargs
-      .positional('a', { type: 'string', describe: 'Where packets are sent from: [NS/]POD, deploy/NAME, node/NAME, an IP…' })
-      .positional('b', { type: 'string', describe: 'Where they should arrive: the same, or svc/NAME, a host name, HOST:PORT' })
-      .option('port', { type: 'string', alias: 'p', describe: "Port to knock at, number or name (default: B's first declared port, else ping)" })
-      .option('protocol', { choices: ['tcp', 'udp', 'icmp', 'sctp'] as const, describe: 'Protocol of the probes' })
-      .option('count', { type: 'number', alias: 'c', default: 5, describe: 'How many probes are sent' })
-      .option('timeout', { type: 'string', default: '1s', describe: 'How long to wait for an answer to each' })
-      .options(agentFlags)
-      .options(outputFlags)
-      .group(Object.keys(agentFlags), 'Agent flags:')
-      .group(Object.keys(outputFlags), 'Output flags:') as unknown as Argv<PathFlags>,
+  words: {
+    a: { type: 'string', values: 'end', describe: 'Where packets are sent from: [NS/]POD, deploy/NAME, node/NAME, an IP…' },
+    b: { type: 'string', values: 'end', describe: 'Where they should arrive: the same, or svc/NAME, a host name, HOST:PORT' },
+  },
+  flags: {
+    port: { type: 'string', alias: 'p', describe: "Port to knock at, number or name (default: B's first declared port, else ping)" },
+    protocol: { choices: ['tcp', 'udp', 'icmp', 'sctp'], describe: 'Protocol of the probes' },
+    count: { type: 'number', alias: 'c', default: 5, describe: 'How many probes are sent' },
+    timeout: { type: 'string', default: '1s', describe: 'How long to wait for an answer to each' },
+  },
+  flagGroups: { 'Agent flags:': agentFlags, 'Output flags:': outputFlags },
   run: async (flags, context) => {
     const request = requestOf(flags);
     if (flags.from === undefined && (flags.a === undefined || flags.b === undefined)) {

@@ -6,7 +6,6 @@ export const versionCommand = defineCommand<object>({
   usage: 'version',
   summary: 'Print the version',
   examples: [],
-  flags: (yargs) => yargs,
   run: async (_flags, context) => {
     await writeAll(context.stdout, `kubectl-netdoctor ${VERSION} (node ${process.version}, ${process.platform}/${process.arch})\n`);
     return 0;

@@ -1,4 +1,3 @@
-import type { Argv } from 'yargs';
 import { runVeth, type VethRequest } from '../../doctor/run-veth.ts';
 import { startStopwatch } from '../../doctor/stopwatch.ts';
 import { renderVeth } from '../../report/veth.ts';
@@ -38,18 +37,17 @@ export const vethCommand = defineCommand<VethFlags>({
     ['kubectl netdoctor veth --host-iface veth1a2b3c --node node1', 'whose is this interface?'],
     ['kubectl netdoctor veth --ip 10.244.1.5', 'whose is this address?'],
   ],
-  flags: (yargs) =>
-    yargs
-      .positional('pods', { type: 'string', array: true, describe: 'Pods: [NS/]POD, deploy/NAME…; without any, all of the namespace' })
-      .option('selector', { type: 'string', alias: 'l', describe: 'Pods with these labels' })
-      .option('all-namespaces', { type: 'boolean', alias: 'A', default: false, describe: 'Pods of all namespaces' })
-      .option('node', { type: 'string', describe: 'Pods on this node only' })
-      .option('host-iface', { type: 'string', describe: "Name the pod behind this interface of --node's" })
-      .option('ip', { type: 'string', describe: 'Name the pod that holds this address' })
-      .options(agentFlags)
-      .options(outputFlags)
-      .group(Object.keys(agentFlags), 'Agent flags:')
-      .group(Object.keys(outputFlags), 'Output flags:') as unknown as Argv<VethFlags>,
+  words: {
+    pods: { type: 'string', array: true, values: 'pod', describe: 'Pods: [NS/]POD, deploy/NAME…; without any, all of the namespace' },
+  },
+  flags: {
+    selector: { type: 'string', alias: 'l', describe: 'Pods with these labels' },
+    'all-namespaces': { type: 'boolean', alias: 'A', default: false, describe: 'Pods of all namespaces' },
+    node: { type: 'string', values: 'node', describe: 'Pods on this node only' },
+    'host-iface': { type: 'string', describe: "Name the pod behind this interface of --node's" },
+    ip: { type: 'string', describe: 'Name the pod that holds this address' },
+  },
+  flagGroups: { 'Agent flags:': agentFlags, 'Output flags:': outputFlags },
   run: async (flags, context) => {
     const asked = requestOf(flags);
     const progress = startProgress(context.stderr, context.env, flags.quiet);

@@ -1,0 +1,39 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { heal } from '../lab/faults/fault.ts';
+import { faults } from '../lab/faults/index.ts';
+import { lab } from './cluster.ts';
+import { EXPECTED, questionOf } from './expected.ts';
+import { netdoctor } from './netdoctor.ts';
+
+/**
+ * Records every fault of the lab as a bundle, for test/unit/doctor/replay.test.ts and for `make demo`: on a running lab,
+ * `NETDOCTOR_E2E_LAB=NAME KUBECONFIG=… node test/e2e/record.ts [FAULT…]`.
+ */
+
+const root = join(import.meta.dirname, '../..');
+const directory = join(root, 'test/fixtures/bundles');
+const DEMO = { fault: 'underlay-drops-tunnel', file: join(root, 'demo/flannel-vxlan-blocked.tgz') };
+
+const save = async (file: string, question: string[]): Promise<void> => {
+  const { exitCode, stderr } = await netdoctor(['path', ...question, '--save', file]);
+  process.stdout.write(`${file}: exit code ${exitCode} ${stderr}\n`);
+};
+
+if (!lab) throw new Error('name a running lab in NETDOCTOR_E2E_LAB');
+const running = lab;
+await mkdir(directory, { recursive: true });
+await mkdir(join(root, 'demo'), { recursive: true });
+const wanted = process.argv.slice(2);
+const isWanted = (name: string): boolean => wanted.length === 0 || wanted.includes(name);
+if (isWanted('healthy')) await save(join(directory, 'healthy.tgz'), ['-n', 'demo', 'client-node1', 'server-node2']);
+if (isWanted('healthy-service')) await save(join(directory, 'healthy-service.tgz'), ['-n', 'demo', 'client-node1', 'svc/web']);
+for (const fault of faults.filter(({ name, appliesTo }) => EXPECTED[name] && isWanted(name) && appliesTo(running.plan.options))) {
+  await fault.inject(lab);
+  try {
+    await save(join(directory, `${fault.name}.tgz`), questionOf(fault.name));
+    if (fault.name === DEMO.fault) await save(DEMO.file, questionOf(fault.name));
+  } finally {
+    await heal(lab, fault);
+  }
+}

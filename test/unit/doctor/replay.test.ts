@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { recordingFromBytes } from '../../../src/bundle/file.ts';
+import { bundleReader } from '../../../src/bundle/reader.ts';
+import { replayDoors } from '../../../src/bundle/replay.ts';
+import { resolvePair } from '../../../src/cluster/words/resolve.ts';
+import { type PathRequest, runPath } from '../../../src/doctor/run-path.ts';
+import { startStopwatch } from '../../../src/doctor/stopwatch.ts';
+import type { PathReport } from '../../../src/report/report.ts';
+import { EXPECTED } from '../../e2e/expected.ts';
+
+const directory = join(import.meta.dirname, '../../fixtures/bundles');
+
+const replay = async (name: string): Promise<PathReport> => {
+  const recording = await recordingFromBytes(readFileSync(join(directory, `${name}.tgz`)));
+  return runPath(recording.meta.request as unknown as PathRequest, (api, from, to, namespace) => resolvePair(api, namespace, { from, to }), {
+    api: bundleReader(recording.api),
+    open: replayDoors(recording),
+    mark: recording.meta.mark,
+    now: () => new Date(recording.meta.time),
+    thorough: true,
+    say: () => undefined,
+    stopwatch: startStopwatch(),
+  });
+};
+
+describe('an incident recorded on the lab, judged again', () => {
+  for (const name of ['healthy', 'healthy-service']) {
+    it(`${name}: nothing is found`, async () => {
+      const { findings, verdict, notChecked } = await replay(name);
+      expect({ findings, verdict, notChecked }).to.deep.equal({ findings: [], verdict: 'healthy', notChecked: [] });
+    });
+  }
+
+  for (const [name, expected] of Object.entries(EXPECTED)) {
+    it(`${name}: ${expected.code} first`, async () => {
+      const { findings } = await replay(name);
+      const [first] = findings;
+      expect(first?.code).to.equal(expected.code);
+      expect(`${first?.place?.node ?? ''} ${first?.place?.interface ?? ''}`.trim()).to.match(new RegExp(`^${expected.place.trim()}`));
+    });
+  }
+
+  it('covers every recording there is', () => {
+    const recorded = readdirSync(directory).map((file) => file.replace('.tgz', ''));
+    expect(recorded.sort()).to.deep.equal([...Object.keys(EXPECTED), 'healthy', 'healthy-service'].sort());
+  });
+});

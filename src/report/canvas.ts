@@ -9,6 +9,9 @@ export interface Canvas {
   unicode: boolean;
 }
 
+/** Where both ends of a line would have to be broken in the middle of names, they are left to the head of the report, which has them. */
+export const isNarrow = ({ columns }: Canvas): boolean => columns > 0 && columns < 110;
+
 type Ink = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
 /** The only place that writes an escape sequence. */

@@ -1,5 +1,5 @@
-import { type Attempt, answered, type Outcome, type ProbeResult } from '../probe/probe.ts';
-import { type Canvas, paint, plain } from './canvas.ts';
+import { type Attempt, answered, type Outcome, type ProbePurpose, type ProbeResult } from '../probe/probe.ts';
+import { type Canvas, isNarrow, paint, plain } from './canvas.ts';
 import { escapeLine } from './escape.ts';
 import { type Column, renderTable } from './table.ts';
 
@@ -12,7 +12,7 @@ const COLUMNS: Column[] = [
   { head: 'WHAT CAME', shrinkTo: 14 },
 ];
 
-const PURPOSE: Record<ProbeResult['request']['purpose'], string> = {
+const PURPOSE: Record<ProbePurpose, string> = {
   main: 'the question',
   'main-icmp': 'the same by ping',
   'pod-to-own-node': 'source to its own node',
@@ -86,20 +86,29 @@ const cellsOf = (result: ProbeResult): string[] => {
   ];
 };
 
+/** The check names both ends, so a narrow terminal loses only their addresses; several Services or endpoints are told apart by name. */
+const NARROW: Column[] = COLUMNS.filter(({ head }) => head !== 'FROM' && head !== 'TO');
+
+const NAMED = new Set<ProbePurpose>(['pod-to-service', 'pod-to-endpoint']);
+
+const narrowCellsOf = (result: ProbeResult): string[] => {
+  const [check = '', , , ...rest] = cellsOf(result);
+  const { purpose, protocol, port, toLabel } = result.request;
+  const at = port === undefined ? protocol : `${protocol} ${port}`;
+  return [NAMED.has(purpose) ? `${check} ${toLabel} (${at})` : `${check} (${at})`, ...rest];
+};
+
 /** Every probe that was sent, the question first: what frames the fault. */
-export const renderChecks = (checks: ProbeResult[], canvas: Canvas): string =>
-  checks.length === 0
-    ? ''
-    : renderTable(
-        COLUMNS,
-        checks.map((check) => cellsOf(check).map((cell) => plain(canvas, escapeLine(cell)))),
-        canvas,
-        {
-          ink: (cell, column, row) => {
-            const check = checks[row];
-            if (column.head !== 'ANSWERED' || !check || check.notRun !== undefined) return cell;
-            const good = answered(check);
-            return paint(canvas, good === check.attempts.length ? 'green' : good === 0 ? 'red' : 'yellow', cell);
-          },
-        },
-      );
+export const renderChecks = (checks: ProbeResult[], canvas: Canvas): string => {
+  if (checks.length === 0) return '';
+  const narrow = isNarrow(canvas);
+  const rows = checks.map((check) => (narrow ? narrowCellsOf(check) : cellsOf(check)).map((cell) => plain(canvas, escapeLine(cell))));
+  return renderTable(narrow ? NARROW : COLUMNS, rows, canvas, {
+    ink: (cell, column, row) => {
+      const check = checks[row];
+      if (column.head !== 'ANSWERED' || !check || check.notRun !== undefined) return cell;
+      const good = answered(check);
+      return paint(canvas, good === check.attempts.length ? 'green' : good === 0 ? 'red' : 'yellow', cell);
+    },
+  });
+};

@@ -1,4 +1,4 @@
-import { type Canvas, mark, paint, plain } from './canvas.ts';
+import { type Canvas, isNarrow, mark, paint, plain } from './canvas.ts';
 import { duration, renderChecks } from './checks.ts';
 import { escapeLine } from './escape.ts';
 import { renderFindings, renderNotChecked } from './findings.ts';
@@ -27,10 +27,10 @@ const summary = (end: EndpointSummary): string => {
 
 const seenCell = (hop: HopReport): string => (hop.seen ? `${hop.seen.k}/${hop.seen.n}` : hop.notVisible ? 'hidden' : '-');
 
-const hopCells = (hop: HopReport, number: number, wide: boolean): string[] => [
+const hopCells = (hop: HopReport, number: number, wide: boolean, narrow: boolean): string[] => [
   `${number}`,
   hop.node,
-  hop.where,
+  narrow ? (hop.where.split(' ')[0] ?? '') : hop.where,
   `${hop.interface}${hop.ifindex === undefined ? '' : ` (${hop.ifindex})`}`,
   [
     hop.what,
@@ -72,7 +72,7 @@ const renderHops = (hops: HopReport[], canvas: Canvas, wide: boolean, noHeaders:
   const rows: Row[] = [];
   for (const [index, hop] of hops.entries()) {
     if (index === lost) rows.push({ separator: plain(canvas, escapeLine(lostLine(hops, index))) });
-    rows.push(hopCells(hop, index + 1, wide).map((cell) => plain(canvas, escapeLine(cell))));
+    rows.push(hopCells(hop, index + 1, wide, isNarrow(canvas)).map((cell) => plain(canvas, escapeLine(cell))));
   }
   const hopOfRow = (row: number): HopReport | undefined => hops[lost !== undefined && row > lost ? row - 1 : row];
   return renderTable(wide ? [...COLUMNS, ...WIDE] : COLUMNS, rows, canvas, {

@@ -1,0 +1,137 @@
+import type { Finding } from '../../../src/diagnosis/finding.ts';
+import type { Packet, Stop, StopReason } from '../../../src/forwarding/hop.ts';
+import type { LinkStats } from '../../../src/node/snapshot.ts';
+import type { Attempt, Outcome, ProbePurpose, ProbeRequest, ProbeResult } from '../../../src/probe/probe.ts';
+import type { EndpointSummary, HopReport, PathReport, VethReport, VethRow } from '../../../src/report/report.ts';
+import type { Attachment } from '../../../src/topology/attachment.ts';
+
+/** All words of a union, or it does not compile: a list here cannot fall behind its type. */
+const all =
+  <Union extends string>() =>
+  <const List extends readonly Union[]>(list: Exclude<Union, List[number]> extends never ? List : never): string[] =>
+    [...(list as List)].sort();
+
+/** Properties of a path report and of what it holds, by the names of the schema's definitions. */
+export const inPathReport: Record<string, string[]> = {
+  endpoint: all<keyof EndpointSummary>()(['label', 'kind', 'node', 'address', 'port', 'protocol', 'chosen']),
+  packet: all<keyof Packet>()(['source', 'destination', 'protocol', 'sourcePort', 'destinationPort', 'length']),
+  hop: all<keyof HopReport>()([
+    'node',
+    'netns',
+    'where',
+    'interface',
+    'ifindex',
+    'direction',
+    'what',
+    'packet',
+    'tunnel',
+    'stop',
+    'unsure',
+    'seen',
+    'notVisible',
+    'delayMicros',
+    'unpredicted',
+  ]),
+  stop: all<keyof Stop>()(['reason', 'message', 'decidedBy', 'facts']),
+  check: all<keyof ProbeResult>()(['request', 'attempts', 'notRun']),
+  probeRequest: all<keyof ProbeRequest>()([
+    'id',
+    'purpose',
+    'node',
+    'from',
+    'fromLabel',
+    'toLabel',
+    'destination',
+    'protocol',
+    'port',
+    'query',
+    'count',
+    'timeoutMs',
+  ]),
+  attempt: all<keyof Attempt>()(['outcome', 'rttMicros', 'sourcePort', 'mark', 'from', 'detail']),
+  finding: all<keyof Finding>()(['code', 'severity', 'confidence', 'title', 'hop', 'place', 'evidence', 'fix', 'notes']),
+};
+
+export const inVethReport: Record<string, string[]> = {
+  row: all<keyof VethRow>()(['namespace', 'pod', 'node', 'phase', 'note', 'attachment']),
+  attachment: all<keyof Attachment>()(['netns', 'pid', 'interface', 'peer', 'attached', 'hostRoute', 'disagreements']),
+  linkStats: all<keyof LinkStats>()([
+    'rxPackets',
+    'rxBytes',
+    'rxErrors',
+    'rxDropped',
+    'rxOtherhost',
+    'txPackets',
+    'txBytes',
+    'txErrors',
+    'txDropped',
+  ]),
+  finding: all<keyof Finding>()(['code', 'severity', 'confidence', 'title', 'hop', 'place', 'evidence', 'fix', 'notes']),
+};
+
+export const pathReport = all<keyof PathReport>()([
+  'kind',
+  'time',
+  'from',
+  'to',
+  'packet',
+  'dataPlane',
+  'verdict',
+  'hops',
+  'back',
+  'checks',
+  'findings',
+  'notChecked',
+  'timings',
+]);
+
+export const vethReport = all<keyof VethReport>()(['kind', 'time', 'rows', 'strangers', 'findings', 'notChecked', 'timings']);
+
+export const stopReasons = all<StopReason>()([
+  'link-down',
+  'no-carrier',
+  'no-device',
+  'no-route',
+  'blackhole',
+  'unreachable',
+  'prohibit',
+  'no-neighbour',
+  'no-fdb',
+  'no-receiver',
+  'otherhost',
+  'no-tunnel-device',
+  'bridge-port',
+  'forwarding-off',
+  'reverse-path',
+  'martian-source',
+  'rule',
+  'policy',
+  'reject',
+  'not-translated',
+  'loop',
+]);
+
+export const outcomes = all<Outcome>()([
+  'answered',
+  'refused',
+  'timeout',
+  'unreachable',
+  'no-route',
+  'reset',
+  'prohibited',
+  'dns-error',
+  'send-failed',
+]);
+
+export const purposes = all<ProbePurpose>()([
+  'main',
+  'main-icmp',
+  'pod-to-own-node',
+  'pod-to-far-node',
+  'far-node-to-pod',
+  'own-node-to-pod',
+  'node-to-node',
+  'pod-to-service',
+  'pod-to-endpoint',
+  'pod-to-dns',
+]);

@@ -7,7 +7,7 @@
  * | 3         | the API server cannot be reached, or does not let us in                    |
  * | 4         | the API server forbids what was asked, or refuses our agent pods           |
  * | 5         | a named object does not exist, or has no address to be reached at          |
- * | 6         | the API server answered with another error, or took too long to answer     |
+ * | 6         | the API server answered with another error                                 |
  * | 7         | no agent could be started, so that nothing could be seen                   |
  *
  * 0 and 1 are answers (healthy, problem found) and never errors.

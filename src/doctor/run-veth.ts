@@ -111,6 +111,7 @@ export const runVeth = async (request: VethRequest, ports: VethPorts): Promise<V
   const opened = await stopwatch.measure('start agents', () => ports.open(nodes.map((node) => ({ node, ...podOn(node, readable) }))));
   const doors = opened.filter(isOpen);
   const closed = Object.fromEntries(opened.flatMap((door) => (isOpen(door) ? [] : [[door.node, door.closed]])));
+  if (doors.length === 0 && nodes.length > 0) throw new CliError(`error: no node could be entered: ${Object.values(closed).join('; ')}`, EXIT.agent);
   say('reading');
   const { snapshots, notChecked } = await stopwatch.measure('read nodes', () =>
     readNodes(doors, ({ node }) => ({
@@ -131,7 +132,7 @@ export const runVeth = async (request: VethRequest, ports: VethPorts): Promise<V
   const holders = holdersOf(request, snapshots);
   const owners = pods.filter(({ uid }) => holders.some(({ holder }) => holder.podUid === uid));
   const strangers = holders.filter(({ holder }) => !owners.some(({ uid }) => uid === holder.podUid));
-  if (owners.length + strangers.length === 0 && doors.length > 0) {
+  if (owners.length + strangers.length === 0) {
     const what =
       request.ip === undefined
         ? `interface ${request.hostInterface} of ${request.node} leads to no network namespace`
@@ -139,7 +140,7 @@ export const runVeth = async (request: VethRequest, ports: VethPorts): Promise<V
     throw new CliError(`error: ${what}`, EXIT.notFound);
   }
   const report =
-    owners.length > 0 || doors.length === 0
+    owners.length > 0
       ? judgeVeth({ pods: owners, ...evidence }, ports.now().toISOString())
       : { kind: 'VethReport' as const, time: ports.now().toISOString(), rows: [], ...NOTHING };
   return { ...report, strangers: strangers.map(strangerOf), ...timed };

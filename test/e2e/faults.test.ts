@@ -16,7 +16,7 @@ describe('a fault in the lab is named, with the hop', function () {
       try {
         const { findings, verdict } = await path(questionOf(fault.name));
         const [first] = findings;
-        expect(`${first?.code} ${first?.title}`).to.match(new RegExp(`^${expected?.code} `));
+        expect(`${first?.code} ${first?.title}`).to.match(new RegExp(`^(${expected?.code}) `));
         expect(`${first?.place?.node ?? ''} ${first?.place?.interface ?? ''}`.trim()).to.match(new RegExp(`^${(expected?.place ?? '').trim()}`));
         expect(first?.confidence).to.be.oneOf(['certain', 'likely']);
         expect(first?.fix).to.not.deep.equal([]);

@@ -1,0 +1,32 @@
+import { existsSync } from 'node:fs';
+import { kubeconfigPath, programsDirectory } from '../test/lab/state.ts';
+import { run, runAlways } from './steps.ts';
+
+/** `make bench`: prints figures and judges none of them. The collector in namespaces of its own, then `path` on a lab of its own. */
+
+const node = process.execPath;
+const name = 'bench';
+const image = `build/agent-image-${process.arch === 'arm64' ? 'arm64' : 'amd64'}.tar`;
+const lab = (title: string, args: string[]): Promise<boolean> => run(title, node, ['test/lab/main.ts', ...args, '--name', name]);
+
+if (process.platform !== 'linux' || process.getuid?.() !== 0) {
+  process.stdout.write('make bench needs Linux and root\n');
+  process.exit(2);
+}
+const done =
+  (await run('Debian packages', 'scripts/install-debian-packages.sh', [])) &&
+  (await run('bundle', node, ['scripts/build.ts'])) &&
+  (await run('reading a node', node, ['test/bench/collector.ts'])) &&
+  (existsSync(image) || (await run('agent image', 'scripts/build-image.sh', []))) &&
+  (await runAlways(
+    async () =>
+      (await lab('lab up', ['up'])) &&
+      (await lab('agent image onto its nodes', ['load-image', image])) &&
+      (await run('path', node, ['test/bench/path.ts'], {
+        NETDOCTOR_E2E_LAB: name,
+        KUBECONFIG: kubeconfigPath(name),
+        PATH: `${programsDirectory(name)}:${process.env.PATH}`,
+      })),
+    () => lab('lab down', ['down']),
+  ));
+process.exitCode = done ? 0 : 1;

@@ -33,15 +33,16 @@ const measure = async (title: string): Promise<void> => {
 };
 
 if (!lab) throw new Error('name a running lab in NETDOCTOR_E2E_LAB');
-const node1 = (script: string): Promise<unknown> => lab.nodeExec('node1', ['sh', '-c', script]);
+const running = lab;
+const node1 = (script: string): Promise<unknown> => running.nodeExec('node1', ['sh', '-c', script]);
 
 await measure('healthy');
 const fault = faultNamed('underlay-drops-tunnel');
-await fault.inject(lab);
+await fault.inject(running);
 try {
   await measure('the network between the nodes drops the tunnel');
 } finally {
-  await heal(lab, fault);
+  await heal(running, fault);
 }
 try {
   await node1(

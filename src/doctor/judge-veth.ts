@@ -47,7 +47,7 @@ export const judgeVeth = (evidence: VethEvidence, time: string): Omit<VethReport
     kind: 'VethReport',
     time,
     rows,
-    findings: attachmentFindings(rows),
+    findings: attachmentFindings(evidence.pods, rows, evidence.snapshots, evidence.facts),
     notChecked: [...evidence.notChecked, ...describeProblems(evidence.snapshots)],
   };
 };

@@ -1,6 +1,5 @@
 import { CliError, EXIT } from '../../cluster/errors.ts';
-import { ATTACHMENT_DISAGREES } from '../../diagnosis/attachment-findings.ts';
-import { allCauses } from '../../diagnosis/causes.ts';
+import { codes as known } from '../../diagnosis/codes.ts';
 import { renderTable } from '../../report/table.ts';
 import { canvasFor } from '../terminal.ts';
 import { writeAll } from '../write.ts';
@@ -9,8 +8,6 @@ import { defineCommand } from './command.ts';
 interface ExplainFlags {
   codes?: string[] | undefined;
 }
-
-const known = [...allCauses.map(({ code, summary }) => ({ code, summary })), ATTACHMENT_DISAGREES].sort((a, b) => a.code.localeCompare(b.code));
 
 export const explainCommand = defineCommand<ExplainFlags>({
   usage: 'explain [codes..]',

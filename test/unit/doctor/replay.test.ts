@@ -6,8 +6,9 @@ import { bundleReader } from '../../../src/bundle/reader.ts';
 import { replayDoors } from '../../../src/bundle/replay.ts';
 import { resolvePair } from '../../../src/cluster/words/resolve.ts';
 import { type PathRequest, runPath } from '../../../src/doctor/run-path.ts';
+import { runVeth } from '../../../src/doctor/run-veth.ts';
 import { startStopwatch } from '../../../src/doctor/stopwatch.ts';
-import type { PathReport } from '../../../src/report/report.ts';
+import type { PathReport, VethReport } from '../../../src/report/report.ts';
 import { EXPECTED } from '../../e2e/expected.ts';
 
 const directory = join(import.meta.dirname, '../../fixtures/bundles');
@@ -23,6 +24,20 @@ const replay = async (name: string): Promise<PathReport> => {
     say: () => undefined,
     stopwatch: startStopwatch(),
   });
+};
+
+const replayVeth = async (name: string): Promise<VethReport> => {
+  const recording = await recordingFromBytes(readFileSync(join(directory, `${name}.tgz`)));
+  return runVeth(
+    { words: [], namespace: 'demo', allNamespaces: true },
+    {
+      api: bundleReader(recording.api),
+      open: replayDoors(recording),
+      now: () => new Date(recording.meta.time),
+      say: () => undefined,
+      stopwatch: startStopwatch(),
+    },
+  );
 };
 
 describe('an incident recorded on the lab, judged again', () => {
@@ -41,6 +56,16 @@ describe('an incident recorded on the lab, judged again', () => {
       expect(`${first?.place?.node ?? ''} ${first?.place?.interface ?? ''}`.trim()).to.match(new RegExp(`^${expected.place.trim()}`));
     });
   }
+
+  it('duplicate-address: veth finds the leaked namespace, too', async () => {
+    const { findings, rows } = await replayVeth('duplicate-address');
+    expect(findings.map(({ code, place }) => `${code} ${place?.node} ${place?.interface}`)).to.deep.equal(['ND1101 node2 vethleaked']);
+    expect(rows.filter(({ attachment }) => attachment).length).to.be.greaterThan(4);
+  });
+
+  it('healthy: veth finds nothing', async () => {
+    expect((await replayVeth('healthy')).findings).to.deep.equal([]);
+  });
 
   it('covers every recording there is', () => {
     const recorded = readdirSync(directory).map((file) => file.replace('.tgz', ''));

@@ -3,6 +3,7 @@ import type { Endpoint } from '../cluster/endpoint.ts';
 import { CliError, EXIT } from '../cluster/errors.ts';
 import type { ClusterFacts, PodFacts, Protocol } from '../cluster/facts.ts';
 import { readCluster } from '../cluster/read/cluster.ts';
+import { sameAddress } from '../forwarding/address.ts';
 import { hostNetns } from '../forwarding/world.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
 import { answered, type ProbeRequest, type ProbeResult } from '../probe/probe.ts';
@@ -11,6 +12,7 @@ import { probeKeys } from '../probe/tap/probe-keys.ts';
 import { parseTaps, type TapRaw, type TapRequest } from '../probe/tap/tap-output.ts';
 import { withTapTimes } from '../probe/tap/tap-times.ts';
 import type { PathReport } from '../report/report.ts';
+import { duplicateAddresses } from '../topology/duplicates.ts';
 import { judgePath } from './judge-path.ts';
 import { entryPid, planProbes, type Question } from './plan.ts';
 import { type DoorRequest, isOpen, type NodeDoor, type OpenDoors } from './ports.ts';
@@ -106,10 +108,16 @@ const sendAll = async (doors: NodeDoor[], requests: ProbeRequest[]): Promise<Pro
 
 const isMixed = (result: ProbeResult): boolean => answered(result) > 0 && answered(result) < result.attempts.length;
 
-/** Asks the question again where the answers differ; the attempts of both rounds count as one. */
-const askMore = async (doors: NodeDoor[], results: ProbeResult[]): Promise<ProbeResult[]> => {
+/** A second holder of an address answers now and then: a few answers from the right one prove nothing. */
+const isContested = ({ source, destination, to }: Question, snapshots: NodeSnapshot[]): boolean => {
+  const ours = [source, destination, ...to.backends.flatMap(({ ips }) => ips)];
+  return snapshots.flatMap(duplicateAddresses).some(({ address }) => ours.some((own) => sameAddress(own, address)));
+};
+
+/** Asks the question again where the answers differ, or are known to be a matter of luck; the attempts of both rounds count as one. */
+const askMore = async (doors: NodeDoor[], results: ProbeResult[], contested: boolean): Promise<ProbeResult[]> => {
   const [main, ...others] = results;
-  if (!main || !isMixed(main)) return results;
+  if (!main || !(isMixed(main) || (contested && answered(main) > 0))) return results;
   const [more] = await sendAll(doors, [{ ...main.request, id: `${main.request.id}-again`, count: MORE_ATTEMPTS }]);
   return [{ ...main, attempts: [...main.attempts, ...(more?.attempts ?? [])] }, ...others];
 };
@@ -120,7 +128,14 @@ interface Watched {
 }
 
 /** Captures armed, probes sent, captures ended: the captures end whatever happens to the probes. */
-const watch = async (doors: NodeDoor[], question: Question, requests: ProbeRequest[], taps: TapRequest[], ports: PathPorts): Promise<Watched> => {
+const watch = async (
+  doors: NodeDoor[],
+  snapshots: NodeSnapshot[],
+  question: Question,
+  requests: ProbeRequest[],
+  taps: TapRequest[],
+  ports: PathPorts,
+): Promise<Watched> => {
   const addresses = [...new Set([question.source, question.destination, ...requests.map(({ destination }) => destination)])];
   const portsAsked = [...new Set(requests.flatMap(({ port }) => port ?? []))];
   const groups = byNode(taps);
@@ -128,7 +143,9 @@ const watch = async (doors: NodeDoor[], question: Question, requests: ProbeReque
     Promise.all(doors.map((door) => door.tap(groups.get(door.node) ?? [], { mark: ports.mark, addresses, ports: portsAsked }))),
   );
   try {
-    const probes = await ports.stopwatch.measure('probe', async () => askMore(doors, await sendAll(doors, requests)));
+    const probes = await ports.stopwatch.measure('probe', async () =>
+      askMore(doors, await sendAll(doors, requests), isContested(question, snapshots)),
+    );
     const raw = await ports.stopwatch.measure('read captures', () => Promise.all(armed.map((tap) => tap.stop())));
     return { probes, raw };
   } catch (error) {
@@ -169,7 +186,9 @@ export const runPath = async (request: PathRequest, resolve: ResolvePair, ports:
   const unsent = typeof requests === 'string' ? [`no probe was sent: ${requests}`] : [];
   say('sending probes');
   const { probes, raw } =
-    typeof requests === 'string' ? { probes: [], raw: [] } : await watch(doors, question, requests, tapRequests(doors, snapshots, pods), ports);
+    typeof requests === 'string'
+      ? { probes: [], raw: [] }
+      : await watch(doors, snapshots, question, requests, tapRequests(doors, snapshots, pods), ports);
   const taps = joinSightings(
     raw.flatMap((one) => parseTaps(one)),
     probeKeys(probes),

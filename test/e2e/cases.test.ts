@@ -56,7 +56,7 @@ describe('case 4: two namespaces hold the same address', function () {
       .and.match(/no process/)
       .and.match(/02:42:ac:11:00:02/)
       .and.match(/vethleaked/)
-      .and.match(/\d+ of 20/);
+      .and.match(/\d+ of 20 answered/);
     expect(first?.fix.join('\n')).to.include('ip link del');
     return undefined;
   });

@@ -103,7 +103,8 @@ export const startAgents = (
     let last: V1Pod | undefined;
     for (;;) {
       if (stopped) return { node, reason: 'stopped', message: `${node}: stopped` };
-      last = (await list(identity)).get(name);
+      // the list that is under way may be older than this agent; the next one is not
+      last = (await list(identity)).get(name) ?? (await list(identity)).get(name);
       const elapsed = Date.now() - startedAt;
       if (!last) return { node, reason: 'failed', message: `${node}: somebody else deleted the agent ${name}` };
       const problem = podProblem(node, options.image, last);

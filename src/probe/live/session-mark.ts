@@ -29,7 +29,9 @@ export const hexByte = (value: number): string => (value & 0xff).toString(16).pa
 
 export const createSessionMark = (number = Math.floor(Math.random() * 0x10000)): SessionMark => {
   let requests = 0;
-  let ports = 0;
+  // another session with the same block, minutes ago, must not have left its connections under the very same ports: behind a Service's
+  // translation conntrack would drop the first packet of ours for a clash with theirs
+  let ports = (number >> 4) & 0xff;
   return {
     number: number & 0xffff,
     nextRequest: () => requests++ & 0xff,

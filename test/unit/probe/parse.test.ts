@@ -196,8 +196,8 @@ describe('a probe request', () => {
     const mark = createSessionMark(0xabcd);
     const jobs = [planJob(request(), 0, mark, 'node'), planJob(request(), 1, mark, 'node')];
     expect(jobs.map(({ firstPort, block, index }) => [firstPort, block, index])).to.deep.equal([
-      [0xfd00, 0xfd00, 0],
-      [0xfd03, 0xfd00, 1],
+      [0xfdbc, 0xfd00, 0],
+      [0xfdbf, 0xfd00, 1],
     ]);
   });
 

@@ -4,6 +4,7 @@ import { bundleReader } from '../bundle/reader.ts';
 import { recordDoor } from '../bundle/record.ts';
 import { emptyRecording, type Recording } from '../bundle/recording.ts';
 import { replayDoors } from '../bundle/replay.ts';
+import { leftBehind } from '../cluster/agents/registry.ts';
 import type { ApiReader } from '../cluster/api/reader.ts';
 import { CliError, EXIT } from '../cluster/errors.ts';
 import { isOpen, type OpenDoors } from '../doctor/ports.ts';
@@ -15,6 +16,7 @@ import type { AgentFlags, ConnectionFlags, OutputFlags } from './connection-opti
 import type { Context } from './context.ts';
 import { agentOptions, goLive, nodeDoors, podDoors } from './live.ts';
 import type { Progress } from './progress.ts';
+import { writeAll } from './write.ts';
 
 /** Where a run gets its facts from, live or recorded, and where it leaves them. */
 export interface Session {
@@ -121,7 +123,8 @@ const record = async (flags: Flags, context: Context, progress: Progress, comman
       });
     },
     close: async () => {
-      await context.registry.stopAll();
+      const left = await context.registry.stopAll();
+      if (left.length > 0) await writeAll(context.stderr, `${leftBehind(left)}\n`);
       live.close();
     },
   };

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { CliError } from '../../../src/cluster/errors.ts';
-import { commonFamily } from '../../../src/cluster/words/family.ts';
 import { distance, nearest } from '../../../src/cluster/words/nearest.ts';
 import { resolveOne, resolvePair } from '../../../src/cluster/words/resolve.ts';
 import { selectorText } from '../../../src/cluster/words/selector.ts';
@@ -146,21 +145,6 @@ describe('the endpoint of a word', () => {
     const refusing = objectReader(sampleCluster(), { refused: /pods/ });
     expect((await failure(resolveOne(refusing, 'demo', 'client'))).exitCode).to.equal(4);
   });
-});
-
-describe('the family two ends have in common', () => {
-  const end = (label: string, ...ips: string[]) => ({ label, ips });
-  it("is the target's first that the source has", () =>
-    expect(commonFamily(end('a', '10.0.0.1', 'fd00::1'), end('b', 'fd00::2', '10.0.0.2'))).to.deep.equal({
-      source: 'fd00::1',
-      destination: 'fd00::2',
-      family: 6,
-    }));
-  it('is an error when there is none', () =>
-    expect(() => commonFamily(end('a', '10.0.0.1'), end('b', 'fd00::2'))).to.throw(
-      CliError,
-      'error: a has only IPv4 (10.0.0.1) and b only IPv6 (fd00::2)',
-    ));
 });
 
 describe('the nearest name', () => {

@@ -60,6 +60,12 @@ const payload = (kind: JobKind, request: ProbeRequest, mark: SessionMark, index:
   return { before: '-', after: '-' };
 };
 
+/** ICMP payload bytes of the session's request with this number. */
+const echoSize = (index: number): number => 56 + (index % 128);
+
+/** What the first `count` requests of a session may have. */
+export const echoSizes = (count: number): number[] => Array.from({ length: count }, (_, index) => echoSize(index));
+
 /** A request that {@link refusalOf} has nothing against, as a job. An ephemeral container (`reach` pod) has one netns only. */
 export const planJob = (request: ProbeRequest, number: number, mark: SessionMark, reach: 'node' | 'pod'): ProbeJob => {
   const kind = kindOf(request);
@@ -77,7 +83,7 @@ export const planJob = (request: ProbeRequest, number: number, mark: SessionMark
     firstPort: kind === 'icmp' ? portBlock(mark.number) : mark.nextPort(count),
     block: portBlock(mark.number),
     index,
-    size: 56 + (index % 128),
+    size: echoSize(index),
     ...payload(kind, request, mark, index),
   };
 };

@@ -11,11 +11,11 @@ export const recordDoor = (door: NodeDoor, recording: Recording): NodeDoor => {
       recording.collections.push(collection);
       return collection;
     },
-    tap: async (requests, filter) => {
-      const armed = await door.tap(requests, filter);
+    tap: async (requests, filter, lengths) => {
+      const armed = await door.tap(requests, filter, lengths);
       return {
-        stop: async () => {
-          const raw = await armed.stop();
+        stop: async (wanted) => {
+          const raw = await armed.stop(wanted);
           recording.taps.push(raw);
           return raw;
         },

@@ -59,7 +59,7 @@ const doorOf = (session: AgentSession, { mark, onProbes }: DoorOptions): NodeDoo
   reach: session.reach,
   collect: (request) => collectNode(session, request),
   probe: (requests) => runProbes(session, requests, { mark, onRecord: onProbes }),
-  tap: (requests, filter) => armTaps(session, requests, { filter, maxSeconds: LONGEST_CAPTURE_SECONDS }),
+  tap: (requests, filter, lengths) => armTaps(session, requests, { filter, lengths, maxSeconds: LONGEST_CAPTURE_SECONDS }),
 });
 
 /** Doors by an ephemeral container in each pod that is an end of the question: for users who may not make pods on nodes. */

@@ -5,7 +5,7 @@ import { inPrefix, sameAddress } from '../forwarding/address.ts';
 import type { Hop, Stop, StopReason, Walk } from '../forwarding/hop.ts';
 import { hostNetns } from '../forwarding/world.ts';
 import type { Netns, NodeSnapshot } from '../node/snapshot.ts';
-import type { TapResult } from '../probe/observation.ts';
+import type { DropResult, TapResult } from '../probe/observation.ts';
 import { answered, fails, type Outcome, type ProbePurpose, type ProbeResult, passes } from '../probe/probe.ts';
 import type { Attachment } from '../topology/attachment.ts';
 import { contradicted } from './sightings.ts';
@@ -29,6 +29,8 @@ export interface Evidence {
   /** By `ProbeRequest.id`. */
   walks: Record<string, WalkPair>;
   taps: TapResult[];
+  /** What the kernels said they dropped; empty where they were not asked, as nothing was lost. */
+  drops: DropResult[];
   attachments: Attachment[];
 }
 

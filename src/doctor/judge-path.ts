@@ -7,7 +7,7 @@ import type { Packet } from '../forwarding/hop.ts';
 import { walk, walkBack } from '../forwarding/walk.ts';
 import { hostNetns, type World } from '../forwarding/world.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
-import type { TapResult } from '../probe/observation.ts';
+import type { DropResult, TapResult } from '../probe/observation.ts';
 import type { ProbeRequest, ProbeResult } from '../probe/probe.ts';
 import type { EndpointSummary, PathReport } from '../report/report.ts';
 import { attachmentsOf } from '../topology/attachments.ts';
@@ -24,6 +24,8 @@ export interface PathEvidence {
   before?: NodeSnapshot[];
   probes: ProbeResult[];
   taps: TapResult[];
+  /** Asked for after a loss only. */
+  drops: DropResult[];
   /** What could not be done, in words. */
   notChecked: string[];
 }
@@ -84,6 +86,13 @@ const summaryOf = (endpoint: Endpoint, address: string, target?: Question): Endp
 const dataPlaneOf = (snapshots: NodeSnapshot[], facts: ClusterFacts): PathReport['dataPlane'] =>
   snapshots.some(hostNetns) ? dataPlane(snapshots, facts) : { cni: 'unknown', kubeProxy: 'unknown' };
 
+/** Where the kernel could not say what it dropped, or not all of it. */
+const untraced = (drops: DropResult[]): string[] =>
+  drops.flatMap(({ node, notTraced, lostEvents }) => [
+    ...(notTraced === undefined ? [] : [`why the kernel of ${node} drops packets: ${notTraced}`]),
+    ...(lostEvents > 0 ? [`${lostEvents} events of the kernel of ${node} were lost: a drop may have gone unseen`] : []),
+  ]);
+
 /** Evidence → report: pure, so that a bundle is judged exactly as the run was. */
 export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'timings'> => {
   const { question, facts, snapshots, probes, taps } = run;
@@ -104,6 +113,7 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
     probes,
     walks,
     taps,
+    drops: run.drops,
     attachments,
   };
   const { findings, notes } = diagnose(evidence);
@@ -122,6 +132,6 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
     back: withSeen(mainWalk.back?.hops ?? [], taps, main, 'back'),
     checks: probes,
     findings,
-    notChecked: [...run.notChecked, ...facts.notRead, ...describeProblems(snapshots), ...notes],
+    notChecked: [...run.notChecked, ...untraced(run.drops), ...facts.notRead, ...describeProblems(snapshots), ...notes],
   };
 };

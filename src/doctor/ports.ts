@@ -11,7 +11,8 @@ export interface NodeDoor {
   readonly reach: 'node' | 'pod';
   collect: (request: CollectRequest) => Promise<RawCollection>;
   probe: (requests: ProbeRequest[]) => Promise<ProbeResult[]>;
-  tap: (requests: TapRequest[], filter: TapFilter) => Promise<{ stop: () => Promise<TapRaw> }>;
+  /** `lengths`: follow packets of these sizes to where the kernel drops them; asked for when stopped. */
+  tap: (requests: TapRequest[], filter: TapFilter, lengths: number[]) => Promise<{ stop: (wanted?: { drops: boolean }) => Promise<TapRaw> }>;
 }
 
 /** Who asks to enter a node: the pod matters to an ephemeral container only. */

@@ -6,10 +6,13 @@ import { readCluster } from '../cluster/read/cluster.ts';
 import { sameAddress } from '../forwarding/address.ts';
 import { hostNetns } from '../forwarding/world.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
+import { joinDrops } from '../probe/drops/join-drops.ts';
+import { probeLengths } from '../probe/drops/lengths.ts';
+import { echoSizes } from '../probe/live/probe-plan.ts';
 import { answered, type ProbeRequest, type ProbeResult } from '../probe/probe.ts';
 import { joinSightings } from '../probe/tap/join-sightings.ts';
 import { probeKeys } from '../probe/tap/probe-keys.ts';
-import { parseTaps, type TapRaw, type TapRequest } from '../probe/tap/tap-output.ts';
+import { parseTaps, type TapRaw, type TapRequest, traceText } from '../probe/tap/tap-output.ts';
 import { withTapTimes } from '../probe/tap/tap-times.ts';
 import type { PathReport } from '../report/report.ts';
 import { duplicateAddresses } from '../topology/duplicates.ts';
@@ -127,6 +130,18 @@ interface Watched {
   raw: TapRaw[];
 }
 
+const isLost = (probes: ProbeResult[]): boolean =>
+  probes.some((probe) => probe.request.purpose === 'main' && answered(probe) < probe.attempts.length);
+
+/** A neighbour that does not answer is one of those on the way: whose questions and claims are of interest, too. */
+const MOST_GATEWAYS = 32;
+
+const gatewaysOf = (snapshots: NodeSnapshot[]): string[] => {
+  const routes = snapshots.flatMap(({ namespaces }) => namespaces).flatMap((netns) => netns.routes);
+  const gateways = routes.flatMap(({ gateway, nexthops }) => [gateway, ...nexthops.map((hop) => hop.gateway)]);
+  return [...new Set(gateways.filter((gateway) => gateway !== undefined))].slice(0, MOST_GATEWAYS);
+};
+
 /** Captures armed, probes sent, captures ended: the captures end whatever happens to the probes. */
 const watch = async (
   doors: NodeDoor[],
@@ -136,17 +151,20 @@ const watch = async (
   taps: TapRequest[],
   ports: PathPorts,
 ): Promise<Watched> => {
-  const addresses = [...new Set([question.source, question.destination, ...requests.map(({ destination }) => destination)])];
+  const ends = [question.source, question.destination, ...requests.map(({ destination }) => destination)];
+  const addresses = [...new Set([...ends, ...gatewaysOf(snapshots)])];
+  const lengths = requests.flatMap((request) => probeLengths(request, echoSizes(requests.length + 1)));
   const portsAsked = [...new Set(requests.flatMap(({ port }) => port ?? []))];
   const groups = byNode(taps);
   const armed = await ports.stopwatch.measure('arm captures', () =>
-    Promise.all(doors.map((door) => door.tap(groups.get(door.node) ?? [], { mark: ports.mark, addresses, ports: portsAsked }))),
+    Promise.all(doors.map((door) => door.tap(groups.get(door.node) ?? [], { mark: ports.mark, addresses, ports: portsAsked }, lengths))),
   );
   try {
     const probes = await ports.stopwatch.measure('probe', async () =>
       askMore(doors, await sendAll(doors, requests), isContested(question, snapshots)),
     );
-    const raw = await ports.stopwatch.measure('read captures', () => Promise.all(armed.map((tap) => tap.stop())));
+    const drops = isLost(probes);
+    const raw = await ports.stopwatch.measure('read captures', () => Promise.all(armed.map((tap) => tap.stop({ drops }))));
     return { probes, raw };
   } catch (error) {
     await Promise.allSettled(armed.map((tap) => tap.stop()));
@@ -194,7 +212,7 @@ export const runPath = async (request: PathRequest, resolve: ResolvePair, ports:
     probeKeys(probes),
   );
 
-  const lost = probes.some((probe) => probe.request.purpose === 'main' && answered(probe) < probe.attempts.length);
+  const lost = isLost(probes);
   // counters before and after the probes name the rule that ate them; nothing was lost, nothing to compare
   const again = lost
     ? await stopwatch.measure('read nodes again', () => readNodes(doors, ({ node }) => ({ scope: 'full', pods: uidsOn(node) })))
@@ -207,6 +225,7 @@ export const runPath = async (request: PathRequest, resolve: ResolvePair, ports:
     ...(complete ? { before: snapshots } : {}),
     probes: withTapTimes(probes, taps),
     taps,
+    drops: lost ? raw.map((one) => joinDrops(one.node, traceText(one), taps)) : [],
     notChecked: [...notChecked, ...unread, ...(again?.notChecked ?? []), ...unsent],
   };
   const judged = await stopwatch.measure('judge', async () => judgePath(evidence, ports.now().toISOString()));

@@ -35,6 +35,7 @@ export const ask = (cluster: FlannelCluster, { from, to, port = 8080, protocol =
     probes: [main],
     walks: { main: { there, ...(back ? { back } : {}) } },
     taps: [],
+    drops: [],
     attachments: [],
   };
 };

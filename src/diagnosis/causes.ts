@@ -1,4 +1,5 @@
 import type { Cause } from './cause.ts';
+import { hopLimit, kernelDrop, queueFull, tooBig, trafficControl } from './causes/device-drops.ts';
 import { duplicateAddress } from './causes/duplicate-address.ts';
 import { policyDrop, ruleDrop, ruleReject } from './causes/firewall.ts';
 import { flannelEntries } from './causes/flannel-entries.ts';
@@ -25,6 +26,11 @@ export const causes: Cause[] = [
   policyDrop,
   ruleDrop,
   ruleReject,
+  trafficControl,
+  queueFull,
+  hopLimit,
+  tooBig,
+  kernelDrop,
   noEndpoints,
   wrongTargetPort,
   proxyNotProgramming,

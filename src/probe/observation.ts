@@ -68,6 +68,12 @@ export interface Drop {
   attempt: number;
   /** What was dropped: the probe, or an answer to it. */
   what: Sighting['what'];
+  /** The packet as it was seen last. */
+  packet: Packet;
+  /** It was inside a tunnel then. */
+  tunnelled: boolean;
+  /** Bytes at L3 of what was dropped, tunnel headers included. */
+  wireLength: number;
   /** The kernel's name of the reason, e.g. NETFILTER_DROP; kernels before 5.17 have none. */
   reason?: string;
   /** Kernel function that dropped it. */

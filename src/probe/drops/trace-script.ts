@@ -41,7 +41,7 @@ trace_find() {
 
 # Moments of both clocks at once, for the joining with captures: the latest of several is the truest, as each is noted a little after it was read.
 trace_anchor() {
-  for _ in 1 2 3; do date +netdoctor-anchor:%s.%N >"$trace/trace_marker" 2>/dev/null; done
+  for _ in 1 2; do date +netdoctor-anchor:%s.%N >"$trace/trace_marker" 2>/dev/null; done
 }
 
 # $1 directory for temporary files, $2 longest life in seconds, $3 filter of lengths, $4 KiB for all CPUs together

@@ -24,6 +24,14 @@ const TRACE_KIB = 16 * 1024;
 
 const READY = /@ndt ready (\S+)\n/;
 
+const END = '@ndt end\n';
+
+/** The last chunk may hold only a part of it. */
+const endsWith = (chunks: Buffer[], text: string): boolean =>
+  Buffer.concat(chunks.slice(-text.length).map((chunk) => chunk.subarray(-text.length)))
+    .toString('latin1')
+    .endsWith(text);
+
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const tapOf = ({ from }: TapRequest, reach: AgentSession['reach']): string =>
@@ -53,6 +61,8 @@ export const armTaps = async (
   if (taps.length === 0) return { stop: async () => ({ ...common, output: Buffer.alloc(0) }) };
 
   const ready = Promise.withResolvers<string>();
+  const told = Promise.withResolvers<TapRaw>();
+  const chunks: Buffer[] = [];
   let heard = '';
   const aborting = signal ? { signal } : {};
   const running = session.run(TAP_SCRIPT, {
@@ -67,16 +77,22 @@ export const armTaps = async (
     // Arming takes at most 4 s on the node, the rest is for the way there and the result.
     timeoutMs: maxSeconds * 1000 + 15_000,
     onStdout: (chunk) => {
+      chunks.push(chunk);
       if (heard.length < 4096) heard += chunk.toString('latin1');
       const directory = READY.exec(heard)?.[1];
       if (directory !== undefined) ready.resolve(directory);
+      // The kernel takes its time to remove a trace; all that is of interest has been said by then.
+      if (endsWith(chunks, END)) told.resolve({ ...common, output: Buffer.concat(chunks) });
     },
     ...aborting,
   });
-  const finished: Promise<TapRaw> = running.then(
-    (result) => ({ ...common, ...outputOf(result) }),
-    (error: unknown) => failed(reasonOf(error)),
-  );
+  const finished: Promise<TapRaw> = Promise.race([
+    told.promise,
+    running.then(
+      (result) => ({ ...common, ...outputOf(result) }),
+      (error: unknown) => failed(reasonOf(error)),
+    ),
+  ]);
   const directory = await Promise.race([ready.promise, finished.then(() => undefined)]);
   if (directory === undefined) return { stop: () => finished };
   return {

@@ -108,6 +108,9 @@ export const stopReasons = all<StopReason>()([
   'policy',
   'reject',
   'not-translated',
+  'tc',
+  'too-big',
+  'ttl',
   'loop',
 ]);
 

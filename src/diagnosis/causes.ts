@@ -13,10 +13,12 @@ import { nobodyAnswers, offBridge, portClosed } from './causes/off-bridge.ts';
 import { noEndpoints, proxyNotProgramming, staleEndpoint, wrongTargetPort } from './causes/service.ts';
 import { nodeNotReady, podNotReady } from './causes/states.ts';
 import { nodesUnreachable, underlayDropsTunnel } from './causes/underlay.ts';
+import { wrongAnswerer } from './causes/wrong-answerer.ts';
 
 /** Every known cause; where two are equally sure, the one further up is shown first. */
 export const causes: Cause[] = [
   duplicateAddress,
+  wrongAnswerer,
   ...linkDown,
   offBridge,
   portClosed,

@@ -1,9 +1,9 @@
 import type { Hop, Walk } from '../forwarding/hop.ts';
 import { answered, type Outcome } from '../probe/probe.ts';
 import type { Culprit } from './drops/culprit.ts';
-import { endOfDrop } from './drops/end-of-drop.ts';
+import { agrees, endOfDrop } from './drops/end-of-drop.ts';
 import type { DropKind } from './drops/meaning.ts';
-import { type ObservedDrop, observedDrops } from './drops/observed.ts';
+import { dropWords, type ObservedDrop, observedDrops } from './drops/observed.ts';
 import { type Evidence, failingLegs, type Leg, legOf, outcomes, score } from './evidence.ts';
 import { type ModelStop, stopOf } from './model-stop.ts';
 import { contradicted } from './sightings.ts';
@@ -54,7 +54,22 @@ export const packetEnd = (evidence: Evidence, ...reasons: DropKind[]): PacketEnd
 };
 
 /** Predicted stops that the packets did not obey: the model is wrong there, and says so. */
-export const disagreements = (evidence: Evidence): string[] =>
+export const disagreements = (evidence: Evidence): string[] => [
+  ...passedAStop(evidence),
+  ...failingLegs(evidence).flatMap((leg) => droppedElsewhere(evidence, leg)),
+];
+
+/** The kernel dropped it at another place, or for another reason, than the model ends it. */
+const droppedElsewhere = (evidence: Evidence, leg: Leg): string[] => {
+  const predicted = stopOf(evidence, leg);
+  const [drop] = observedDrops(evidence, leg);
+  if (!drop || drop.kinds.includes('no-socket') || (predicted && agrees(predicted, drop))) return [];
+  const { fromLabel, toLabel } = leg.probe.request;
+  const model = predicted ? `ends it on ${predicted.hop.node} ${predicted.hop.interface} (${predicted.stop.message})` : 'lets it pass there';
+  return [`${fromLabel} → ${toLabel}: ${dropWords(drop, leg.probe.attempts.length)}; the model ${model}`];
+};
+
+const passedAStop = (evidence: Evidence): string[] =>
   evidence.probes.flatMap((probe) => {
     const end = stopOf(evidence, legOf(evidence, probe));
     if (!end || (answered(probe) === 0 && !contradicted(evidence, end))) return [];

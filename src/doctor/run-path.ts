@@ -17,6 +17,7 @@ import { withTapTimes } from '../probe/tap/tap-times.ts';
 import type { PathReport } from '../report/report.ts';
 import { duplicateAddresses } from '../topology/duplicates.ts';
 import { judgePath } from './judge-path.ts';
+import { sizeSearch, vanishes } from './mtu.ts';
 import { entryPid, planProbes, type Question } from './plan.ts';
 import { type DoorRequest, isOpen, type NodeDoor, type OpenDoors } from './ports.ts';
 import type { Say } from './progress.ts';
@@ -131,7 +132,8 @@ interface Watched {
 }
 
 const isLost = (probes: ProbeResult[]): boolean =>
-  probes.some((probe) => probe.request.purpose === 'main' && answered(probe) < probe.attempts.length);
+  probes.some(({ request, attempts }) => request.purpose === 'main' && attempts.some(({ outcome }) => outcome !== 'answered')) ||
+  vanishes(probes) !== undefined;
 
 /** A neighbour that does not answer is one of those on the way: whose questions and claims are of interest, too. */
 const MOST_GATEWAYS = 32;
@@ -212,6 +214,8 @@ export const runPath = async (request: PathRequest, resolve: ResolvePair, ports:
     probeKeys(probes),
   );
 
+  const full = vanishes(probes);
+  const sizes = full ? await stopwatch.measure('probe', () => sendAll(doors, sizeSearch(full))) : [];
   const lost = isLost(probes);
   // counters before and after the probes name the rule that ate them; nothing was lost, nothing to compare
   const again = lost
@@ -223,7 +227,7 @@ export const runPath = async (request: PathRequest, resolve: ResolvePair, ports:
     facts,
     snapshots: complete ? again.snapshots : snapshots,
     ...(complete ? { before: snapshots } : {}),
-    probes: withTapTimes(probes, taps),
+    probes: [...withTapTimes(probes, taps), ...sizes],
     taps,
     drops: lost ? raw.map((one) => joinDrops(one.node, traceText(one), taps)) : [],
     notChecked: [...notChecked, ...unread, ...(again?.notChecked ?? []), ...unsent],

@@ -86,6 +86,7 @@ describe('what netdoctor makes in the cluster', function () {
       ],
       { reject: false, stdin: 'ignore' },
     );
+    await until('an agent', async () => (await agents()).length > 0);
     let own: string[] = [];
     await until('a trace in the kernel', async () => {
       own = (await traces()).filter((name) => !before.includes(name));

@@ -19,7 +19,7 @@ const asked = (ports: EndpointPort[], label: string, port: number | string, prot
   const fitting = ports.filter((offered) => protocol === undefined || offered.protocol === protocol);
   if (typeof port === 'number') {
     const known = fitting.filter((offered) => offered.port === port);
-    return known.length > 0 ? known : [{ port, protocol: protocol ?? 'tcp' }];
+    return known.length > 0 ? known : [{ port, protocol: protocol ?? 'tcp', ...(protocol === undefined ? { assumed: true } : {}) }];
   }
   const named = fitting.filter(({ name }) => name === port);
   if (named.length > 0) return named;

@@ -380,6 +380,13 @@ const table: { says: string; breaks: (cluster: FlannelCluster) => void; asks?: Q
     code: 'ND4007',
     names: ['10.244.0.5', '10.96.0.50:80', 'node1'],
   },
+  {
+    says: 'an address of the pod range that no pod has',
+    breaks: () => undefined,
+    asks: { from: 'web-0', to: '10.244.1.99', outcome: 'timeout' },
+    code: 'ND4008',
+    names: ['10.244.1.99', 'node2'],
+  },
 ];
 
 describe('each fault is named', () => {

@@ -24,6 +24,4 @@ export interface EndpointPort {
   port: number;
   protocol: Protocol;
   name?: string;
-  /** Only the number was said (`10.1.1.7:53`): a protocol asked for elsewhere holds for it. */
-  assumed?: boolean;
 }

@@ -31,10 +31,6 @@ describe('the question that is asked', () => {
     expect(makeQuestion(client, web, { ...asked, port: 53 })).to.include({ protocol: 'udp', port: 53 }));
   it('takes tcp for a port that is not declared', () =>
     expect(makeQuestion(client, web, { ...asked, port: 99 })).to.include({ protocol: 'tcp', port: 99 }));
-  it('takes the protocol asked for where only a number was said', () => {
-    const outside = end('10.1.1.7', ['10.1.1.7'], [{ port: 53, protocol: 'tcp', assumed: true }]);
-    expect(makeQuestion(client, outside, { ...asked, protocol: 'udp' })).to.include({ protocol: 'udp', port: 53 });
-  });
   it('finds a port by its name', () => expect(makeQuestion(client, web, { ...asked, port: 'http' })).to.include({ protocol: 'tcp', port: 8080 }));
   it('names the ports there are when the name is unknown', () =>
     expect(makeQuestion(client, web, { ...asked, port: 'https' })).to.match(/has no port named "https" \(it has dns, http\)$/));

@@ -17,7 +17,8 @@ import type { ClosedDoor, DoorRequest, NodeDoor, OpenDoors } from '../doctor/por
 import { collectNode } from '../node/collect.ts';
 import { type ProbeRecord, runProbes } from '../probe/live/run-probes.ts';
 import type { SessionMark } from '../probe/live/session-mark.ts';
-import { type ArmedTaps, armTaps } from '../probe/tap/arm-taps.ts';
+import { armRuleTrace } from '../probe/rules/arm-rule-trace.ts';
+import { armTaps } from '../probe/tap/arm-taps.ts';
 import { askYesNo } from './ask.ts';
 import { type AgentFlags, type ConnectionFlags, connectionOptions, durationOf } from './connection-options.ts';
 import type { Context } from './context.ts';
@@ -56,11 +57,15 @@ export interface DoorOptions {
   onProbes: (record: ProbeRecord) => void;
 }
 
-/** Captures of a run that is interrupted end before their agent does: a trace in the kernel would outlive it. */
-const armed = async (registry: Registry, arming: Promise<ArmedTaps>): Promise<ArmedTaps> => {
-  const taps = await arming;
-  const forget = registry.addInside(() => taps.stop());
-  return { stop: (wanted) => taps.stop(wanted).finally(forget) };
+interface Stoppable<Wanted, Answer> {
+  stop: (wanted?: Wanted) => Promise<Answer>;
+}
+
+/** What an interrupted run has running on a node ends before its agent does: a trace in the kernel would outlive it. */
+const armed = async <Wanted, Answer>(registry: Registry, arming: Promise<Stoppable<Wanted, Answer>>): Promise<Stoppable<Wanted, Answer>> => {
+  const running = await arming;
+  const forget = registry.addInside(() => running.stop());
+  return { stop: (wanted) => running.stop(wanted).finally(forget) };
 };
 
 const doorOf = (session: AgentSession, { mark, onProbes, registry }: DoorOptions): NodeDoor => ({
@@ -69,6 +74,7 @@ const doorOf = (session: AgentSession, { mark, onProbes, registry }: DoorOptions
   collect: (request) => collectNode(session, request),
   probe: (requests) => runProbes(session, requests, { mark, onRecord: onProbes }),
   tap: (requests, filter, lengths) => armed(registry, armTaps(session, requests, { filter, lengths, maxSeconds: LONGEST_CAPTURE_SECONDS })),
+  traceRules: () => armed(registry, armRuleTrace(session, mark.number, LONGEST_CAPTURE_SECONDS)),
 });
 
 /** Doors by an ephemeral container in each pod that is an end of the question: for users who may not make pods on nodes. */

@@ -10,6 +10,7 @@ import { hostNetns, type World } from '../forwarding/world.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
 import type { DropResult, TapResult } from '../probe/observation.ts';
 import type { ProbeRequest, ProbeResult } from '../probe/probe.ts';
+import type { RuleTrace } from '../probe/rules/rule-trace.ts';
 import { tapSummary } from '../probe/tap/tap-summary.ts';
 import type { EndpointSummary, HopReport, PathReport } from '../report/report.ts';
 import { attachmentsOf } from '../topology/attachments.ts';
@@ -31,6 +32,7 @@ export interface PathEvidence {
   taps: TapResult[];
   /** Asked for after a loss only. */
   drops: DropResult[];
+  ruleTraces: RuleTrace[];
   /** What could not be done, in words. */
   notChecked: string[];
 }
@@ -98,6 +100,9 @@ const untraced = (drops: DropResult[]): string[] =>
     ...(lostEvents > 0 ? [`${lostEvents} events of the kernel of ${node} were lost: a drop may have gone unseen`] : []),
   ]);
 
+const rulesUntraced = (traces: RuleTrace[]): string[] =>
+  traces.flatMap(({ node, failed }) => (failed === undefined ? [] : [`which rules probes meet on ${node}: ${failed}`]));
+
 /** Attempts at a Service that went to another endpoint than the one whose way is shown. */
 const sentElsewhere = (main: ProbeResult, taps: TapResult[], { there }: WalkPair): Set<number> => {
   const followed = there?.hops.at(-1)?.packet.destination;
@@ -133,6 +138,7 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
     walks,
     taps,
     drops: run.drops,
+    ruleTraces: run.ruleTraces,
     attachments,
   };
   const { findings, notes } = diagnose(evidence);
@@ -161,6 +167,7 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
     notChecked: [
       ...run.notChecked,
       ...untraced(run.drops),
+      ...rulesUntraced(run.ruleTraces),
       ...facts.notRead,
       ...describeProblems(snapshots),
       ...notes,

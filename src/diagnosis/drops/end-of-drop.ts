@@ -137,7 +137,7 @@ export const endOfDrop = (evidence: Evidence, leg: Leg, observed: ObservedDrop, 
   const known = predicted && agrees(predicted, observed) ? predicted : undefined;
   const extra = { drop: observed, ...(culprit ? { culprit } : {}) };
   // a counter that rose by exactly the probes outdoes what the model makes of the rules
-  if (known && !(culprit?.counted && !sameRule(known.stop.facts, culprit))) return { ...known, ...extra };
+  if (known && !((culprit?.counted || culprit?.traced) && !sameRule(known.stop.facts, culprit))) return { ...known, ...extra };
   const walk = leg[observed.direction] ?? { packet: observed.drop.packet, hops: [], outcome: 'unknown', translations: [], tracked: [], choices: [] };
   const place = placeAt(evidence, observed.drop.node, observed.drop.netns);
   const at = { leg, walk, direction: observed.direction, ...hopAt(observed, walk, evidence, place), ...extra };

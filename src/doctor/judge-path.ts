@@ -148,7 +148,8 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
   const places = main ? tapSummary(taps, main.request.id) : [];
   const others = main ? sentElsewhere(main, taps, mainWalk) : new Set<number>();
   const there = withUnpredicted(mainWalk.there?.hops ?? [], places, 'there', world, others);
-  const back = withUnpredicted(mainWalk.back?.hops ?? [], places, 'back', world, others);
+  // where no reply is expected, what comes back are errors of the node that stops the probe
+  const back = mainWalk.back ? withUnpredicted(mainWalk.back.hops, places, 'back', world, others) : [];
   const clocks = clockOffsets(there, back, places);
   return {
     kind: 'PathReport',

@@ -63,8 +63,13 @@ const heldBack = (free: FreeEvent): boolean => [free.location, ...free.stack.sli
 /** A life whose buffer was freed unseen and given to another packet would end in that one's drop: it must end soon, or while waiting. */
 const belongs = (free: FreeEvent, last: DeviceEvent): boolean => free.time - last.time < AT_ONCE || heldBack(free);
 
-/** Each echo reply is given to raw sockets, where ping takes it, and then freed for want of a ping socket (net/ipv4/ping.c ping_rcv). */
-const isDelivery = (free: FreeEvent, { what }: Sighting): boolean => what === 'reply' && functionOf(free) === 'ping_rcv';
+/**
+ * Each echo reply is given to raw sockets, where ping takes it, and then freed for want of a ping socket (net/ipv4/ping.c ping_rcv). An echo
+ * request that arrived is freed as dropped where its reply could not be sent (icmpv6_echo_reply in net/ipv6/icmp.c).
+ */
+const isDelivery = (free: FreeEvent, { what }: Sighting): boolean =>
+  (what === 'reply' && functionOf(free) === 'ping_rcv') ||
+  (what === 'request' && functionOf(free) === 'icmpv6_rcv' && (free.reason ?? 'NOT_SPECIFIED') === 'NOT_SPECIFIED');
 
 /** The place where the packet ended, and what a capture knows of it. */
 interface Recognised {

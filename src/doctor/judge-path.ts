@@ -109,13 +109,11 @@ const sentElsewhere = (main: ProbeResult, taps: TapResult[], { there }: WalkPair
   return new Set([...endpointsSeen(taps, main)].flatMap(([attempt, endpoint]) => (endpoint === followed ? [] : [attempt])));
 };
 
-/** Where the packet went though the model did not lead it there; where the model knows its limits (BPF, OVS) that is no contradiction. */
-const strayHops = ({ there, back }: WalkPair, hops: HopReport[]): string[] =>
-  [there, back].some((walk) => walk?.outcome === 'unknown')
-    ? []
-    : hops
-        .filter(({ unpredicted }) => unpredicted)
-        .map(({ node, interface: name, where }) => `${node} ${name} (${where}): the probe passed here, though the model does not lead it there`);
+/** Where the packet went though the model did not lead it there. */
+const strayHops = (hops: HopReport[]): string[] =>
+  hops
+    .filter(({ unpredicted }) => unpredicted)
+    .map(({ node, interface: name, where }) => `${node} ${name} (${where}): the probe passed here, though the model does not lead it there`);
 
 /** Evidence → report: pure, so that a bundle is judged exactly as the run was. */
 export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'timings'> => {
@@ -147,9 +145,8 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
   const packet = mainWalk.there?.packet ?? { source: question.source, destination: question.destination, protocol: question.protocol };
   const places = main ? tapSummary(taps, main.request.id) : [];
   const others = main ? sentElsewhere(main, taps, mainWalk) : new Set<number>();
-  const there = withUnpredicted(mainWalk.there?.hops ?? [], places, 'there', world, others);
-  // where no reply is expected, what comes back are errors of the node that stops the probe
-  const back = mainWalk.back ? withUnpredicted(mainWalk.back.hops, places, 'back', world, others) : [];
+  const there = withUnpredicted(mainWalk.there, places, 'there', world, others);
+  const back = withUnpredicted(mainWalk.back, places, 'back', world, others);
   const clocks = clockOffsets(there, back, places);
   return {
     kind: 'PathReport',
@@ -164,15 +161,8 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
     checks: probes,
     answers: main ? answersTo(main, taps, world) : [],
     clocks,
+    disagreements: [...new Set([...notes, ...strayHops([...there, ...back])])],
     findings,
-    notChecked: [
-      ...run.notChecked,
-      ...untraced(run.drops),
-      ...rulesUntraced(run.ruleTraces),
-      ...facts.notRead,
-      ...describeProblems(snapshots),
-      ...notes,
-      ...strayHops(mainWalk, [...there, ...back]),
-    ],
+    notChecked: [...run.notChecked, ...untraced(run.drops), ...rulesUntraced(run.ruleTraces), ...facts.notRead, ...describeProblems(snapshots)],
   };
 };

@@ -88,6 +88,7 @@ export const pathReport = all<keyof PathReport>()([
   'checks',
   'answers',
   'clocks',
+  'disagreements',
   'findings',
   'notChecked',
   'timings',

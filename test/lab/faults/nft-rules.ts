@@ -83,7 +83,7 @@ export const podInputDrop: Fault = {
   appliesTo: anywhere,
   inject: async (lab) => {
     const pod = await findPod(lab, victim.pod);
-    const asked = ['meta l4proto { tcp, udp }', 'icmp type echo-request', 'icmpv6 type echo-request'];
+    const asked = ['ip protocol { tcp, udp }', 'ip6 nexthdr { tcp, udp }', 'icmp type echo-request', 'icmpv6 type echo-request'];
     const body = chain('guard', 'input priority filter', asked.map((what) => `    ${what} counter drop\n`).join(''));
     await lab.nodeExec(pod.node, [...inNetns(pod.netns), 'nft', '-f', '-'], { input: `table inet ${table} {\n${body}}\n` });
   },

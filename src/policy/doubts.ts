@@ -15,7 +15,7 @@ const assumptionText = (trait: Assumption, held: boolean): string => {
   const texts: Record<Assumption, [string, string]> = {
     ipBlockMatchesPods: ['an ipBlock covers pods by their addresses', 'an ipBlock does not cover pods (Cilium)'],
     acceptsOwnNode: ['a pod always accepts its own node', 'a pod is shielded from its own node, too'],
-    reachesOwnNode: ['a pod may always send to its own node', 'what a pod sends to its own node is policed (Calico, Cilium)'],
+    reachesOwnNode: ['a pod may always send to its own node', 'what a pod sends to its own node is policed'],
     hairpinPoliced: ['traffic that comes back through a Service is policed', 'traffic that comes back through a Service is not policed (Cilium)'],
     endPort: ['endPort is known', 'endPort is not known and port alone counts'],
   };
@@ -53,7 +53,9 @@ const decidedElsewhere = (engine: Engine, flow: Flow, verdict: Omit<Verdict, 'do
         }
         if (side?.verdict !== 'deny' || rule.action !== 'allow') return [];
         const decider = rule.peers.find((peer) => peer.elsewhere !== undefined);
-        return decider && view.far.kind === 'outside' ? [{ text: `${where} may allow it: ${decider.text}, ${decider.elsewhere}`, otherwise: 'allow' }] : [];
+        return decider && view.far.kind === 'outside'
+          ? [{ text: `${where} may allow it: ${decider.text}, ${decider.elsewhere}`, otherwise: 'allow' }]
+          : [];
       }),
     );
   });
@@ -71,7 +73,9 @@ const ambiguous = (engine: Engine, flow: Flow, { sides }: Omit<Verdict, 'doubts'
           return rule ? [{ policy, rule }] : [];
         });
         const decisive = matching.find(({ policy }) => steps.some((step) => step.policy === policy.ref && step.outcome !== 'no-match'));
-        const rivals = matching.filter(({ policy, rule }) => decisive && policy.order === decisive.policy.order && rule.action !== decisive.rule.action);
+        const rivals = matching.filter(
+          ({ policy, rule }) => decisive && policy.order === decisive.policy.order && rule.action !== decisive.rule.action,
+        );
         if (!decisive || rivals.length === 0) return [];
         const others = rivals.map(({ policy, rule }) => `${refText(policy.ref)} (${rule.action})`).join(', ');
         return [{ text: `${refText(decisive.policy.ref)} (${decisive.rule.action}) and ${others} have the same priority: either may win` }];
@@ -93,7 +97,9 @@ const unknownAddresses = (engine: Engine, flow: Flow): Doubt[] =>
 
 const unread = ({ unreadable, unjudged }: Engine): Doubt[] => [
   ...unreadable.map(({ policy, problems }): Doubt => ({ text: `${refText(policy)} could not be read (${problems[0]?.reason}) and was left out` })),
-  ...unjudged.map(({ count, kind, apiVersion }): Doubt => ({ text: `${count} ${kind} (${apiVersion}) may decide otherwise: this kind is not judged` })),
+  ...unjudged.map(
+    ({ count, kind, apiVersion }): Doubt => ({ text: `${count} ${kind} (${apiVersion}) may decide otherwise: this kind is not judged` }),
+  ),
 ];
 
 /** Everything that could make the verdict another one. */

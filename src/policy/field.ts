@@ -21,7 +21,8 @@ export const rootField = (value: unknown, problems: Problem[]): Field => ({ valu
 /** `spec.ingress[0].from`, as kubectl writes it; the object itself is `(the object)`. */
 export const pathText = (path: Path): string =>
   path.reduce<string>(
-    (text, part) => (typeof part === 'number' ? `${text}[${part}]` : /^[A-Za-z]\w*$/.test(part) ? `${text}${text && '.'}${part}` : `${text}[${part}]`),
+    (text, part) =>
+      typeof part === 'number' ? `${text}[${part}]` : /^[A-Za-z]\w*$/.test(part) ? `${text}${text && '.'}${part}` : `${text}[${part}]`,
     '',
   ) || '(the object)';
 

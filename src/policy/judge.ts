@@ -1,5 +1,6 @@
 import { doubtsOf } from './doubts.ts';
 import { type Engine, selecting } from './engine.ts';
+import { exemption } from './exemption.ts';
 import { firstMatch, isMatch, type Match, missOf, type View, viewOf } from './match.ts';
 import type { Policy, PolicyRef, Rule, Tier } from './model.ts';
 import type { Flow, Reason, Side, Step, Verdict } from './verdict.ts';
@@ -49,8 +50,7 @@ const judgeOrdered = (tier: Tier, policies: readonly Policy[], view: View): Tier
       view,
     );
     const decisive = result && isMatch(result) ? result : undefined;
-    for (const note of noted)
-      if (isMatch(note) && (!decisive || note.rule.index < decisive.rule.index)) steps.push(matched(tier, policy, note));
+    for (const note of noted) if (isMatch(note) && (!decisive || note.rule.index < decisive.rule.index)) steps.push(matched(tier, policy, note));
     if (!decisive) {
       steps.push(missed(tier, policy, view));
       continue;
@@ -110,18 +110,6 @@ const judgeDenyFirst = (tier: Tier, policies: readonly Policy[], view: View): Ti
 
 const JUDGES = { ordered: judgeOrdered, union: judgeUnion, 'deny-first': judgeDenyFirst };
 
-/** Traffic on which policies do not act at all, and why. */
-const exemption = ({ traits }: Engine, { direction, subject, far, flow }: View): string | undefined => {
-  if (subject.kind === 'outside') return `policies of this cluster do not act on ${subject.label}`;
-  const itself = subject.kind === 'pod' && far.kind === 'pod' && subject.label === far.label;
-  if (itself && !flow.hairpin) return 'what a pod sends to its own address never leaves it';
-  if (itself && !traits.hairpinPoliced) return `${traits.name} does not police what comes back to its own pod by way of a Service`;
-  const ownNode = subject.kind === 'pod' && far.kind === 'node' && far.nodeName !== undefined && far.nodeName === subject.nodeName;
-  if (ownNode && direction === 'ingress' && traits.acceptsOwnNode) return `${subject.label} always accepts its own node`;
-  if (ownNode && direction === 'egress' && traits.reachesOwnNode) return `${subject.label} may always send to its own node`;
-  return undefined;
-};
-
 const idleSteps = ({ idle }: Engine, view: View): Step[] =>
   selecting({ policies: idle }, view.direction, view.subject).map((policy) => ({
     tier: policy.tier,
@@ -134,7 +122,7 @@ const idleSteps = ({ idle }: Engine, view: View): Step[] =>
 export const judgeSide = (engine: Engine, flow: Flow, direction: Side['direction']): Side => {
   const view = viewOf(flow, direction);
   const side = { direction, subject: view.subject.label };
-  const exempt = exemption(engine, view);
+  const exempt = exemption(engine.traits, { ...view, hairpin: flow.hairpin ?? false });
   if (exempt !== undefined) return { ...side, verdict: 'allow', reason: { is: 'exempt', text: exempt }, steps: [] };
   const steps: Step[] = [];
   for (const tier of engine.tiers) {
@@ -143,7 +131,9 @@ export const judgeSide = (engine: Engine, flow: Flow, direction: Side['direction
     if (said.decision) return { ...side, ...said.decision, steps: [...steps, ...idleSteps(engine, view)] };
   }
   const text =
-    steps.length > 0 ? 'no policy that selects it decides: what nobody denies is allowed' : `no policy selects ${view.subject.label} for ${direction}`;
+    steps.length > 0
+      ? 'no policy that selects it decides: what nobody denies is allowed'
+      : `no policy selects ${view.subject.label} for ${direction}`;
   return { ...side, verdict: 'allow', reason: { is: 'default', text }, steps: [...steps, ...idleSteps(engine, view)] };
 };
 

@@ -59,8 +59,10 @@ export interface Traffic {
   readonly index: number;
   /** `TCP 80`, `TCP http`, `UDP 5000-6000`. */
   readonly text: string;
-  /** The port names it uses: what they stand for depends on the destination. */
+  /** The port names it uses. */
   readonly names: readonly string[];
+  /** What it takes is not the same at every destination. */
+  readonly perDestination?: boolean;
   ports: (destination: Party) => PortSet;
   /** What decides further where this allows: `HTTP rules`. */
   readonly elsewhere?: string;

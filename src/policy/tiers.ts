@@ -66,7 +66,11 @@ const amongCalicos = (policy: Policy): Policy => {
 
 /** Ports that stay open on host endpoints, whatever policies say (felix/config, FailsafeInboundHostPorts, FailsafeOutboundHostPorts). */
 const FAILSAFE = {
-  ingress: [numbered(0, 'tcp', 22), numbered(1, 'udp', 68), ...[179, 2379, 2380, 5473, 6443, 6666, 6667].map((port, at) => numbered(at + 2, 'tcp', port))],
+  ingress: [
+    numbered(0, 'tcp', 22),
+    numbered(1, 'udp', 68),
+    ...[179, 2379, 2380, 5473, 6443, 6666, 6667].map((port, at) => numbered(at + 2, 'tcp', port)),
+  ],
   egress: [
     numbered(0, 'udp', 53),
     numbered(1, 'udp', 67),
@@ -122,7 +126,9 @@ const hostTiers = (context: Context): { before: Tier[]; after: Tier[] } => {
 const calico = (context: Context, policies: readonly Policy[]): Tier[] => {
   const placed = policies.map(amongCalicos);
   const { before, after } = hostTiers(context);
-  const between = calicoTiers(context, placed).map(({ name, end }): Tier => ({ name, mode: 'ordered', end, policies: inOrder(ofTier(placed, name)) }));
+  const between = calicoTiers(context, placed).map(
+    ({ name, end }): Tier => ({ name, mode: 'ordered', end, policies: inOrder(ofTier(placed, name)) }),
+  );
   return [...before, ...between, ...after];
 };
 

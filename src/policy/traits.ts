@@ -8,7 +8,7 @@ export interface Traits {
   readonly ipBlockMatchesPods: boolean;
   /** Whether a pod always accepts its own node (NetworkPolicy: "OR if the traffic source is the pod's local node"). */
   readonly acceptsOwnNode: boolean;
-  /** Whether a pod may always send to its own node. */
+  /** Whether a pod may always send to its own node: the API says nothing of it, some plugins' documentation does. */
   readonly reachesOwnNode: boolean;
   /** Whether a pod that reaches itself through a Service is subject to its policies. */
   readonly hairpinPoliced: boolean;
@@ -31,7 +31,7 @@ const EVERY_FAMILY: ReadonlySet<PolicyFamily> = new Set(['network-policy', 'admi
 const API: Omit<Traits, 'name' | 'enforces'> = {
   ipBlockMatchesPods: true,
   acceptsOwnNode: true,
-  reachesOwnNode: true,
+  reachesOwnNode: false,
   hairpinPoliced: true,
   endPort: true,
   pipeline: 'kubernetes',
@@ -45,24 +45,17 @@ const families = (...list: PolicyFamily[]): ReadonlySet<PolicyFamily> => new Set
  * cali-OUTPUT returns for its own pods and cali-wl-to-host polices the way out; Cilium always allows reserved:host in.
  */
 const plugins: Record<string, Omit<Traits, 'name'>> = {
-  calico: { ...API, enforces: families('network-policy', 'admin', 'cluster', 'calico'), reachesOwnNode: false, pipeline: 'calico' },
-  cilium: {
-    ...API,
-    enforces: families('network-policy', 'cilium'),
-    ipBlockMatchesPods: false,
-    reachesOwnNode: false,
-    hairpinPoliced: false,
-    pipeline: 'cilium',
-  },
-  'kube-ovn': { ...API, enforces: families('network-policy', 'admin'), assumed: ['acceptsOwnNode', 'reachesOwnNode', 'hairpinPoliced'] },
-  'ovn-kubernetes': { ...API, enforces: families('network-policy', 'admin'), assumed: ['reachesOwnNode', 'hairpinPoliced'] },
-  antrea: { ...API, enforces: families('network-policy', 'admin'), assumed: ['reachesOwnNode', 'hairpinPoliced'] },
-  'kube-router': { ...API, enforces: families('network-policy'), assumed: ['reachesOwnNode', 'hairpinPoliced'] },
+  calico: { ...API, enforces: families('network-policy', 'admin', 'cluster', 'calico'), pipeline: 'calico' },
+  cilium: { ...API, enforces: families('network-policy', 'cilium'), ipBlockMatchesPods: false, hairpinPoliced: false, pipeline: 'cilium' },
+  'kube-ovn': { ...API, enforces: families('network-policy', 'admin', 'cluster'), assumed: ['acceptsOwnNode', 'hairpinPoliced'] },
+  'ovn-kubernetes': { ...API, enforces: families('network-policy', 'admin'), assumed: ['hairpinPoliced'] },
+  antrea: { ...API, enforces: families('network-policy', 'admin', 'cluster'), assumed: ['hairpinPoliced'] },
+  'kube-router': { ...API, enforces: families('network-policy'), assumed: ['hairpinPoliced'] },
   'kube-network-policies': { ...API, enforces: families('network-policy', 'admin', 'cluster'), assumed: ['reachesOwnNode', 'hairpinPoliced'] },
   kindnet: { ...API, enforces: families('network-policy', 'admin', 'cluster'), assumed: ['reachesOwnNode', 'hairpinPoliced'] },
-  weave: { ...API, enforces: families('network-policy'), endPort: false, assumed: ['reachesOwnNode', 'hairpinPoliced', 'endPort'] },
-  aws: { ...API, enforces: families('network-policy', 'cluster'), assumed: ['reachesOwnNode', 'hairpinPoliced'] },
-  azure: { ...API, enforces: families('network-policy'), assumed: ['reachesOwnNode', 'hairpinPoliced', 'endPort'] },
+  weave: { ...API, enforces: families('network-policy'), endPort: false, assumed: ['hairpinPoliced', 'endPort'] },
+  aws: { ...API, enforces: families('network-policy', 'cluster'), assumed: ['hairpinPoliced'] },
+  azure: { ...API, enforces: families('network-policy'), assumed: ['hairpinPoliced', 'endPort'] },
   flannel: { ...API, enforces: families() },
   bridge: { ...API, enforces: families() },
 };

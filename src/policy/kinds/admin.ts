@@ -41,11 +41,15 @@ export const readSubject = (context: Context, owner: Field | undefined, field: F
 };
 
 /**
- * A peer of which an older or newer version of the API knows more than this reader: "for Accept rules fail closed means: matching no
- * traffic; for Deny and Pass rules: treat the rule as a Deny all rule" (clusternetworkpolicy_types.go).
+ * A rule with a peer of a kind that this reader does not know: "for Accept rules fail closed means: treat the rule as matching no traffic;
+ * for Deny and Pass rules: treat the rule as a Deny all rule" (clusternetworkpolicy_types.go).
  */
-export const failClosed = (action: Action, index: number, text: string): Peer =>
-  action === 'allow' ? nobody(index, text, 'a peer nobody can read matches no traffic') : everybody(index, `${text}, which stands for everybody`);
+const failClosed = (action: Action): Pick<Rule, 'action' | 'peers' | 'traffic'> => {
+  const text = 'a peer of an unknown kind';
+  return action === 'allow'
+    ? { action, peers: [nobody(0, text, 'a rule with a peer that nobody can read matches no traffic')], traffic: [] }
+    : { action: 'deny', peers: [everybody(0, `${text}, which stands for everybody`)], traffic: [] };
+};
 
 /** v0.1.1 chose namespaces relative to the subject's by labels they share, or not all of them do. */
 const relativePeer = (context: Context, index: number, keys: readonly string[], same: boolean, pods: Selector): Peer => {
@@ -108,8 +112,8 @@ const anyOf = (index: number, peers: readonly Peer[]): Peer => {
 
 const PEER_FIELDS = ['namespaces', 'pods', 'nodes', 'networks', 'domainNames'] as const;
 
-/** One peer of either direction; ingress knows only pods. */
-export const readAdminPeer = (context: Context, field: Field, index: number, direction: Direction, action: Action): Peer => {
+/** One peer of either direction, of which ingress knows only pods; undefined where it is of another kind. */
+const readAdminPeer = (context: Context, field: Field, index: number, direction: Direction, action: Action): Peer | undefined => {
   const members = membersOf(field, PEER_FIELDS);
   oneMember(field, members);
   const { namespaces, pods, nodes, networks, domainNames } = members;
@@ -134,7 +138,7 @@ export const readAdminPeer = (context: Context, field: Field, index: number, dir
     if (action !== 'allow') wrong(domainNames, 'only rules that accept may have it');
     return elsewherePeer(index, `domain names ${names.join(', ')}`, 'what DNS answers on the node decides');
   }
-  return failClosed(action, index, 'a peer of an unknown kind');
+  return undefined;
 };
 
 const readNetwork = (context: Context, field: Field, index: number, cidr: string): Peer => {
@@ -197,6 +201,7 @@ export const readAdminRules = (context: Context, field: Field | undefined, direc
     if (traffic?.length === 0 && members[form.traffic]) wrong(members[form.traffic] as Field, 'at least one item is expected where it is given');
     if (action === undefined) return [];
     const ports = (traffic ?? []).map((one, at) => form.readTraffic(context, one, at));
+    const known = peers.flatMap((peer, at) => readAdminPeer(context, peer, at, direction, action) ?? []);
     const nameless = peers.some(({ value }) => NAMELESS.some((kind) => typeof value === 'object' && value !== null && kind in value));
     if (nameless && ports.some(({ names }) => names.length > 0)) wrong(item, 'networks, nodes and domain names have no named ports');
     return [
@@ -204,9 +209,7 @@ export const readAdminRules = (context: Context, field: Field | undefined, direc
         index,
         at: `${direction}[${index}]`,
         ...(name ? { name } : {}),
-        action,
-        peers: peers.length > 0 ? peers.map((peer, at) => readAdminPeer(context, peer, at, direction, action)) : [failClosed(action, 0, 'no peer')],
-        traffic: ports,
+        ...(known.length > 0 && known.length === peers.length ? { action, peers: known, traffic: ports } : failClosed(action)),
       },
     ];
   });

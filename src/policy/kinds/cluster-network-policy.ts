@@ -48,6 +48,9 @@ export const readClusterNetworkPolicy = (context: Context, ref: PolicyRef, objec
   const rules = (direction: Direction): Rule[] => readAdminRules(context, members[direction], direction, CNP);
   const subject = readSubject(context, spec, members.subject);
   return [
-    adminPolicy(ref, tier === 'Baseline' ? BASELINE_TIER : ADMIN_TIER, priority ?? 0, subject, { ingress: rules('ingress'), egress: rules('egress') }),
+    adminPolicy(ref, tier === 'Baseline' ? BASELINE_TIER : ADMIN_TIER, priority ?? 0, subject, {
+      ingress: rules('ingress'),
+      egress: rules('egress'),
+    }),
   ];
 };

@@ -28,6 +28,7 @@ export const named = ({ reads }: Context, index: number, name: string, protocols
     index,
     text: `${protocols.length === 1 ? `${protocols[0]?.toUpperCase()} ` : ''}${name}`,
     names: [name],
+    perDestination: true,
     ports: (destination) =>
       namedPorts(destination)
         .filter((port) => port.name === name && (protocols as readonly string[]).includes(port.protocol))

@@ -59,7 +59,10 @@ export const choiceText = ({ own, namespaces, labels, accounts, accountNames }: 
 const isChosen = (context: Context, choice: Choice): Condition => ({
   text: choiceText(choice),
   ...(choice.own === undefined ? {} : { namespace: choice.own }),
-  holds: (party) => endpointsOf(context).standingFor(party).some((one) => chosen(choice, one) === ''),
+  holds: (party) =>
+    endpointsOf(context)
+      .standingFor(party)
+      .some((one) => chosen(choice, one) === ''),
   miss: (party) => {
     const [first] = endpointsOf(context).standingFor(party);
     if (!first) return { text: `${party.label} is no endpoint of Calico's and in no network set`, near: 0 };
@@ -70,7 +73,10 @@ const isChosen = (context: Context, choice: Choice): Condition => ({
 
 const isNotChosen = (context: Context, selector: Selector): Condition => ({
   text: `not endpoints ${selector.text || 'of any label'}`,
-  holds: (party) => !endpointsOf(context).standingFor(party).some(({ labels }) => selector.matches(labels)),
+  holds: (party) =>
+    !endpointsOf(context)
+      .standingFor(party)
+      .some(({ labels }) => selector.matches(labels)),
   miss: (party) => ({ text: `${party.label} is one that notSelector ${selector.text} takes out`, near: 1 }),
 });
 
@@ -131,17 +137,7 @@ export interface EntityRule {
   notPorts: Field | undefined;
 }
 
-const FIELDS = [
-  'nets',
-  'selector',
-  'namespaceSelector',
-  'services',
-  'ports',
-  'notNets',
-  'notSelector',
-  'notPorts',
-  'serviceAccounts',
-] as const;
+const FIELDS = ['nets', 'selector', 'namespaceSelector', 'services', 'ports', 'notNets', 'notSelector', 'notPorts', 'serviceAccounts'] as const;
 
 /**
  * projectcalico.org/v3 EntityRule. In a namespaced policy a selector of any kind means endpoints of the policy's own namespace, unless it has

@@ -108,8 +108,13 @@ const readTraffic = (context: Context, fields: TrafficFields): Traffic | undefin
   const backends = service
     ? context.world.endpoints.filter((one) => one.service.namespace === service.namespace && one.service.name === service.name)
     : undefined;
+  const names = [...to, ...notTo].flatMap((match) => ('name' in match ? [match.name] : []));
   const text = [
-    protocol === 'other' || protocol === 'icmp' ? String(fields.protocol?.value) : protocol === undefined ? portSetText(base) : protocol.toUpperCase(),
+    protocol === 'other' || protocol === 'icmp'
+      ? String(fields.protocol?.value)
+      : protocol === undefined
+        ? portSetText(base)
+        : protocol.toUpperCase(),
     ...(to.length > 0 ? [to.map(portText).join(',')] : []),
     ...(notTo.length > 0 ? [`not ${notTo.map(portText).join(',')}`] : []),
     ...(from.length > 0 ? [`from ports ${from.map(portText).join(',')}`] : []),
@@ -118,7 +123,8 @@ const readTraffic = (context: Context, fields: TrafficFields): Traffic | undefin
   return {
     index: 0,
     text,
-    names: [...to, ...notTo].flatMap((match) => ('name' in match ? [match.name] : [])),
+    names,
+    perDestination: names.length > 0 || service !== undefined,
     ports: (party) => {
       const wanted = to.length > 0 ? intersect(reachable, resolve(to, party, protocols)) : reachable;
       const left = notTo.length > 0 ? subtract(wanted, resolve(notTo, party, protocols)) : wanted;
@@ -171,7 +177,14 @@ export const readCalicoRules = (context: Context, field: Field | undefined, dire
     ];
   });
 
-const fieldsOf = ({ protocol, notProtocol, icmp, notICMP }: { [Name in 'protocol' | 'notProtocol' | 'icmp' | 'notICMP']?: Field }): Omit<
-  TrafficFields,
-  'source' | 'destination'
-> => ({ protocol, notProtocol, icmp, notICMP });
+const fieldsOf = ({
+  protocol,
+  notProtocol,
+  icmp,
+  notICMP,
+}: { [Name in 'protocol' | 'notProtocol' | 'icmp' | 'notICMP']?: Field }): Omit<TrafficFields, 'source' | 'destination'> => ({
+  protocol,
+  notProtocol,
+  icmp,
+  notICMP,
+});

@@ -152,7 +152,11 @@ export const cidrSet = (context: Context, field: Field, index: number): Peer => 
   const selector = selectorOf(readRequirements(cidrGroupSelector));
   const cidrs = groupCidrs(context, ({ metadata }) => (name === undefined ? selector.matches(metadata.labels ?? {}) : metadata.name === name));
   const text = name === undefined ? `CIDR groups ${selector.text}` : `CIDR group ${name}`;
-  return anyCidr(index, text, cidrs.map((one, at) => cidrPeer(context, at, one, exceptions, world)));
+  return anyCidr(
+    index,
+    text,
+    cidrs.map((one, at) => cidrPeer(context, at, one, exceptions, world)),
+  );
 };
 
 const anyCidr = (index: number, text: string, blocks: readonly Peer[]): Peer => ({
@@ -199,8 +203,7 @@ export const nodesPeer = (context: Context, field: Field, index: number): Peer =
   return {
     index,
     text: `nodes ${selector.text}`,
-    matches: (party, subject) =>
-      party.kind === 'node' && !isHost(party, subject) && selector.matches(nodeIdentity(context, party, subject)),
+    matches: (party, subject) => party.kind === 'node' && !isHost(party, subject) && selector.matches(nodeIdentity(context, party, subject)),
     miss: (party) => ({ text: `${party.label} is no other node that ${selector.text || 'any'} selects`, near: 0 }),
   };
 };
@@ -209,4 +212,3 @@ const nodeIdentity = (context: Context, party: Party, subject: Party): Record<st
   ...Object.fromEntries(Object.entries(party.node?.labels ?? {}).map(([key, value]) => [`k8s:${key}`, value])),
   ...identityOf(context, party, subject),
 });
-

@@ -88,6 +88,7 @@ const readIcmps = (field: Field | undefined): Traffic[] | undefined => {
       index,
       text: `ICMP type ${String(type?.value)}`,
       names: [],
+      perDestination: true,
       ports: ({ address }) => (echo && (address === undefined || address.family === wanted) ? PING : NOTHING),
     };
   });
@@ -117,7 +118,9 @@ const readRules = (context: Context, list: Field | undefined, direction: Directi
       index,
       at: `${at}[${index}]`,
       action,
-      peers: nobodyMeant ? [nobody(0, 'nobody', lists.length > 0 ? 'its list of peers is empty' : 'a rule without peers and ports matches nothing')] : peers,
+      peers: nobodyMeant
+        ? [nobody(0, 'nobody', lists.length > 0 ? 'its list of peers is empty' : 'a rule without peers and ports matches nothing')]
+        : peers,
       traffic,
       ...(members.authentication && action === 'allow' ? { elsewhere: 'the authentication it demands' } : {}),
     };

@@ -34,7 +34,7 @@ describe('the judgement of random clusters', () => {
             const flow = { from: party(own, from), to: party(own, to), protocol: protocol.toLowerCase() as Protocol, port };
             const { sides } = judgeBoth(own, flow);
             const expected = (['Egress', 'Ingress'] as const).map((direction) =>
-              bruteSide(direction, source, destination, protocol, port, random.world) ? 'allow' : 'deny',
+              bruteSide(direction, { from: source, to: destination, protocol, port }, random.world) ? 'allow' : 'deny',
             );
             expect(
               sides.map(({ verdict }) => verdict),
@@ -101,7 +101,10 @@ describe('the judgement of random clusters', () => {
   it('loses nothing by a further NetworkPolicy for pods that are isolated already', () => {
     fc.assert(
       fc.property(cluster, networkPolicy, (random, more) => {
-        const isolating = { metadata: { name: 'isolate', namespace: more.metadata.namespace }, spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] } };
+        const isolating = {
+          metadata: { name: 'isolate', namespace: more.metadata.namespace },
+          spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] },
+        };
         const before: RandomCluster = { ...random, world: { ...random.world, networkPolicies: [...random.world.networkPolicies, isolating] } };
         const after: RandomCluster = { ...before, world: { ...before.world, networkPolicies: [...before.world.networkPolicies, more] } };
         const [one, other] = [engine(factsOfCluster(before)), engine(factsOfCluster(after))];

@@ -14,7 +14,11 @@ const PROTOCOLS = ['TCP', 'UDP', 'SCTP'];
 const labels = fc.dictionary(fc.constantFrom(...KEYS), fc.constantFrom(...VALUES), { maxKeys: 2 });
 
 const expression = fc.oneof(
-  fc.record({ key: fc.constantFrom(...KEYS), operator: fc.constantFrom('In', 'NotIn'), values: fc.uniqueArray(fc.constantFrom(...VALUES), { minLength: 1 }) }),
+  fc.record({
+    key: fc.constantFrom(...KEYS),
+    operator: fc.constantFrom('In', 'NotIn'),
+    values: fc.uniqueArray(fc.constantFrom(...VALUES), { minLength: 1 }),
+  }),
   fc.record({ key: fc.constantFrom(...KEYS), operator: fc.constantFrom('Exists', 'DoesNotExist') }),
 );
 
@@ -100,10 +104,10 @@ const pod: fc.Arbitrary<BrutePod> = fc
   .record({
     namespace: fc.constantFrom(...SPACES),
     labels,
-    ports: fc.uniqueArray(
-      fc.record({ name: fc.constantFrom(...NAMES), port: fc.constantFrom(...PORTS), protocol: fc.constantFrom(...PROTOCOLS) }),
-      { maxLength: 2, selector: ({ name, protocol: own }) => `${name} ${own}` },
-    ),
+    ports: fc.uniqueArray(fc.record({ name: fc.constantFrom(...NAMES), port: fc.constantFrom(...PORTS), protocol: fc.constantFrom(...PROTOCOLS) }), {
+      maxLength: 2,
+      selector: ({ name, protocol: own }) => `${name} ${own}`,
+    }),
     at: fc.tuple(fc.integer({ min: 0, max: 3 }), fc.integer({ min: 0, max: 15 })),
   })
   .map(({ at, ...rest }) => ({ ...rest, ip: `10.0.${at[0]}.${at[1]}` }));
@@ -129,7 +133,10 @@ export const cluster: fc.Arbitrary<RandomCluster> = fc
     world: {
       namespaces: Object.fromEntries(SPACES.map((name, index) => [name, spaces[index] ?? {}])),
       networkPolicies: renamed(networkPolicies),
-      clusterPolicies: renamed(clusterPolicies).map((policy, index) => ({ ...policy, spec: { ...policy.spec, priority: priorities[index] ?? index } })),
+      clusterPolicies: renamed(clusterPolicies).map((policy, index) => ({
+        ...policy,
+        spec: { ...policy.spec, priority: priorities[index] ?? index },
+      })),
     },
   }));
 
@@ -145,7 +152,12 @@ const podFacts = ({ namespace, labels: own, ip, ports }: BrutePod, index: number
   labels: own,
   annotations: {},
   containers: [
-    { name: 'main', ready: true, restarts: 0, ports: ports.map((one) => ({ ...one, protocol: one.protocol.toLowerCase() as 'tcp' | 'udp' | 'sctp' })) },
+    {
+      name: 'main',
+      ready: true,
+      restarts: 0,
+      ports: ports.map((one) => ({ ...one, protocol: one.protocol.toLowerCase() as 'tcp' | 'udp' | 'sctp' })),
+    },
   ],
 });
 
@@ -166,4 +178,6 @@ export const factsOfCluster = ({ world, pods }: RandomCluster): ClusterFacts => 
   notRead: [],
 });
 
-export const points: { protocol: string; port: number }[] = PROTOCOLS.flatMap((one) => [79, ...PORTS].map((number) => ({ protocol: one, port: number })));
+export const points: { protocol: string; port: number }[] = PROTOCOLS.flatMap((one) =>
+  [79, ...PORTS].map((number) => ({ protocol: one, port: number })),
+);

@@ -56,6 +56,9 @@ export type StopReason =
   | 'policy'
   | 'reject'
   | 'not-translated'
+  | 'tc'
+  | 'too-big'
+  | 'ttl'
   | 'loop';
 
 /** A predicted end of the way. */

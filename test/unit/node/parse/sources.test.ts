@@ -208,6 +208,14 @@ describe('namespaces', () => {
 
   it('without a process belong to the pod of the sandbox record', () =>
     expect(parseNamespaces(['N 3 1 /run/netns/x', 'S 3 uid']).get('3')).to.deep.include({ podUid: 'uid', pids: [] }));
+  it('keep their pod while an agent on a visit captures inside', () => {
+    const processes = ['P 1 10', 'P 3 20', 'P 3 90', 'P 4 30', 'P 4 91'];
+    const claims = ['C 20 web', 'C 90 agent', 'C 30 db', 'C 91 agent'];
+    const found = parseNamespaces([...processes, ...claims]);
+    expect([found.get('3')?.podUid, found.get('4')?.podUid]).to.deep.equal(['web', 'db']);
+  });
+  it('belong to whom the runtime says when two claim them', () =>
+    expect(parseNamespaces(['P 3 20', 'C 20 old', 'S 3 new']).get('3')).to.deep.include({ podUid: 'new' }));
 
   it('have nsids by inode or by the name of their pin', () => {
     const text = 'nsid 0 \nnsid 1 (iproute2 netns name: 4026532345)\nnsid 2 (iproute2 netns name: cni-x)\n';

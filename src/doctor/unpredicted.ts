@@ -27,8 +27,9 @@ const isFlooded = (world: World, places: TapPlace[], place: TapPlace): boolean =
 const isBridgeBetween = (world: World, place: TapPlace, hops: Hop[]): boolean => {
   const netns = placeAt(world, place.node, place.netns)?.netns;
   const bridge = linkNamed(netns, place.interface);
+  if (!bridge) return false;
   return hops.some(
-    (hop) => hop.netns === place.netns && hop.node === place.node && linkNamed(netns, hop.interface)?.master?.ifindex === bridge?.ifindex,
+    (hop) => hop.netns === place.netns && hop.node === place.node && linkNamed(netns, hop.interface)?.master?.ifindex === bridge.ifindex,
   );
 };
 

@@ -73,6 +73,16 @@ const routeStory = ({ netns }: Place, { drop }: ObservedDrop): Story & { kind?: 
   };
 };
 
+/** The device whose neighbour did not answer is the one the packet should have left by. */
+const neighbourStory = (place: Place | undefined, { drop }: ObservedDrop): Story => {
+  const { packet, interface: name, direction } = drop;
+  const route = place && lookupRoute(place.netns, { packet, mark: 0, ...(direction === 'out' ? {} : { iif: name }) });
+  const device = direction !== 'out' && route && route.kind !== 'refused' ? route.device : name;
+  const address = (route?.kind === 'unicast' && route.gateway) || packet.destination;
+  const via = address === packet.destination ? '' : `, the next hop to ${packet.destination}`;
+  return { message: `nobody behind ${device} answered for ${address}${via}`, facts: { interface: device, address } };
+};
+
 /** Words and facts of an end that only the kernel saw, by its kind. */
 const storyOf = (place: Place | undefined, kind: DropKind, observed: ObservedDrop): Story => {
   const { interface: name, packet, wireLength } = observed.drop;
@@ -93,7 +103,7 @@ const storyOf = (place: Place | undefined, kind: DropKind, observed: ObservedDro
     case 'otherhost':
       return { message: `the frame is addressed to another MAC than ${name}'s ${link?.mac ?? ''}`, facts: { ...facts, mac: link?.mac ?? '' } };
     case 'no-neighbour':
-      return { message: `nobody answered for the next hop of ${destination}`, facts: { ...facts, address: destination } };
+      return neighbourStory(place, observed);
     case 'no-tunnel-device':
       return { message: `no interface takes the tunnel's packets that arrive on ${name}`, facts };
     case 'too-big':

@@ -85,7 +85,7 @@ export const networkOf = (address: string, length: number): string => {
   return `${textOf(shifted, parsed.family)}/${length}`;
 };
 
-const textOf = (value: bigint, family: Family): string => {
+export const textOf = (value: bigint, family: Family): string => {
   const size = family === 4 ? 4 : 16;
   const bytes = Array.from({ length: size }, (_, index) => Number((value >> BigInt(8 * (size - 1 - index))) & 0xffn));
   return ipaddr.fromByteArray(bytes).toString();

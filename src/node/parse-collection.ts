@@ -11,6 +11,7 @@ import { parseNeighbours } from './parse/neighbours.ts';
 import { parseNft, withoutIptables } from './parse/nft.ts';
 import { parseOvs } from './parse/ovs.ts';
 import { parseConntrack, parseSysctls, readGrepped } from './parse/proc.ts';
+import { parseProtocolCounters } from './parse/protocol-counters.ts';
 import { parseRoutes } from './parse/routes.ts';
 import { parseRules } from './parse/rules.ts';
 import { parseProcSockets, parseSctpEndpoints, parseSockets } from './parse/sockets.ts';
@@ -101,6 +102,7 @@ const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Secti
       ...sections.read('sockets-sctp', parseSctpEndpoints),
     ],
     ipvs: sections.read('ipvs', parseIpvs),
+    counters: sections.read('counters', parseProtocolCounters),
     ...optional('conntrack', parseConntrack(sections.text('conntrack'))),
   };
 };

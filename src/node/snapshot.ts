@@ -72,6 +72,8 @@ export interface Netns {
   sockets: ListeningSocket[];
   ipvs: IpvsService[];
   conntrack?: ConntrackCounters;
+  /** The IP stack's own counters, by protocol and name: `Ip.InAddrErrors`, `TcpExt.IPReversePathFilter`, `Ip6.InNoRoutes`. */
+  counters?: Record<string, number>;
 }
 
 export interface Address {

@@ -589,6 +589,20 @@ describe('a loss nobody can explain', () => {
     const evidence = ask(flannelCluster(), { ...crossNode, outcome: ['answered', 'timeout', 'answered', 'answered', 'answered'] });
     expect(first(evidence).title).to.include('Only 4 of 5');
   });
+
+  it('names the counters that rose with it', () => {
+    const cluster = flannelCluster();
+    const evidence = ask(cluster, { ...crossNode, to: 'web-1' });
+    const before = structuredClone(cluster.snapshots);
+    for (const [snapshots, count] of [
+      [before, 7],
+      [cluster.snapshots, 12],
+    ] as const) {
+      const host = snapshots[0]?.namespaces[0];
+      if (host) host.counters = { 'TcpExt.IPReversePathFilter': count, 'Ip.InReceives': count * 100 };
+    }
+    expect(first({ ...evidence, before }).evidence.join('\n')).to.include('node1: TcpExt.IPReversePathFilter (rp_filter) rose by 5');
+  });
 });
 
 describe('states that are said beside a failure', () => {

@@ -33,7 +33,7 @@ const signatureOf =
 
 const pieceOf = (atoms: Record<Family, Atoms>, ip: string): string => {
   const address = parseAddress(ip);
-  return address ? `${address.family}:${atomOf(atoms[address.family], address.value)}` : '';
+  return address ? `${address.family}:${atomOf(atoms[address.family], BigInt(address.value))}` : '';
 };
 
 export const atomsOfEngine = ({ context }: Engine): Record<Family, Atoms> => {
@@ -60,7 +60,7 @@ export const outsideClasses = (engine: Engine, family: Family, others: readonly 
   const prefixes = [engine, ...others].flatMap(({ context }) => [...context.reads.prefixes.values()]);
   const atoms = atomsOf(family, prefixes);
   return atoms.starts.map((first, atom) => ({
-    party: outside(textOf(first, family)),
+    party: outside(textOf(family, first)),
     pods: [],
     range: { family, first, last: endOf(atoms, atom) },
   }));

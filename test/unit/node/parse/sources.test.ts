@@ -41,7 +41,7 @@ describe('/proc/net/ip_vs', () => {
         scheduler: 'rr',
         servers: [{ address: 'fd00:10:244::2', port: 53, weight: 0, forward: 'Masq' }],
       },
-      { protocol: 'tcp', address: '10.96.0.2', port: 80, scheduler: 'rr', servers: [] },
+      { protocol: 'tcp', address: '10.96.0.2', port: 80, scheduler: 'rr', persistent: true, servers: [] },
       { protocol: 'fwmark', address: '0x00000001', port: 0, scheduler: 'wlc', servers: [] },
     ]);
   });
@@ -119,6 +119,7 @@ describe('tc', () => {
         kind: 'bpf',
         protocol: 'all',
         pref: 1,
+        keys: [],
         actions: [{ kind: 'bpf', detail: 'cil_from_container-lxc1 direct-action not_in_hw id 99 tag ab jited', packets: 0, dropped: 0 }],
       },
     ]);

@@ -16,6 +16,7 @@ import { parseTaps, type TapRaw, type TapRequest, traceText } from '../probe/tap
 import { withTapTimes } from '../probe/tap/tap-times.ts';
 import type { PathReport } from '../report/report.ts';
 import { duplicateAddresses } from '../topology/duplicates.ts';
+import { involvedNodes, podsOf, tapRequests } from './involved.ts';
 import { judgePath } from './judge-path.ts';
 import { entryPid, planProbes, type Question } from './plan.ts';
 import { type DoorRequest, isOpen, type NodeDoor, type OpenDoors } from './ports.ts';
@@ -48,52 +49,14 @@ export interface PathPorts {
   stopwatch: Stopwatch;
 }
 
-/** A Service can have backends on every node of a large cluster; more nodes than this are not entered for it. */
-const MOST_BACKEND_NODES = 3;
-
 /** An answer that differs from attempt to attempt is asked again, often enough to tell one in four from one in three. */
 const MORE_ATTEMPTS = 15;
-
-const podsOf = (...endpoints: Endpoint[]): PodFacts[] =>
-  endpoints.flatMap(({ kind, pod, backends }) => (pod ? [pod] : kind === 'service' ? backends : []));
-
-/** Nodes the packet can pass, the two ends' first. */
-const involvedNodes = (from: Endpoint, to: Endpoint): DoorRequest[] => {
-  const requests = new Map<string, DoorRequest>();
-  const add = (node: string | undefined, pod?: PodFacts): void => {
-    if (node !== undefined && !requests.has(node))
-      requests.set(node, { node, ...(pod ? { pod: { namespace: pod.namespace, name: pod.name, uid: pod.uid } } : {}) });
-  };
-  for (const { node, pod } of [from, to]) add(node?.name ?? pod?.node, pod);
-  const backendNodes = [...new Set(to.kind === 'service' ? to.backends.flatMap(({ node }) => node ?? []) : [])];
-  for (const node of backendNodes.slice(0, MOST_BACKEND_NODES)) {
-    add(
-      node,
-      to.backends.find((pod) => pod.node === node),
-    );
-  }
-  return [...requests.values()];
-};
 
 /** The cluster's DNS domain as CoreDNS's own Corefile has it. */
 const dnsDomainOf = (facts: ClusterFacts): string => {
   const corefile = Object.entries(facts.configMaps).find(([name]) => name.endsWith('/coredns'))?.[1].Corefile;
   return /^\s*kubernetes\s+([a-z0-9.-]+?)\.?\s/m.exec(corefile ?? '')?.[1] ?? 'cluster.local';
 };
-
-/** Host namespaces of every open node, and those of the pods at the ends. */
-const tapRequests = (doors: NodeDoor[], snapshots: NodeSnapshot[], pods: PodFacts[]): TapRequest[] =>
-  snapshots.flatMap((snapshot): TapRequest[] => {
-    const { node } = snapshot;
-    const reach = doors.find((door) => door.node === node)?.reach;
-    const host = hostNetns(snapshot);
-    const uids = new Set(pods.map(({ uid }) => uid));
-    const inPods = snapshot.namespaces.flatMap(({ inode, podUid }): TapRequest[] => {
-      const pid = podUid !== undefined && uids.has(podUid) ? entryPid(snapshot, podUid) : undefined;
-      return pid === undefined ? [] : [{ node, netns: inode, from: { netns: 'pid', pid } }];
-    });
-    return [...(host && reach === 'node' ? [{ node, netns: host.inode, from: { netns: 'host' as const } }] : []), ...inPods];
-  });
 
 const byNode = <Item extends { node: string }>(items: Item[]): Map<string, Item[]> => Map.groupBy(items, ({ node }) => node);
 

@@ -9,6 +9,7 @@ const sameQuestion = (one: ProbeRequest, other: ProbeRequest): boolean =>
   one.destination === other.destination &&
   one.protocol === other.protocol &&
   one.port === other.port &&
+  one.size === other.size &&
   one.count === other.count;
 
 const replayDoor = (node: string, reach: 'node' | 'pod', recording: Recording): NodeDoor => {

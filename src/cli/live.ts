@@ -5,6 +5,7 @@ import { ephemeralQuestion, startEphemeral } from '../cluster/agents/ephemeral.t
 import { type AgentOptions, DEFAULT_AGENT_NAMESPACE, DEFAULT_DEADLINE_SECONDS, DEFAULT_START_TIMEOUT_MS } from '../cluster/agents/options.ts';
 import { preflight } from '../cluster/agents/preflight.ts';
 import { isProblem } from '../cluster/agents/problem.ts';
+import type { Registry } from '../cluster/agents/registry.ts';
 import { startAgents } from '../cluster/agents/start.ts';
 import { type ApiClient, createClient } from '../cluster/api/client.ts';
 import { createReader, type RecordingReader } from '../cluster/api/reader.ts';
@@ -18,7 +19,7 @@ import { type ProbeRecord, runProbes } from '../probe/live/run-probes.ts';
 import type { SessionMark } from '../probe/live/session-mark.ts';
 import { filterProblem } from '../probe/stream/check-filter.ts';
 import { openStream, stopStreams } from '../probe/stream/open-stream.ts';
-import { armTaps } from '../probe/tap/arm-taps.ts';
+import { type ArmedTaps, armTaps } from '../probe/tap/arm-taps.ts';
 import { askYesNo } from './ask.ts';
 import { type AgentFlags, type ConnectionFlags, connectionOptions, durationOf } from './connection-options.ts';
 import type { Context } from './context.ts';
@@ -52,16 +53,24 @@ export const agentOptions = (flags: AgentFlags, env: NodeJS.ProcessEnv): AgentOp
 });
 
 export interface DoorOptions {
+  registry: Registry;
   mark: SessionMark;
   onProbes: (record: ProbeRecord) => void;
 }
 
-const doorOf = (session: AgentSession, { mark, onProbes }: DoorOptions): LiveDoor => ({
+/** Captures of a run that is interrupted end before their agent does: a trace in the kernel would outlive it. */
+const armed = async (registry: Registry, arming: Promise<ArmedTaps>): Promise<ArmedTaps> => {
+  const taps = await arming;
+  const forget = registry.addInside(() => taps.stop());
+  return { stop: (wanted) => taps.stop(wanted).finally(forget) };
+};
+
+const doorOf = (session: AgentSession, { mark, onProbes, registry }: DoorOptions): LiveDoor => ({
   node: session.node,
   reach: session.reach,
   collect: (request) => collectNode(session, request),
   probe: (requests, onPlan) => runProbes(session, requests, { mark, onRecord: onProbes, ...(onPlan ? { onPlan } : {}) }),
-  tap: (requests, filter, lengths) => armTaps(session, requests, { filter, lengths, maxSeconds: LONGEST_CAPTURE_SECONDS }),
+  tap: (requests, filter, lengths) => armed(registry, armTaps(session, requests, { filter, lengths, maxSeconds: LONGEST_CAPTURE_SECONDS })),
   stream: (tap, options) => openStream(session, tap, options),
   stopStreams: (streams) => stopStreams(session, streams),
   filterProblem: (expression) => filterProblem(session, expression),

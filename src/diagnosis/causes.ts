@@ -4,6 +4,7 @@ import { duplicateAddress } from './causes/duplicate-address.ts';
 import { policyDrop, ruleDrop, ruleReject } from './causes/firewall.ts';
 import { flannelEntries } from './causes/flannel-entries.ts';
 import { forwardingOff, noRoute, reversePath, routeRefuses } from './causes/forwarding.ts';
+import { fullSizeVanishes } from './causes/full-size.ts';
 import { linkDown } from './causes/link-down.ts';
 import { listensElsewhere, noListener } from './causes/listener.ts';
 import { lost } from './causes/lost.ts';
@@ -32,6 +33,7 @@ export const causes: Cause[] = [
   queueFull,
   hopLimit,
   tooBig,
+  fullSizeVanishes,
   kernelDrop,
   noEndpoints,
   wrongTargetPort,

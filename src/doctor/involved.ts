@@ -1,10 +1,6 @@
 import type { Endpoint } from '../cluster/endpoint.ts';
 import type { PodFacts } from '../cluster/facts.ts';
-import { hostNetns } from '../forwarding/world.ts';
-import type { NodeSnapshot } from '../node/snapshot.ts';
-import type { TapRequest } from '../probe/tap/tap-output.ts';
-import { entryPid } from './plan.ts';
-import type { DoorRequest, NodeDoor } from './ports.ts';
+import type { DoorRequest } from './ports.ts';
 
 /** A Service can have backends on every node of a large cluster; more nodes than this are not entered for it. */
 const MOST_BACKEND_NODES = 3;
@@ -30,17 +26,3 @@ export const involvedNodes = (from: Endpoint, to: Endpoint): DoorRequest[] => {
   }
   return [...requests.values()];
 };
-
-/** Host namespaces of every open node, and those of the pods at the ends. */
-export const tapRequests = (doors: NodeDoor[], snapshots: NodeSnapshot[], pods: PodFacts[]): TapRequest[] =>
-  snapshots.flatMap((snapshot): TapRequest[] => {
-    const { node } = snapshot;
-    const reach = doors.find((door) => door.node === node)?.reach;
-    const host = hostNetns(snapshot);
-    const uids = new Set(pods.map(({ uid }) => uid));
-    const inPods = snapshot.namespaces.flatMap(({ inode, podUid }): TapRequest[] => {
-      const pid = podUid !== undefined && uids.has(podUid) ? entryPid(snapshot, podUid) : undefined;
-      return pid === undefined ? [] : [{ node, netns: inode, from: { netns: 'pid', pid } }];
-    });
-    return [...(host && reach === 'node' ? [{ node, netns: host.inode, from: { netns: 'host' as const } }] : []), ...inPods];
-  });

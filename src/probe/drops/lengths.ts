@@ -20,7 +20,7 @@ const ECHO = 8;
 const DNS = (query: string): number => 8 + 12 + query.length + 2 + 4;
 
 /** Of one request; ping is told to send `echoSizes` bytes, which differ from request to request. */
-export const probeLengths = ({ destination, protocol, query }: ProbeRequest, echoSizes: number[]): number[] => {
+export const probeLengths = ({ destination, protocol, query, size }: ProbeRequest, echoSizes: number[]): number[] => {
   const header = IP_HEADER[destination.includes(':') ? 6 : 4];
   const bodies: Record<ProbeRequest['protocol'], number[]> = {
     tcp: TCP,
@@ -29,6 +29,7 @@ export const probeLengths = ({ destination, protocol, query }: ProbeRequest, ech
     // INIT with the usual parameters of Linux; sctp_make_init in net/sctp/sm_make_chunk.c
     sctp: [12 + 20 + 24, 12 + 20 + 32, 12 + 20 + 40],
   };
+  if (size !== undefined) return [size];
   return bodies[protocol].map((body) => header + body);
 };
 

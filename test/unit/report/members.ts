@@ -48,6 +48,7 @@ export const inPathReport: Record<string, string[]> = {
     'protocol',
     'port',
     'query',
+    'size',
     'count',
     'timeoutMs',
   ]),
@@ -136,6 +137,8 @@ export const outcomes = all<Outcome>()([
 export const purposes = all<ProbePurpose>()([
   'main',
   'main-icmp',
+  'full-size',
+  'size-search',
   'pod-to-own-node',
   'pod-to-far-node',
   'far-node-to-pod',

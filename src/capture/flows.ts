@@ -45,19 +45,20 @@ export const flowsOf = (ways: Way[], narrowing: Narrowing): Flow[] => {
   return [...new Map(flows.map((flow) => [`${flow.source} ${flow.destination} ${flow.port ?? ''}`, flow])).values()];
 };
 
-/** IANA protocol numbers of a probe's protocol. */
-export const protocolNumbers = (protocol: Protocol, family: 4 | 6): number =>
+/** IANA number of a protocol. */
+export const protocolNumber = (protocol: Protocol, family: 4 | 6): number =>
   protocol === 'icmp' ? PROTOCOL[family === 4 ? 'icmp' : 'icmpv6'] : PROTOCOL[protocol];
 
 const portsOf = (transport: Transport | undefined): { source?: number; destination?: number } =>
   transport && 'sourcePort' in transport ? { source: transport.sourcePort, destination: transport.destinationPort } : {};
 
 const wayIn = (flows: Flow[], { protocol }: Narrowing, packet: IpPacket, transport: Transport | undefined): HopMatch['way'] | undefined => {
-  if (protocol !== undefined && packet.protocol !== protocolNumbers(protocol, packet.family)) return undefined;
+  if (protocol !== undefined && packet.protocol !== protocolNumber(protocol, packet.family)) return undefined;
   const ports = portsOf(transport);
   const goes = (from: string, to: string, port: number | undefined): boolean =>
     flows.some(
-      (flow) => sameAddress(flow.source, from) && sameAddress(flow.destination, to) && (flow.port === undefined || port === undefined || flow.port === port),
+      (flow) =>
+        sameAddress(flow.source, from) && sameAddress(flow.destination, to) && (flow.port === undefined || port === undefined || flow.port === port),
     );
   if (goes(packet.source, packet.destination, ports.destination)) return 'there';
   return goes(packet.destination, packet.source, ports.source) ? 'back' : undefined;
@@ -73,4 +74,3 @@ export const wayOf = (flows: Flow[], narrowing: Narrowing, { packet, transport }
   const about = wayIn(flows, narrowing, quoted, readTransport(quoted));
   return about && opposite[about];
 };
-

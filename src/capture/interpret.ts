@@ -4,7 +4,7 @@ import { type Dissected, dissect, frameOf } from './dissect.ts';
 import { type Flow, type Narrowing, wayOf } from './flows.ts';
 import type { CapturedPacket, CapturePlace, HopMatch, ProbeMatch } from './packet.ts';
 import type { Recogniser } from './recognise.ts';
-import { hopAt } from './ways.ts';
+import type { HopFinder } from './ways.ts';
 
 /** One capture: whose packets they are. */
 export interface Source {
@@ -18,7 +18,7 @@ export interface Source {
 }
 
 export interface Interpretation {
-  hops: HopMatch[];
+  finder: HopFinder;
   recogniser: Recogniser;
   tunnels: TunnelPorts;
   /** Number of probes, by their request's id; packets of other requests (the clocks') are not shown. */
@@ -57,6 +57,28 @@ const senseOf = (dissected: Dissected, name: string, nanos: bigint, { recogniser
   return dissected.packet ? 'other' : {};
 };
 
+/** The same for all packets of one probe, or of one connection whichever of its addresses is translated: an end's port stays. */
+const conversationOf = ({ packet, transport }: Dissected, { way, probe }: Exclude<Sense, LeftOut>): string => {
+  if (probe) return `${probe.attempt}`;
+  if (!packet || !transport || !('sourcePort' in transport)) return '';
+  return way === 'back' ? `${packet.destination} ${transport.destinationPort}` : `${packet.source} ${transport.sourcePort}`;
+};
+
+const hopOf = (
+  dissected: Dissected,
+  place: CapturePlace,
+  direction: 'in' | 'out',
+  sense: Exclude<Sense, LeftOut>,
+  how: Interpretation,
+): HopMatch | undefined => {
+  const { packet, outer } = dissected;
+  if (isClaim(dissected) || !packet) return undefined;
+  const { node, netns, interface: name } = place;
+  const { source, destination } = packet;
+  const seen = { node, netns, interface: name, direction, tunnelled: outer !== undefined, source, destination };
+  return how.finder.find(seen, sense.way, conversationOf(dissected, sense));
+};
+
 /** Makes of what a capture saw what is shown of it. @param nanos on the first node's clock */
 export const interpret = (source: Source, packet: StreamedPacket, nanos: bigint, how: Interpretation): CapturedPacket | LeftOut => {
   const { bytes, length } = packet;
@@ -67,9 +89,7 @@ export const interpret = (source: Source, packet: StreamedPacket, nanos: bigint,
   const sense = senseOf(dissected, place.interface, nanos, how);
   if (typeof sense === 'string') return sense;
   const direction = dissected.link.direction === 'out' ? 'out' : 'in';
-  const hop = isClaim(dissected)
-    ? undefined
-    : hopAt(how.hops, { node: place.node, netns: place.netns, interface: place.interface, direction, tunnelled: dissected.outer !== undefined }, sense.way);
+  const hop = hopOf(dissected, place, direction, sense, how);
   return {
     place,
     linktype,

@@ -16,6 +16,8 @@ export interface CapturePlace {
 /** A place of the predicted way. */
 export interface HopMatch {
   way: 'there' | 'back';
+  /** Which of the ways, where there are several. */
+  route: number;
   /** From 1. */
   number: number;
   /** Hops of that way. */

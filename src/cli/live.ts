@@ -42,20 +42,23 @@ export const goLive = async (flags: ConnectionFlags, context: Context): Promise<
   return { client, api: createReader(client), namespace: connection.namespace, close: connection.close };
 };
 
-export const agentOptions = (flags: AgentFlags, env: NodeJS.ProcessEnv): AgentOptions => ({
+/** @param seconds how long the agents are needed at least */
+export const agentOptions = (flags: AgentFlags, env: NodeJS.ProcessEnv, seconds = 0): AgentOptions => ({
   image: agentImage(flags.image, env),
   ...(flags.imagePullPolicy === undefined ? {} : { pullPolicy: flags.imagePullPolicy }),
   ...(flags.imagePullSecret === undefined ? {} : { pullSecrets: flags.imagePullSecret }),
   namespace: flags.agentNamespace ?? DEFAULT_AGENT_NAMESPACE,
   ...(flags.agentPrivileged === undefined ? {} : { privileged: flags.agentPrivileged }),
   startTimeoutMs: durationOf('agent-timeout', flags.agentTimeout) ?? DEFAULT_START_TIMEOUT_MS,
-  deadlineSeconds: DEFAULT_DEADLINE_SECONDS,
+  deadlineSeconds: Math.max(DEFAULT_DEADLINE_SECONDS, Math.ceil(seconds)),
 });
 
 export interface DoorOptions {
   registry: Registry;
   mark: SessionMark;
   onProbes: (record: ProbeRecord) => void;
+  /** How long the agents are needed at least, in seconds. */
+  seconds?: number;
 }
 
 /** Captures of a run that is interrupted end before their agent does: a trace in the kernel would outlive it. */
@@ -77,8 +80,14 @@ const doorOf = (session: AgentSession, { mark, onProbes, registry }: DoorOptions
 });
 
 /** Doors by an ephemeral container in each pod that is an end of the question: for users who may not make pods on nodes. */
-export const podDoors = (live: Live, flags: AgentFlags, context: Context, progress: Pick<Progress, 'stop'>, doors: DoorOptions): OpenDoors<LiveDoor> => {
-  const options = agentOptions(flags, context.env);
+export const podDoors = (
+  live: Live,
+  flags: AgentFlags,
+  context: Context,
+  progress: Pick<Progress, 'stop'>,
+  doors: DoorOptions,
+): OpenDoors<LiveDoor> => {
+  const options = agentOptions(flags, context.env, doors.seconds);
   const open = async ({ node, pod }: DoorRequest): Promise<LiveDoor | ClosedDoor> => {
     if (!pod) return { node, closed: 'an ephemeral container needs a pod, and no pod of the question runs there' };
     const facts = podFacts(await live.api.get<V1Pod>(pods(pod.namespace, pod.name)));

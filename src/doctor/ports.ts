@@ -1,7 +1,7 @@
 import type { CollectRequest } from '../node/collect.ts';
 import type { RawCollection } from '../node/raw.ts';
 import type { ProbeRequest, ProbeResult } from '../probe/probe.ts';
-import type { StreamOptions, PacketStream } from '../probe/stream/open-stream.ts';
+import type { PacketStream, StreamOptions } from '../probe/stream/open-stream.ts';
 import type { TapFilter } from '../probe/tap/capture-filter.ts';
 import type { ProbeKey } from '../probe/tap/probe-keys.ts';
 import type { TapRaw, TapRequest } from '../probe/tap/tap-output.ts';

@@ -5,7 +5,7 @@ const CHECK_SCRIPT = `
 LC_ALL=C
 export LC_ALL
 command -v tcpdump >/dev/null 2>&1 || exit 0
-tcpdump -i any -d "$1" </dev/null 2>&1 >/dev/null && exit 0
+tcpdump -i any -d -- "$1" </dev/null 2>&1 >/dev/null && exit 0
 exit 1
 `;
 

@@ -1,3 +1,4 @@
+import { cookieOf } from '../live/session-mark.ts';
 import { allOf, anyOf, type Carrier, carriersIn, claimsOf, lastWord } from '../tap/capture-filter.ts';
 import { PROTOCOL } from '../tap/ip-packet.ts';
 import { type TunnelPorts, USUAL_TUNNEL_PORTS } from '../tap/tunnel.ts';
@@ -36,10 +37,7 @@ const flowsIn = ({ base, guard, at, family }: Carrier, { flows, protocol, tunnel
   const one = ({ source, destination, port }: FlowTerm): string => {
     const [a, b] = [lastWord(source).word, lastWord(destination).word];
     const ports = (offset: number): string[] => (port === undefined ? [] : [`${l4(offset)}=${port}`]);
-    return anyOf([
-      allOf([`${word(from)}=${a}`, `${word(to)}=${b}`, ...ports(2)]),
-      allOf([`${word(from)}=${b}`, `${word(to)}=${a}`, ...ports(0)]),
-    ]);
+    return anyOf([allOf([`${word(from)}=${a}`, `${word(to)}=${b}`, ...ports(2)]), allOf([`${word(from)}=${b}`, `${word(to)}=${a}`, ...ports(0)])]);
   };
   const ported = mine.some(({ port }) => port !== undefined);
   const protocols = protocol ? [number(protocol[family])] : ported ? [anyOf([PROTOCOL.tcp, PROTOCOL.udp, PROTOCOL.sctp].map(number))] : [];
@@ -61,3 +59,10 @@ export const flowFilter = (filter: FlowFilter): string => {
   const addresses = [...new Set(filter.flows.flatMap(({ source, destination }) => [source, destination]))];
   return [...carriers.flatMap((carrier) => flowsIn(carrier, filter)), ...addresses.map(claimsOf)].join(' or ');
 };
+
+/** The session's own pings between nodes, by their cookie behind ping's time stamp (probe-plan.ts). */
+export const pingFilter = (mark: number): string =>
+  [
+    allOf(['ip', `ip[9]=${PROTOCOL.icmp}`, 'ip[20]&0xf7=0', `ip[44:4]=${cookieOf(mark)}`]),
+    allOf(['ip6', `ip6[6]=${PROTOCOL.icmpv6}`, 'ip6[40]&0xfe=128', `ip6[64:4]=${cookieOf(mark)}`]),
+  ].join(' or ');

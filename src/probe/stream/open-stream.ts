@@ -66,7 +66,11 @@ const readPreface = (text: string): Preface => {
 const complaint = (stderr: string): string =>
   stderr
     .split('\n')
-    .filter((line) => line !== '' && !/^tcpdump: (listening on|data link type|WARNING|verbose output)|dropped privs|packets? (captured|received|dropped)/.test(line))
+    .filter(
+      (line) =>
+        line !== '' &&
+        !/^tcpdump: (listening on|data link type|WARNING|verbose output)|dropped privs|packets? (captured|received|dropped)/.test(line),
+    )
     .join('; ')
     .slice(0, 200);
 
@@ -103,13 +107,7 @@ export const openStream = async (session: AgentSession, tap: TapRequest, options
     }
   };
   const running = session.run(STREAM_SCRIPT, {
-    args: [
-      netnsWord(tap, session.reach),
-      String(Math.ceil(options.maxSeconds)),
-      String(options.maxPackets),
-      String(options.snaplen),
-      options.filter,
-    ],
+    args: [netnsWord(tap, session.reach), String(Math.ceil(options.maxSeconds)), String(options.maxPackets), String(options.snaplen), options.filter],
     // the rest is for the way there and for tcpdump's last words
     timeoutMs: options.maxSeconds * 1000 + 15_000,
     streamed: true,

@@ -63,7 +63,8 @@ const fileOutput = (file: string, handle: FileHandle, isNew: boolean): Output =>
   let touched = false;
   return {
     write: async (bytes) => {
-      if (!touched) await handle.truncate(0);
+      // a pipe or a device has nothing to be cut
+      if (!touched && (await handle.stat()).isFile()) await handle.truncate(0);
       touched = true;
       for (let at = 0; at < bytes.length; ) at += (await handle.write(bytes, at)).bytesWritten;
     },

@@ -36,40 +36,43 @@ const probeCell = ({ probe }: CapturedPacket): string => (probe ? `${probe.attem
 const widest = (texts: string[], least: number): number => Math.max(least, ...texts.map((text) => stringWidth(text)));
 
 /** What leads a line; the packet itself follows. A narrow terminal loses what the hop's number tells anyway. */
-const columnsFor = (places: CapturePlace[], narrow: boolean, probes: boolean): Column[] => [
-  { head: 'TIME', width: 9, align: 'right', cell: (_packet, seconds) => seconds.toFixed(6) },
-  { head: 'HOP', width: 3, cell: hopCell },
-  {
-    head: 'NODE',
-    width: widest(
-      places.map(({ node }) => node),
-      4,
-    ),
-    cell: ({ place }) => place.node,
-  },
-  ...(narrow
-    ? []
-    : [
-        {
-          head: 'WHERE',
-          width: widest(
-            places.map(({ where }) => where),
-            5,
-          ),
-          cell: ({ place }: CapturedPacket) => place.where,
-        },
-      ]),
-  {
-    head: 'INTERFACE',
-    width: widest(
-      places.map(({ interface: name }) => name),
-      9,
-    ),
-    cell: ({ place }) => place.interface,
-  },
-  ...(narrow ? [] : [{ head: 'DIR', width: 3, cell: ({ direction }: CapturedPacket) => direction }]),
-  ...(probes && !narrow ? [{ head: 'PROBE', width: 10, cell: probeCell }] : []),
-];
+const columnsFor = (places: CapturePlace[], canvas: Canvas, probes: boolean): Column[] => {
+  const narrow = isNarrow(canvas);
+  return [
+    { head: 'TIME', width: 9, align: 'right', cell: (_packet, seconds) => seconds.toFixed(6) },
+    { head: 'HOP', width: canvas.unicode ? 3 : 4, cell: hopCell },
+    {
+      head: 'NODE',
+      width: widest(
+        places.map(({ node }) => node),
+        4,
+      ),
+      cell: ({ place }) => place.node,
+    },
+    ...(narrow
+      ? []
+      : [
+          {
+            head: 'WHERE',
+            width: widest(
+              places.map(({ where }) => where),
+              5,
+            ),
+            cell: ({ place }: CapturedPacket) => place.where,
+          },
+        ]),
+    {
+      head: 'INTERFACE',
+      width: widest(
+        places.map(({ interface: name }) => name),
+        9,
+      ),
+      cell: ({ place }) => place.interface,
+    },
+    ...(narrow ? [] : [{ head: 'DIR', width: 3, cell: ({ direction }: CapturedPacket) => direction }]),
+    ...(probes && !narrow ? [{ head: 'PROBE', width: 10, cell: probeCell }] : []),
+  ];
+};
 
 const fill = (text: string, { width, align }: Column): string => {
   const room = ' '.repeat(Math.max(0, width - stringWidth(text)));
@@ -79,7 +82,7 @@ const fill = (text: string, { width, align }: Column): string => {
 /** One line per packet as they come; what does not fit is wrapped under its column. Times count from the first packet. */
 export const createLineWriter = (canvas: Canvas, { title, places, noHeaders, probes }: LinesOptions): PacketWriter => {
   const narrow = isNarrow(canvas);
-  const columns = columnsFor(places, narrow, probes);
+  const columns = columnsFor(places, canvas, probes);
   const indent = ' '.repeat(columns.reduce((sum, { width }) => sum + width + GAP.length, 0));
   let first: bigint | undefined;
   const text = (lines: string[]): Buffer => Buffer.from(lines.map((line) => `${line.trimEnd()}\n`).join(''));

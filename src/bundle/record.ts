@@ -11,6 +11,16 @@ export const recordDoor = (door: NodeDoor, recording: Recording): NodeDoor => {
       recording.collections.push(collection);
       return collection;
     },
+    traceRules: async () => {
+      const armed = await door.traceRules();
+      return {
+        stop: async () => {
+          const raw = await armed.stop();
+          recording.rules.push(raw);
+          return raw;
+        },
+      };
+    },
     tap: async (requests, filter, lengths) => {
       const armed = await door.tap(requests, filter, lengths);
       return {

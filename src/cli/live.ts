@@ -17,9 +17,10 @@ import type { ClosedDoor, DoorRequest, LiveDoor, OpenDoors } from '../doctor/por
 import { collectNode } from '../node/collect.ts';
 import { type ProbeRecord, runProbes } from '../probe/live/run-probes.ts';
 import type { SessionMark } from '../probe/live/session-mark.ts';
+import { armRuleTrace } from '../probe/rules/arm-rule-trace.ts';
 import { filterProblem } from '../probe/stream/check-filter.ts';
 import { openStream, stopStreams } from '../probe/stream/open-stream.ts';
-import { type ArmedTaps, armTaps } from '../probe/tap/arm-taps.ts';
+import { armTaps } from '../probe/tap/arm-taps.ts';
 import { askYesNo } from './ask.ts';
 import { type AgentFlags, type ConnectionFlags, connectionOptions, durationOf } from './connection-options.ts';
 import type { Context } from './context.ts';
@@ -61,11 +62,15 @@ export interface DoorOptions {
   seconds?: number;
 }
 
-/** Captures of a run that is interrupted end before their agent does: a trace in the kernel would outlive it. */
-const armed = async (registry: Registry, arming: Promise<ArmedTaps>): Promise<ArmedTaps> => {
-  const taps = await arming;
-  const forget = registry.addInside(() => taps.stop());
-  return { stop: (wanted) => taps.stop(wanted).finally(forget) };
+interface Stoppable<Wanted, Answer> {
+  stop: (wanted?: Wanted) => Promise<Answer>;
+}
+
+/** What an interrupted run has running on a node ends before its agent does: a trace in the kernel would outlive it. */
+const armed = async <Wanted, Answer>(registry: Registry, arming: Promise<Stoppable<Wanted, Answer>>): Promise<Stoppable<Wanted, Answer>> => {
+  const running = await arming;
+  const forget = registry.addInside(() => running.stop());
+  return { stop: (wanted) => running.stop(wanted).finally(forget) };
 };
 
 const doorOf = (session: AgentSession, { mark, onProbes, registry }: DoorOptions): LiveDoor => ({
@@ -74,6 +79,7 @@ const doorOf = (session: AgentSession, { mark, onProbes, registry }: DoorOptions
   collect: (request) => collectNode(session, request),
   probe: (requests, onPlan) => runProbes(session, requests, { mark, onRecord: onProbes, ...(onPlan ? { onPlan } : {}) }),
   tap: (requests, filter, lengths) => armed(registry, armTaps(session, requests, { filter, lengths, maxSeconds: LONGEST_CAPTURE_SECONDS })),
+  traceRules: () => armed(registry, armRuleTrace(session, mark.number, LONGEST_CAPTURE_SECONDS)),
   stream: (tap, options) => openStream(session, tap, options),
   stopStreams: (streams) => stopStreams(session, streams),
   filterProblem: (expression) => filterProblem(session, expression),

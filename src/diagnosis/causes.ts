@@ -9,6 +9,7 @@ import { linkDown } from './causes/link-down.ts';
 import { listensElsewhere, noListener } from './causes/listener.ts';
 import { lost } from './causes/lost.ts';
 import { missingMasquerade } from './causes/masquerade.ts';
+import { nobodysAddress } from './causes/nobodys-address.ts';
 import { misaddressed, replyNotTranslated, tunnelWithoutEntry } from './causes/not-translated.ts';
 import { nobodyAnswers, offBridge, portClosed } from './causes/off-bridge.ts';
 import { noEndpoints, proxyNotProgramming, staleEndpoint, wrongTargetPort } from './causes/service.ts';
@@ -39,6 +40,7 @@ export const causes: Cause[] = [
   wrongTargetPort,
   proxyNotProgramming,
   staleEndpoint,
+  nobodysAddress,
   listensElsewhere,
   noListener,
   replyNotTranslated,

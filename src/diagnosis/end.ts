@@ -59,11 +59,19 @@ export const disagreements = (evidence: Evidence): string[] => [
   ...failingLegs(evidence).flatMap((leg) => droppedElsewhere(evidence, leg)),
 ];
 
+/** Ends that nobody predicts from what was read of a node: then the kernel contradicts nothing. */
+const UNFORESEEN = new Set<DropKind>(['tc', 'qdisc', 'xdp', 'checksum', 'socket', 'port-mtu', 'ttl', 'other']);
+
+/** The walk knows the hooks of IP; what devices and bridges filter by themselves is beyond it. */
+const isForeseeable = ({ kinds: [first = 'other'], hook }: ObservedDrop): boolean =>
+  !UNFORESEEN.has(first) && hook !== 'ingress' && hook !== 'egress' && hook !== 'bridge';
+
 /** The kernel dropped it at another place, or for another reason, than the model ends it. */
 const droppedElsewhere = (evidence: Evidence, leg: Leg): string[] => {
   const predicted = stopOf(evidence, leg);
   const [drop] = observedDrops(evidence, leg);
-  if (!drop || drop.kinds.includes('no-socket') || (predicted && agrees(predicted, drop))) return [];
+  if (!drop || drop.kinds.includes('no-socket')) return [];
+  if (predicted ? agrees(predicted, drop) || predicted.stop.reason === 'loop' : !isForeseeable(drop)) return [];
   const { fromLabel, toLabel } = leg.probe.request;
   const model = predicted ? `ends it on ${predicted.hop.node} ${predicted.hop.interface} (${predicted.stop.message})` : 'lets it pass there';
   return [`${fromLabel} → ${toLabel}: ${dropWords(drop, leg.probe.attempts.length)}; the model ${model}`];

@@ -6,6 +6,7 @@ import { hostNetns } from '../forwarding/world.ts';
 import type { Netns, NodeSnapshot } from '../node/snapshot.ts';
 import type { DropResult, TapResult } from '../probe/observation.ts';
 import { answered, fails, type Outcome, type ProbePurpose, type ProbeResult, passes } from '../probe/probe.ts';
+import type { RuleTrace } from '../probe/rules/rule-trace.ts';
 import type { Attachment } from '../topology/attachment.ts';
 
 /** The predicted ways of one probe. */
@@ -29,6 +30,8 @@ export interface Evidence {
   taps: TapResult[];
   /** What the kernels said they dropped; empty where they were not asked, as nothing was lost. */
   drops: DropResult[];
+  /** Rules in which traced probes ended; empty unless that was asked for. */
+  ruleTraces: RuleTrace[];
   attachments: Attachment[];
 }
 

@@ -2,6 +2,7 @@ import type { ClusterFacts } from '../cluster/facts.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
 import { joinDrops } from '../probe/drops/join-drops.ts';
 import type { ProbeResult } from '../probe/probe.ts';
+import { parseRuleTrace } from '../probe/rules/rule-trace.ts';
 import { joinSightings } from '../probe/tap/join-sightings.ts';
 import { probeKeys } from '../probe/tap/probe-keys.ts';
 import { parseTaps, traceText } from '../probe/tap/tap-output.ts';
@@ -21,7 +22,7 @@ interface Known {
 }
 
 /** Everything one look gave, understood and joined: what the judge reads. */
-export const evidenceOf = ({ question, facts, snapshots, sizes, notChecked }: Known, { probes, raw, after }: Look): PathEvidence => {
+export const evidenceOf = ({ question, facts, snapshots, sizes, notChecked }: Known, { probes, raw, rules, after }: Look): PathEvidence => {
   const taps = joinSightings(
     raw.flatMap((one) => parseTaps(one)),
     probeKeys(probes),
@@ -35,6 +36,7 @@ export const evidenceOf = ({ question, facts, snapshots, sizes, notChecked }: Kn
     probes: [...withTapTimes(probes, taps), ...sizes],
     taps,
     drops: isLost(probes) ? raw.map((one) => joinDrops(one.node, traceText(one), taps)) : [],
+    ruleTraces: rules.map(parseRuleTrace),
     notChecked: [...notChecked, ...(after?.notChecked ?? [])],
   };
 };

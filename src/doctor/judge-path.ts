@@ -10,6 +10,7 @@ import { hostNetns, type World } from '../forwarding/world.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
 import type { DropResult, TapResult } from '../probe/observation.ts';
 import type { ProbeRequest, ProbeResult } from '../probe/probe.ts';
+import type { RuleTrace } from '../probe/rules/rule-trace.ts';
 import { tapSummary } from '../probe/tap/tap-summary.ts';
 import type { EndpointSummary, HopReport, PathReport } from '../report/report.ts';
 import { attachmentsOf } from '../topology/attachments.ts';
@@ -31,6 +32,7 @@ export interface PathEvidence {
   taps: TapResult[];
   /** Asked for after a loss only. */
   drops: DropResult[];
+  ruleTraces: RuleTrace[];
   /** What could not be done, in words. */
   notChecked: string[];
 }
@@ -98,19 +100,20 @@ const untraced = (drops: DropResult[]): string[] =>
     ...(lostEvents > 0 ? [`${lostEvents} events of the kernel of ${node} were lost: a drop may have gone unseen`] : []),
   ]);
 
+const rulesUntraced = (traces: RuleTrace[]): string[] =>
+  traces.flatMap(({ node, failed }) => (failed === undefined ? [] : [`which rules probes meet on ${node}: ${failed}`]));
+
 /** Attempts at a Service that went to another endpoint than the one whose way is shown. */
 const sentElsewhere = (main: ProbeResult, taps: TapResult[], { there }: WalkPair): Set<number> => {
   const followed = there?.hops.at(-1)?.packet.destination;
   return new Set([...endpointsSeen(taps, main)].flatMap(([attempt, endpoint]) => (endpoint === followed ? [] : [attempt])));
 };
 
-/** Where the packet went though the model did not lead it there; where the model knows its limits (BPF, OVS) that is no contradiction. */
-const strayHops = ({ there, back }: WalkPair, hops: HopReport[]): string[] =>
-  [there, back].some((walk) => walk?.outcome === 'unknown')
-    ? []
-    : hops
-        .filter(({ unpredicted }) => unpredicted)
-        .map(({ node, interface: name, where }) => `${node} ${name} (${where}): the probe passed here, though the model does not lead it there`);
+/** Where the packet went though the model did not lead it there. */
+const strayHops = (hops: HopReport[]): string[] =>
+  hops
+    .filter(({ unpredicted }) => unpredicted)
+    .map(({ node, interface: name, where }) => `${node} ${name} (${where}): the probe passed here, though the model does not lead it there`);
 
 /** Evidence → report: pure, so that a bundle is judged exactly as the run was. */
 export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'timings'> => {
@@ -133,6 +136,7 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
     walks,
     taps,
     drops: run.drops,
+    ruleTraces: run.ruleTraces,
     attachments,
   };
   const { findings, notes } = diagnose(evidence);
@@ -141,8 +145,8 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
   const packet = mainWalk.there?.packet ?? { source: question.source, destination: question.destination, protocol: question.protocol };
   const places = main ? tapSummary(taps, main.request.id) : [];
   const others = main ? sentElsewhere(main, taps, mainWalk) : new Set<number>();
-  const there = withUnpredicted(mainWalk.there?.hops ?? [], places, 'there', world, others);
-  const back = withUnpredicted(mainWalk.back?.hops ?? [], places, 'back', world, others);
+  const there = withUnpredicted(mainWalk.there, places, 'there', world, others);
+  const back = withUnpredicted(mainWalk.back, places, 'back', world, others);
   const clocks = clockOffsets(there, back, places);
   return {
     kind: 'PathReport',
@@ -157,14 +161,8 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
     checks: probes,
     answers: main ? answersTo(main, taps, world) : [],
     clocks,
+    disagreements: [...new Set([...notes, ...strayHops([...there, ...back])])],
     findings,
-    notChecked: [
-      ...run.notChecked,
-      ...untraced(run.drops),
-      ...facts.notRead,
-      ...describeProblems(snapshots),
-      ...notes,
-      ...strayHops(mainWalk, [...there, ...back]),
-    ],
+    notChecked: [...run.notChecked, ...untraced(run.drops), ...rulesUntraced(run.ruleTraces), ...facts.notRead, ...describeProblems(snapshots)],
   };
 };

@@ -25,6 +25,8 @@ export interface PathRequest {
   protocol?: Protocol;
   count: number;
   timeoutMs: number;
+  /** Let the kernels name the rules that probes meet: it marks packets and so changes packet-processing state. */
+  traceRules?: boolean;
 }
 
 /** Everything outside: live, recorded or replayed. */
@@ -69,12 +71,12 @@ export const runPath = async (request: PathRequest, resolve: ResolvePair, ports:
   if (doors.length === 0) throw new CliError(`error: no node could be entered: ${notChecked.join('; ')}`, EXIT.agent);
 
   say(`reading ${doors.map(({ node }) => node).join(', ')}`);
-  const scene: Scene = { doors, question, pods, mark: ports.mark, stopwatch };
+  const scene: Scene = { doors, question, pods, mark: ports.mark, traceRules: request.traceRules === true, stopwatch };
   const { snapshots, notChecked: unread } = await stopwatch.measure('read nodes', () => readAll(scene, ports.thorough ? { all: true } : {}));
 
   const requests = planProbes(question, facts, snapshots, dnsDomainOf(facts));
   say('sending probes');
-  const first: Look = typeof requests === 'string' ? { probes: [], raw: [] } : await look(scene, snapshots, requests);
+  const first: Look = typeof requests === 'string' ? { probes: [], raw: [], rules: [] } : await look(scene, snapshots, requests);
   const full = vanishes(first.probes);
   const sizes = full ? await stopwatch.measure('probe', () => sendAll(doors, sizeSearch(full))) : [];
   const judge = async (seen: Look): Promise<Omit<PathReport, 'timings'>> =>

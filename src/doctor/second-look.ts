@@ -24,6 +24,7 @@ export const lookAgain = async (scene: Scene, first: Look, snapshots: NodeSnapsh
   return {
     probes: [{ ...main, attempts: [...main.attempts, ...asked.attempts] }, ...others],
     raw: [...first.raw, ...more.raw],
+    rules: [...first.rules, ...more.rules],
     ...(after ? { after } : {}),
   };
 };

@@ -6,6 +6,7 @@ import type { NodeSnapshot } from '../node/snapshot.ts';
 import { probeLengths } from '../probe/drops/lengths.ts';
 import { echoSizes } from '../probe/live/probe-plan.ts';
 import { answered, type ProbeRequest, type ProbeResult } from '../probe/probe.ts';
+import type { RuleTraceRaw } from '../probe/rules/rule-trace.ts';
 import type { TapRaw, TapRequest } from '../probe/tap/tap-output.ts';
 import { duplicateAddresses } from '../topology/duplicates.ts';
 import { vanishes } from './mtu.ts';
@@ -21,6 +22,8 @@ export interface Scene {
   pods: PodFacts[];
   /** SessionMark number of the probes. */
   mark: number;
+  /** Let the kernels say which rules the probes meet. */
+  traceRules: boolean;
   stopwatch: Stopwatch;
 }
 
@@ -29,6 +32,8 @@ export interface Look {
   probes: ProbeResult[];
   /** Captures, and after a loss what the kernels dropped. */
   raw: TapRaw[];
+  /** Empty unless it was asked for. */
+  rules: RuleTraceRaw[];
   /** The nodes once more, after a loss: counters that rose name the rule. */
   after?: NodesRead;
 }
@@ -117,19 +122,29 @@ export const look = async (scene: Scene, snapshots: NodeSnapshot[], requests: Pr
   const lengths = requests.flatMap((request) => probeLengths(request, echoSizes(requests.length + 1)));
   const ports = [...new Set(requests.flatMap(({ port }) => port ?? []))];
   const groups = byNode(tapRequests(scene, snapshots));
-  const armed = await stopwatch.measure('arm captures', () =>
-    Promise.all(doors.map((door) => door.tap(groups.get(door.node) ?? [], { mark, addresses, ports }, lengths))),
+  const [armed, traces] = await stopwatch.measure('arm captures', () =>
+    Promise.all([
+      Promise.all(doors.map((door) => door.tap(groups.get(door.node) ?? [], { mark, addresses, ports }, lengths))),
+      Promise.all(scene.traceRules ? doors.map((door) => door.traceRules()) : []),
+    ]),
   );
-  const end = (drops: boolean): Promise<TapRaw[]> => stopwatch.measure('read captures', () => Promise.all(armed.map((tap) => tap.stop({ drops }))));
+  const end = async (drops: boolean): Promise<Pick<Look, 'raw' | 'rules'>> =>
+    stopwatch.measure('read captures', async () => {
+      const [raw, rules] = await Promise.all([
+        Promise.all(armed.map((tap) => tap.stop({ drops }))),
+        Promise.all(traces.map((trace) => trace.stop())),
+      ]);
+      return { raw, rules };
+    });
   try {
     const late = patient ? setTimeout(NEIGHBOUR_TIMEOUT_MS) : undefined;
     const probes = await stopwatch.measure('probe', async () => askMore(doors, await sendAll(doors, requests), isContested(question, snapshots)));
-    if (!isLost(probes)) return { probes, raw: await end(false) };
+    if (!isLost(probes)) return { probes, ...(await end(false)) };
     await late;
-    const [raw, after] = await Promise.all([end(true), stopwatch.measure('read nodes again', () => readAll(scene))]);
-    return { probes, raw, after };
+    const [seen, after] = await Promise.all([end(true), stopwatch.measure('read nodes again', () => readAll(scene))]);
+    return { probes, ...seen, after };
   } catch (error) {
-    await Promise.allSettled(armed.map((tap) => tap.stop()));
+    await Promise.allSettled([...armed.map((tap) => tap.stop()), ...traces.map((trace) => trace.stop())]);
     throw error;
   }
 };

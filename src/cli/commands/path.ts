@@ -3,6 +3,7 @@ import { resolvePair } from '../../cluster/words/resolve.ts';
 import { type PathRequest, runPath } from '../../doctor/run-path.ts';
 import { startStopwatch } from '../../doctor/stopwatch.ts';
 import { renderPath } from '../../report/path.ts';
+import { askYesNo } from '../ask.ts';
 import type { AgentFlags, ConnectionFlags, OutputFlags } from '../connection-options.ts';
 import { agentFlags, outputFlags } from '../global-flags.ts';
 import { type ProbeFlags, probeFlags, probeWish } from '../probe-flags.ts';
@@ -14,7 +15,11 @@ import { printReport } from './outcome.ts';
 interface PathFlags extends ConnectionFlags, AgentFlags, OutputFlags, ProbeFlags {
   a?: string | undefined;
   b?: string | undefined;
+  traceRules?: boolean | undefined;
 }
+
+const TRACE_QUESTION = `--trace-rules changes how the nodes involved process packets while the probes run: a table netdoctor_… in nftables marks the
+probes (and nothing else) for tracing, and where a node has legacy iptables rules, nf_log is turned to NFLOG. Both are undone right after.`;
 
 export const pathCommand = defineCommand<PathFlags>({
   usage: 'path [a] [b]',
@@ -31,14 +36,21 @@ export const pathCommand = defineCommand<PathFlags>({
     a: { type: 'string', values: 'end', describe: 'Where packets are sent from: [NS/]POD, deploy/NAME, node/NAME, an IP…' },
     b: { type: 'string', values: 'end', describe: 'Where they should arrive: the same, or svc/NAME, a host name, HOST:PORT' },
   },
-  flags: probeFlags,
+  flags: {
+    ...probeFlags,
+    'trace-rules': {
+      type: 'boolean',
+      describe: 'Let the kernels name the firewall rules that probes meet; marks the probes in a table of our own on the nodes, and asks first',
+    },
+  },
   flagGroups: { 'Agent flags:': agentFlags, 'Output flags:': outputFlags },
   run: async (flags, context) => {
-    const request = probeWish(flags);
+    const request = { ...probeWish(flags), ...(flags.traceRules ? { traceRules: true } : {}) };
     if (flags.from === undefined && (flags.a === undefined || flags.b === undefined)) {
       throw new CliError("error: path needs two ends: kubectl netdoctor path A B\nSee 'kubectl netdoctor path --help'.", EXIT.usage);
     }
     const asked = { ...request, from: flags.a ?? '', to: flags.b ?? '' };
+    if (flags.traceRules && flags.from === undefined && !flags.yes && !(await askYesNo(TRACE_QUESTION, context, 'Do it?'))) return 0;
     const progress = startProgress(context.stderr, context.env, flags.quiet);
     return withSession(flags, context, progress, 'path', asked, async (session) => {
       if (flags.from !== undefined && flags.a === undefined && !session.recorded)

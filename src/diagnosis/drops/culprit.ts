@@ -1,6 +1,9 @@
 import { familyOf } from '../../forwarding/address.ts';
+import type { RuleRef } from '../../forwarding/hop.ts';
+import { hostNetns } from '../../forwarding/world.ts';
 import type { Netns, NodeSnapshot } from '../../node/snapshot.ts';
 import type { Drop } from '../../probe/observation.ts';
+import type { LegacyStep } from '../../probe/rules/rule-trace.ts';
 import type { Evidence, Leg } from '../evidence.ts';
 import { countedExactly, type LostPackets, type Raised, raisedCounters } from './counters.ts';
 import type { ObservedDrop } from './observed.ts';
@@ -9,6 +12,8 @@ import type { ObservedDrop } from './observed.ts';
 export interface Culprit extends Raised {
   /** The probes whose packets are exactly what it counted; absent where others' packets met it, too. */
   counted?: LostPackets[];
+  /** How many traced packets ended in it, by the kernel's own word. */
+  traced?: number;
 }
 
 const netnsOf = (snapshots: NodeSnapshot[] | undefined, { node, netns }: Drop): Netns | undefined =>
@@ -30,8 +35,49 @@ const lostPackets = ({ drops }: Pick<Evidence, 'drops'>, { drop }: ObservedDrop)
   }));
 };
 
+/** What iptables-legacy's rule at a traced step is, when it drops or rejects. */
+const legacyRule = (netns: Netns, { table, chain, number }: LegacyStep): Pick<Raised, 'ref' | 'does'> | undefined => {
+  for (const candidate of netns.netfilter.iptables) {
+    if (candidate.backend !== 'legacy' || candidate.table !== table) continue;
+    const rule = candidate.chains.find(({ name }) => name === chain)?.rules.find((one) => one.number === number);
+    const does = rule?.target === 'DROP' ? 'drop' : rule?.target === 'REJECT' ? 'reject' : undefined;
+    if (rule && does) return { ref: { backend: 'iptables-legacy', table, chain, number, text: `-A ${chain} ${rule.text}` }, does };
+  }
+  return undefined;
+};
+
+/** xtables-monitor gives a rule's text and not its number. */
+const numbered = (netns: Netns, ref: RuleRef): RuleRef => {
+  if (ref.backend !== 'iptables-nft') return ref;
+  const chains = netns.netfilter.iptables.filter(({ backend, table }) => backend === 'nft' && table === ref.table).flatMap((table) => table.chains);
+  const rule = chains
+    .filter(({ name }) => name === ref.chain)
+    .flatMap(({ rules }) => rules)
+    .find(({ text }) => `-A ${ref.chain} ${text}` === ref.text);
+  return rule ? { ...ref, number: rule.number } : ref;
+};
+
+/** The rule in which most traced packets ended on the dropping node's host; a trace elsewhere says nothing of it. */
+const tracedCulprit = ({ ruleTraces, snapshots }: Evidence, { drop }: ObservedDrop): Culprit | undefined => {
+  const snapshot = snapshots.find(({ node }) => node === drop.node);
+  const host = snapshot && hostNetns(snapshot);
+  if (!host || host.inode !== drop.netns) return undefined;
+  const traces = ruleTraces.filter(({ node }) => node === drop.node);
+  const ends = traces.flatMap((trace) => [
+    ...trace.ends.map(({ ref, does, packets }) => ({ ref: numbered(host, ref), does, traced: packets })),
+    ...trace.legacy.flatMap((step) => {
+      const rule = legacyRule(host, step);
+      return rule ? [{ ...rule, traced: step.packets }] : [];
+    }),
+  ]);
+  const [most] = ends.sort((a, b) => b.traced - a.traced);
+  return most && { ...most, packets: most.traced, bytes: 0 };
+};
+
 /** The one rule that counted exactly what was lost, else the only one that can have. Between readings of the node something else may have met it. */
 export const culpritOf = (evidence: Evidence, { probe }: Leg, observed: ObservedDrop): Culprit | undefined => {
+  const traced = tracedCulprit(evidence, observed);
+  if (traced) return traced;
   const { drop } = observed;
   const [before, after] = [netnsOf(evidence.before, drop), netnsOf(evidence.snapshots, drop)];
   if (!before || !after) return undefined;
@@ -49,7 +95,8 @@ export const culpritOf = (evidence: Evidence, { probe }: Leg, observed: Observed
 };
 
 /** `its counter rose by exactly the 5 probes: 5 packets, 300 bytes` */
-export const culpritWords = ({ packets, bytes, counted }: Culprit, total: number, main: string): string => {
+export const culpritWords = ({ packets, bytes, counted, traced }: Culprit, total: number, main: string): string => {
+  if (traced !== undefined) return `traced by the kernel, ${traced} packets of the probes ended in it`;
   if (!counted) return `its counter rose by ${packets} packets, ${bytes} bytes while the probes ran`;
   const own = counted.find(({ probe }) => probe === main)?.packets ?? 0;
   const others = counted.length > 1 ? ' and the checks beside them' : '';

@@ -1,6 +1,7 @@
-import { hostPort } from '../../forwarding/address.ts';
+import { familyOf, hostPort } from '../../forwarding/address.ts';
 import type { Hop, RuleRef, Walk } from '../../forwarding/hop.ts';
-import { describeRoute, lookupRoute } from '../../forwarding/route.ts';
+import { describeRoute } from '../../forwarding/route/describe.ts';
+import { lookupRoute } from '../../forwarding/route/lookup.ts';
 import { forwardingSwitch } from '../../forwarding/sysctl.ts';
 import { labelOf, linkNamed, type Place, placeAt } from '../../forwarding/world.ts';
 import type { PacketEnd } from '../end.ts';
@@ -52,8 +53,8 @@ const ruleStory = ({ hook }: ObservedDrop, culprit: Culprit | undefined): Story 
 
 /** What the FIB of that netns says of the packet now. */
 const routeStory = ({ netns }: Place, { drop }: ObservedDrop): Story & { kind?: DropKind } => {
-  const route = lookupRoute(netns, { packet: drop.packet, mark: 0, iif: drop.interface });
-  const { destination } = drop.packet;
+  const { source, destination } = drop.packet;
+  const route = lookupRoute(netns, { family: familyOf(destination), source, destination, mark: 0, iif: drop.interface });
   if (route.kind !== 'refused')
     return { message: `no route to ${destination} was found, though there is ${describeRoute(route)}`, facts: { destination } };
   const decidedBy = route.route
@@ -137,8 +138,16 @@ export const endOfDrop = (evidence: Evidence, leg: Leg, observed: ObservedDrop, 
   const known = predicted && agrees(predicted, observed) ? predicted : undefined;
   const extra = { drop: observed, ...(culprit ? { culprit } : {}) };
   // a counter that rose by exactly the probes outdoes what the model makes of the rules
-  if (known && !(culprit?.counted && !sameRule(known.stop.facts, culprit))) return { ...known, ...extra };
-  const walk = leg[observed.direction] ?? { packet: observed.drop.packet, hops: [], outcome: 'unknown', translations: [], tracked: [], choices: [] };
+  if (known && !((culprit?.counted || culprit?.traced) && !sameRule(known.stop.facts, culprit))) return { ...known, ...extra };
+  const walk = leg[observed.direction] ?? {
+    packet: observed.drop.packet,
+    hops: [],
+    outcome: 'unknown',
+    translations: [],
+    connections: [],
+    choices: [],
+    doubts: [],
+  };
   const place = placeAt(evidence, observed.drop.node, observed.drop.netns);
   const at = { leg, walk, direction: observed.direction, ...hopAt(observed, walk, evidence, place), ...extra };
   if (isFirewall) return { ...at, stop: { reason: firewallKind(leg, culprit), ...ruleStory(observed, culprit) } };

@@ -74,6 +74,10 @@ const BY_FUNCTION: [RegExp, DropKind[]][] = [
 
 /** Callers of a hook (include/linux/netfilter.h NF_HOOK users), innermost first on the stack. */
 const HOOKS: [RegExp, Hook][] = [
+  // br_netfilter gives bridged packets to the hooks of IP (net/bridge/br_netfilter_hooks.c)
+  [/^br_nf_forward/, 'FORWARD'],
+  [/^br_nf_pre_routing/, 'PREROUTING'],
+  [/^br_nf_post_routing/, 'POSTROUTING'],
   [/^(br_nf_|br_handle_frame|br_forward|__br_forward|br_pass_frame_up|br_netif_receive)/, 'bridge'],
   [/^(ip6?_forward|ip6_forward_finish)/, 'FORWARD'],
   [/^(ip_local_deliver|ip6_input)/, 'INPUT'],

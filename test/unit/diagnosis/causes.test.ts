@@ -380,6 +380,13 @@ const table: { says: string; breaks: (cluster: FlannelCluster) => void; asks?: Q
     code: 'ND4007',
     names: ['10.244.0.5', '10.96.0.50:80', 'node1'],
   },
+  {
+    says: 'an address of the pod range that no pod has',
+    breaks: () => undefined,
+    asks: { from: 'web-0', to: '10.244.1.99', outcome: 'timeout' },
+    code: 'ND4008',
+    names: ['10.244.1.99', 'node2'],
+  },
 ];
 
 describe('each fault is named', () => {
@@ -581,6 +588,20 @@ describe('a loss nobody can explain', () => {
   it('also when it is intermittent', () => {
     const evidence = ask(flannelCluster(), { ...crossNode, outcome: ['answered', 'timeout', 'answered', 'answered', 'answered'] });
     expect(first(evidence).title).to.include('Only 4 of 5');
+  });
+
+  it('names the counters that rose with it', () => {
+    const cluster = flannelCluster();
+    const evidence = ask(cluster, { ...crossNode, to: 'web-1' });
+    const before = structuredClone(cluster.snapshots);
+    for (const [snapshots, count] of [
+      [before, 7],
+      [cluster.snapshots, 12],
+    ] as const) {
+      const host = snapshots[0]?.namespaces[0];
+      if (host) host.counters = { 'TcpExt.IPReversePathFilter': count, 'Ip.InReceives': count * 100 };
+    }
+    expect(first({ ...evidence, before }).evidence.join('\n')).to.include('node1: TcpExt.IPReversePathFilter (rp_filter) rose by 5');
   });
 });
 

@@ -36,6 +36,7 @@ export const ask = (cluster: FlannelCluster, { from, to, port = 8080, protocol =
     walks: { main: { there, ...(back ? { back } : {}) } },
     taps: [],
     drops: [],
+    ruleTraces: [],
     attachments: [],
   };
 };

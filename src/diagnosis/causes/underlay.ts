@@ -1,7 +1,7 @@
 import { withoutTunnel } from '../../cni/flannel.ts';
 import { identifyCni } from '../../cni/identity.ts';
 import { familyOf } from '../../forwarding/address.ts';
-import type { Hop, Walk } from '../../forwarding/hop.ts';
+import type { Hop, TunnelKind, Walk } from '../../forwarding/hop.ts';
 import { fails } from '../../probe/probe.ts';
 import type { Cause } from '../cause.ts';
 import { probeWords } from '../draft.ts';
@@ -56,8 +56,18 @@ const suspect = (evidence: Evidence): (Crossing & { seen: ReturnType<typeof watc
 };
 
 const tunnelWords = ({ tunnel }: Hop): { name: string; port: string } => {
-  const names = { vxlan: 'VXLAN', geneve: 'Geneve', ipip: 'IPIP' };
-  return { name: tunnel ? names[tunnel.kind] : 'the tunnel', port: tunnel?.port === undefined ? 'IP protocol 4' : `UDP ${tunnel.port}` };
+  const names: Record<TunnelKind, string> = {
+    vxlan: 'VXLAN',
+    geneve: 'Geneve',
+    ipip: 'IPIP',
+    sit: 'SIT',
+    ip6tnl: 'IPv6 tunnel',
+    gre: 'GRE',
+    wireguard: 'WireGuard',
+  };
+  const protocols: Partial<Record<TunnelKind, number>> = { sit: 41, ip6tnl: 41, gre: 47 };
+  const protocol = `IP protocol ${(tunnel && protocols[tunnel.kind]) ?? 4}`;
+  return { name: tunnel ? names[tunnel.kind] : 'the tunnel', port: tunnel?.port === undefined ? protocol : `UDP ${tunnel.port}` };
 };
 
 const confidenceOf = (verdict: Verdict, nodes: boolean | undefined): Confidence =>

@@ -15,6 +15,8 @@ export interface Frame {
   packet: IpPacket;
   transport: Transport;
   outer?: Outer;
+  /** Bytes at L3 with all tunnel headers. */
+  wireLength: number;
 }
 
 export interface Frames {
@@ -44,7 +46,7 @@ const claimOf = (transport: Transport, packet: IpPacket, place: Place): AddressC
 };
 
 /** An error about a tunnel packet (its port is closed, the path to the VTEP is) is an error about what the tunnel carries. */
-const aboutInner = (transport: Transport, ports: TunnelPorts): Transport =>
+export const aboutInner = (transport: Transport, ports: TunnelPorts): Transport =>
   transport.kind === 'icmp-error' && transport.quoted ? { ...transport, quoted: decapsulate(transport.quoted, ports).packet } : transport;
 
 const readRecord = (record: PcapRecord, linktype: number, names: Map<number, string>, ports: TunnelPorts, into: Frames): void => {
@@ -65,7 +67,7 @@ const readRecord = (record: PcapRecord, linktype: number, names: Map<number, str
   if (!transport) return;
   const claim = claimOf(transport, packet, place);
   if (claim) into.claims.push(claim);
-  else into.frames.push({ ...place, packet, transport: aboutInner(transport, ports), ...(outer ? { outer } : {}) });
+  else into.frames.push({ ...place, packet, transport: aboutInner(transport, ports), ...(outer ? { outer } : {}), wireLength: ip.length });
 };
 
 /** All packets of a savefile that we understand; undefined when it is no savefile. `names` is the netns' ifindex → name. */

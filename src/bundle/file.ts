@@ -11,7 +11,7 @@ const safe = (name: string): string => name.replaceAll(/[^A-Za-z0-9.-]/g, '_');
  * captures beside it, and the report as it was printed then.
  */
 export const recordingToBytes = (recording: Recording, report: unknown): Promise<Buffer> => {
-  const { meta, api, doors, closed, collections, probes, taps } = recording;
+  const { meta, api, doors, closed, collections, probes, taps, rules } = recording;
   const files: Files = new Map([
     ['meta.json', json({ ...meta, doors, closed })],
     ['api.json', json(api)],
@@ -19,9 +19,11 @@ export const recordingToBytes = (recording: Recording, report: unknown): Promise
   ]);
   for (const [index, collection] of collections.entries()) files.set(`nodes/${safe(collection.node)}/reading-${index}.json`, json(collection));
   for (const [index, record] of probes.entries()) files.set(`nodes/${safe(record.node)}/probes-${index}.json`, json(record));
-  for (const [index, { output, ...raw }] of taps.entries()) {
-    files.set(`nodes/${safe(raw.node)}/capture-${index}.json`, json(raw));
-    files.set(`nodes/${safe(raw.node)}/capture-${index}.raw`, output);
+  for (const [kind, raws] of Object.entries({ capture: taps, rules })) {
+    for (const [index, { output, ...raw }] of raws.entries()) {
+      files.set(`nodes/${safe(raw.node)}/${kind}-${index}.json`, json(raw));
+      files.set(`nodes/${safe(raw.node)}/${kind}-${index}.raw`, output);
+    }
   }
   return packArchive(files, new Date(meta.time));
 };
@@ -42,6 +44,12 @@ const numbered = (files: Files, kind: string): string[] => {
   return [...files.keys()].filter((name) => pattern.test(name)).sort((a, b) => Number(pattern.exec(a)?.[1]) - Number(pattern.exec(b)?.[1]));
 };
 
+/** What came as bytes, beside what it was asked. */
+const withOutput = <Raw extends { output: Buffer }>(files: Files, kind: string): Raw[] =>
+  numbered(files, kind).map(
+    (name) => ({ ...parse<Omit<Raw, 'output'>>(files, name), output: files.get(name.replace(/json$/, 'raw')) ?? Buffer.alloc(0) }) as Raw,
+  );
+
 /** @throws Error saying what is wrong with it, to be put after "FILE is not a netdoctor bundle: ". */
 export const recordingFromBytes = async (bytes: Buffer): Promise<Recording> => {
   const files = await unpackArchive(bytes);
@@ -54,9 +62,7 @@ export const recordingFromBytes = async (bytes: Buffer): Promise<Recording> => {
     api: parse(files, 'api.json'),
     collections: numbered(files, 'reading').map((name) => parse(files, name)),
     probes: numbered(files, 'probes').map((name) => parse(files, name)),
-    taps: numbered(files, 'capture').map((name) => ({
-      ...parse<Omit<Recording['taps'][number], 'output'>>(files, name),
-      output: files.get(name.replace(/json$/, 'raw')) ?? Buffer.alloc(0),
-    })),
+    taps: withOutput(files, 'capture'),
+    rules: withOutput(files, 'rules'),
   };
 };

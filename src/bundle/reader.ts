@@ -1,47 +1,48 @@
 import type { Query } from '../cluster/api/client.ts';
+import { type Asked, objectReader, readPath } from '../cluster/api/object-reader.ts';
 import { type ApiReader, type ApiRecord, replayReader } from '../cluster/api/reader.ts';
 import { ApiError, CliError } from '../cluster/errors.ts';
+import type { ApiObject } from '../cluster/facts.ts';
 
-interface ApiObject {
-  metadata?: { namespace?: string; name?: string };
-  spec?: { nodeName?: string };
-}
+/** Kinds of which a part is worth more than nothing: whoever asks for pods of a node says that it saw no others. */
+const PARTIAL = new Set(['pods', 'nodes']);
 
-/** `/api/v1/namespaces/NS/pods/NAME`, `/api/v1/pods`, `/api/v1/nodes/NAME`… */
-const PATH = /^\/api\/v1\/(?:namespaces\/([^/]+)\/)?(pods|nodes)(?:\/([^/]+))?$/;
+const itemsOf = (answer: object): object[] => ('items' in answer && Array.isArray(answer.items) ? answer.items : [answer]);
 
-const kindOf = (path: string): string | undefined => PATH.exec(path)?.[2];
-
-/** Every pod and node any recorded answer held, latest answer first. */
-const objectsOf = (records: ApiRecord[], kind: string): ApiObject[] => {
+/** Every object any recorded answer held, latest answer last. */
+const objectsOf = (records: readonly ApiRecord[]): ApiObject[] => {
   const byName = new Map<string, ApiObject>();
   for (const { path, answer } of records) {
-    if (kindOf(path) !== kind || !answer) continue;
-    const items = 'items' in (answer as object) ? (answer as { items: ApiObject[] }).items : [answer as ApiObject];
-    for (const item of items) byName.set(`${item.metadata?.namespace ?? ''}/${item.metadata?.name ?? ''}`, item);
+    const asked = readPath(path);
+    if (!asked || typeof answer !== 'object' || answer === null) continue;
+    for (const item of itemsOf(answer)) {
+      const object = { ...item, apiVersion: asked.groupVersion, kind: asked.kind } as ApiObject;
+      byName.set(`${asked.groupVersion} ${asked.kind} ${object.metadata?.namespace ?? ''}/${object.metadata?.name ?? ''}`, object);
+    }
   }
   return [...byName.values()];
 };
 
-const notHeld = (what: string): ApiError => new ApiError(404, 'NotFound', `the bundle does not hold ${what}`);
+/** Lists that were recorded whole, by what they list and where. */
+const wholeLists = (records: readonly ApiRecord[]): Set<string> =>
+  new Set(
+    records.flatMap(({ path, query, answer }) => {
+      const asked = readPath(path);
+      const whole =
+        asked && asked.name === undefined && answer !== undefined && query.labelSelector === undefined && query.fieldSelector === undefined;
+      return whole ? [listName(asked)] : [];
+    }),
+  );
 
-/** A question the recorded run did not ask, answered from the pods and nodes it saw; label selectors need the server and are not. */
-const fromObjects = (records: ApiRecord[], path: string, query: Query): unknown => {
-  const [, namespace, kind, name] = PATH.exec(path) ?? [];
-  if (kind === undefined || query.labelSelector !== undefined) throw notHeld(path);
-  const objects = objectsOf(records, kind).filter((one) => namespace === undefined || one.metadata?.namespace === decodeURIComponent(namespace));
-  if (name !== undefined) {
-    const found = objects.find((one) => one.metadata?.name === decodeURIComponent(name));
-    if (!found) throw notHeld(`${kind} "${name}"`);
-    return found;
-  }
-  const node = /^spec\.nodeName=(.+)$/.exec(query.fieldSelector ?? '')?.[1];
-  return { items: node === undefined ? objects : objects.filter(({ spec }) => spec?.nodeName === node) };
-};
+const listName = ({ groupVersion, plural, namespace = '' }: Asked): string => `${groupVersion} ${plural} ${namespace}`;
 
 /** Answers as the recorded run was answered; another command's questions as far as the recording goes, and NotFound beyond it. */
 export const bundleReader = (records: ApiRecord[]): ApiReader => {
   const exact = replayReader(records);
+  const lists = wholeLists(records);
+  const holds = (asked: Asked): boolean =>
+    asked.name !== undefined || PARTIAL.has(asked.plural) || lists.has(listName(asked)) || lists.has(listName({ ...asked, namespace: '' }));
+  const rest = objectReader(objectsOf(records), { source: 'the bundle', holds });
   return {
     lookup: exact.lookup,
     get: async <Answer>(path: string, query: Query = {}) => {
@@ -49,7 +50,8 @@ export const bundleReader = (records: ApiRecord[]): ApiReader => {
         return await exact.get<Answer>(path, query);
       } catch (error) {
         if (error instanceof ApiError || !(error instanceof CliError)) throw error;
-        return fromObjects(records, path, query) as Answer;
+        if (path === '/apis') throw new ApiError(404, 'NotFound', 'the bundle does not hold which kinds there are');
+        return rest.get<Answer>(path, query);
       }
     },
   };

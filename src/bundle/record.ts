@@ -11,11 +11,21 @@ export const recordDoor = (door: NodeDoor, recording: Recording): NodeDoor => {
       recording.collections.push(collection);
       return collection;
     },
-    tap: async (requests, filter) => {
-      const armed = await door.tap(requests, filter);
+    traceRules: async () => {
+      const armed = await door.traceRules();
       return {
         stop: async () => {
           const raw = await armed.stop();
+          recording.rules.push(raw);
+          return raw;
+        },
+      };
+    },
+    tap: async (requests, filter, lengths) => {
+      const armed = await door.tap(requests, filter, lengths);
+      return {
+        stop: async (wanted) => {
+          const raw = await armed.stop(wanted);
           recording.taps.push(raw);
           return raw;
         },

@@ -1,6 +1,7 @@
 import type { ApiRecord } from '../cluster/api/reader.ts';
 import type { RawCollection } from '../node/raw.ts';
 import type { ProbeRecord } from '../probe/live/run-probes.ts';
+import type { RuleTraceRaw } from '../probe/rules/rule-trace.ts';
 import type { TapRaw } from '../probe/tap/tap-output.ts';
 
 /** Everything a run was told, as it was told: with the same words it judges to the same report. */
@@ -14,6 +15,8 @@ export interface Recording {
   collections: RawCollection[];
   probes: ProbeRecord[];
   taps: TapRaw[];
+  /** Rules that the probes met, where that was asked for. */
+  rules: RuleTraceRaw[];
 }
 
 export interface RecordingMeta {
@@ -28,4 +31,13 @@ export interface RecordingMeta {
   mark: number;
 }
 
-export const emptyRecording = (meta: RecordingMeta): Recording => ({ meta, api: [], doors: [], closed: [], collections: [], probes: [], taps: [] });
+export const emptyRecording = (meta: RecordingMeta): Recording => ({
+  meta,
+  api: [],
+  doors: [],
+  closed: [],
+  collections: [],
+  probes: [],
+  taps: [],
+  rules: [],
+});

@@ -9,12 +9,14 @@ const sameQuestion = (one: ProbeRequest, other: ProbeRequest): boolean =>
   one.destination === other.destination &&
   one.protocol === other.protocol &&
   one.port === other.port &&
+  one.size === other.size &&
   one.count === other.count;
 
 const replayDoor = (node: string, reach: 'node' | 'pod', recording: Recording): NodeDoor => {
   const collections = recording.collections.filter((collection) => collection.node === node);
   const results = recording.probes.filter((record) => record.node === node).flatMap(({ requests, output }) => parseProbeOutput(output, requests));
   const taps = recording.taps.filter((raw) => raw.node === node);
+  const rules = recording.rules.filter((raw) => raw.node === node);
   const taken = new Set<ProbeResult>();
   const answer = (request: ProbeRequest): ProbeResult => {
     const found = results.find((result) => !taken.has(result) && sameQuestion(result.request, request));
@@ -32,6 +34,9 @@ const replayDoor = (node: string, reach: 'node' | 'pod', recording: Recording): 
       return collection;
     },
     probe: async (requests) => requests.map(answer),
+    traceRules: async () => ({
+      stop: async () => rules.shift() ?? { node, output: Buffer.alloc(0), failed: 'the bundle holds no trace of rules' },
+    }),
     tap: async (requests) => ({
       stop: async () => taps.shift() ?? { node, taps: requests, output: Buffer.alloc(0), failed: 'the bundle holds no capture' },
     }),

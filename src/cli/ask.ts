@@ -7,11 +7,11 @@ import type { Context } from './context.ts';
  * Asks a person; only "y" and "yes" mean yes.
  * @throws CliError where there is nobody to ask
  */
-export const askYesNo = async (question: string, { stdin, stderr }: Context): Promise<boolean> => {
+export const askYesNo = async (question: string, { stdin, stderr }: Context, short = 'Add it?'): Promise<boolean> => {
   if (!stdin.isTTY) throw new CliError(`error: ${escapeTerminal(question)}\nThere is no terminal to ask on: confirm with --yes.`, EXIT.usage);
   const terminal = createInterface({ input: stdin, output: stderr });
   try {
-    return /^y(es)?$/i.test((await terminal.question(`${escapeTerminal(question)}\nAdd it? [y/N] `)).trim());
+    return /^y(es)?$/i.test((await terminal.question(`${escapeTerminal(question)}\n${short} [y/N] `)).trim());
   } finally {
     terminal.close();
   }

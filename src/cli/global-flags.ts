@@ -41,7 +41,12 @@ export const agentFlags = {
   'image-pull-secret': { type: 'string', array: true, describe: 'Secret in the agent namespace for pulling the image, may be repeated' },
   'agent-privileged': { type: 'boolean', describe: 'Make agents privileged from the start' },
   'agent-timeout': { type: 'string', describe: 'How long an agent may take to start (30s)' },
-  yes: { type: 'boolean', alias: 'y', default: false, describe: 'Do not ask before what cannot be undone (--agent ephemeral)' },
+  yes: {
+    type: 'boolean',
+    alias: 'y',
+    default: false,
+    describe: 'Do not ask before what changes more than our own pods (--agent ephemeral, --trace-rules)',
+  },
 } satisfies Record<string, Flag>;
 
 /** How the answer is printed and kept. */

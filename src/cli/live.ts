@@ -5,6 +5,7 @@ import { ephemeralQuestion, startEphemeral } from '../cluster/agents/ephemeral.t
 import { type AgentOptions, DEFAULT_AGENT_NAMESPACE, DEFAULT_DEADLINE_SECONDS, DEFAULT_START_TIMEOUT_MS } from '../cluster/agents/options.ts';
 import { preflight } from '../cluster/agents/preflight.ts';
 import { isProblem } from '../cluster/agents/problem.ts';
+import type { Registry } from '../cluster/agents/registry.ts';
 import { startAgents } from '../cluster/agents/start.ts';
 import { type ApiClient, createClient } from '../cluster/api/client.ts';
 import { createReader, type RecordingReader } from '../cluster/api/reader.ts';
@@ -16,6 +17,7 @@ import type { ClosedDoor, DoorRequest, NodeDoor, OpenDoors } from '../doctor/por
 import { collectNode } from '../node/collect.ts';
 import { type ProbeRecord, runProbes } from '../probe/live/run-probes.ts';
 import type { SessionMark } from '../probe/live/session-mark.ts';
+import { armRuleTrace } from '../probe/rules/arm-rule-trace.ts';
 import { armTaps } from '../probe/tap/arm-taps.ts';
 import { askYesNo } from './ask.ts';
 import { type AgentFlags, type ConnectionFlags, connectionOptions, durationOf } from './connection-options.ts';
@@ -50,16 +52,29 @@ export const agentOptions = (flags: AgentFlags, env: NodeJS.ProcessEnv): AgentOp
 });
 
 export interface DoorOptions {
+  registry: Registry;
   mark: SessionMark;
   onProbes: (record: ProbeRecord) => void;
 }
 
-const doorOf = (session: AgentSession, { mark, onProbes }: DoorOptions): NodeDoor => ({
+interface Stoppable<Wanted, Answer> {
+  stop: (wanted?: Wanted) => Promise<Answer>;
+}
+
+/** What an interrupted run has running on a node ends before its agent does: a trace in the kernel would outlive it. */
+const armed = async <Wanted, Answer>(registry: Registry, arming: Promise<Stoppable<Wanted, Answer>>): Promise<Stoppable<Wanted, Answer>> => {
+  const running = await arming;
+  const forget = registry.addInside(() => running.stop());
+  return { stop: (wanted) => running.stop(wanted).finally(forget) };
+};
+
+const doorOf = (session: AgentSession, { mark, onProbes, registry }: DoorOptions): NodeDoor => ({
   node: session.node,
   reach: session.reach,
   collect: (request) => collectNode(session, request),
   probe: (requests) => runProbes(session, requests, { mark, onRecord: onProbes }),
-  tap: (requests, filter) => armTaps(session, requests, { filter, maxSeconds: LONGEST_CAPTURE_SECONDS }),
+  tap: (requests, filter, lengths) => armed(registry, armTaps(session, requests, { filter, lengths, maxSeconds: LONGEST_CAPTURE_SECONDS })),
+  traceRules: () => armed(registry, armRuleTrace(session, mark.number, LONGEST_CAPTURE_SECONDS)),
 });
 
 /** Doors by an ephemeral container in each pod that is an end of the question: for users who may not make pods on nodes. */

@@ -96,7 +96,7 @@ const record = async (flags: Flags, context: Context, progress: Progress, comman
     request: { ...request, namespace: live.namespace },
     mark: mark.number,
   });
-  const doorOptions = { mark, onProbes: (probes: ProbeRecord) => recording.probes.push(probes) };
+  const doorOptions = { registry: context.registry, mark, onProbes: (probes: ProbeRecord) => recording.probes.push(probes) };
   const open =
     flags.agent === 'ephemeral'
       ? podDoors(live, flags, context, progress, doorOptions)

@@ -22,6 +22,9 @@ export interface PodFacts {
   /** `ReplicaSet/web-5d…`, the controller if there is one. */
   owner?: string;
   containers: ContainerFacts[];
+  /** Ports of init containers that declare some: sidecars among them keep running. */
+  initPorts?: ContainerFacts['ports'];
+  serviceAccount?: string;
   /** runtimeClassName, e.g. kata-remote. */
   runtimeClass?: string;
 }
@@ -101,6 +104,31 @@ export interface DaemonSetFacts {
   images: string[];
 }
 
+/** A namespace or service account, as far as selectors read it. */
+export interface NamespaceFacts {
+  name: string;
+  labels: Record<string, string>;
+}
+
+export interface ServiceAccountFacts extends NamespaceFacts {
+  namespace: string;
+}
+
+/** An API object as it was served or written: only the kind that reads it knows what else it has. */
+export interface ApiObject {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string; labels?: Record<string, string>; annotations?: Record<string, string> };
+}
+
+/** What src/policy judges by, beside pods, nodes and Services. */
+export interface PolicyFacts {
+  namespaces: NamespaceFacts[];
+  serviceAccounts: ServiceAccountFacts[];
+  /** Policies of every kind the cluster serves, and what they refer to (tiers, network sets). */
+  objects: ApiObject[];
+}
+
 export interface ClusterFacts {
   pods: PodFacts[];
   nodes: NodeFacts[];
@@ -110,6 +138,8 @@ export interface ClusterFacts {
   configMaps: Record<string, Record<string, string>>;
   /** Of the namespaces where a CNI and kube-proxy live. */
   daemonSets?: DaemonSetFacts[];
+  /** Absent where nobody asked. */
+  policies?: PolicyFacts;
   /** What was asked for and refused or failed, e.g. "configmaps in kube-system: forbidden". */
   notRead: string[];
 }

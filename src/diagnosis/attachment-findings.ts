@@ -31,7 +31,18 @@ const disagreements = ({ namespace, pod, node, attachment }: VethRow): Finding[]
 /** The same judgement as that of a path that ends at this pod, from what the node says alone. */
 const duplicates = (pod: PodFacts, snapshots: NodeSnapshot[], facts: ClusterFacts): Finding[] => {
   const end: Endpoint = { word: pod.name, kind: 'pod', label: podNamed(pod), ips: pod.ips, pod, backends: [], ports: [] };
-  const draft = duplicateAddress.recognise({ from: end, to: end, facts, snapshots, probes: [], walks: {}, taps: [], attachments: [] });
+  const draft = duplicateAddress.recognise({
+    from: end,
+    to: end,
+    facts,
+    snapshots,
+    probes: [],
+    walks: {},
+    taps: [],
+    drops: [],
+    ruleTraces: [],
+    attachments: [],
+  });
   return draft ? [{ code: duplicateAddress.code, ...draft }] : [];
 };
 

@@ -1,21 +1,26 @@
 import type { Cause } from './cause.ts';
+import { hopLimit, kernelDrop, queueFull, tooBig, trafficControl } from './causes/device-drops.ts';
 import { duplicateAddress } from './causes/duplicate-address.ts';
 import { policyDrop, ruleDrop, ruleReject } from './causes/firewall.ts';
 import { flannelEntries } from './causes/flannel-entries.ts';
 import { forwardingOff, noRoute, reversePath, routeRefuses } from './causes/forwarding.ts';
+import { fullSizeVanishes } from './causes/full-size.ts';
 import { linkDown } from './causes/link-down.ts';
 import { listensElsewhere, noListener } from './causes/listener.ts';
 import { lost } from './causes/lost.ts';
 import { missingMasquerade } from './causes/masquerade.ts';
+import { nobodysAddress } from './causes/nobodys-address.ts';
 import { misaddressed, replyNotTranslated, tunnelWithoutEntry } from './causes/not-translated.ts';
 import { nobodyAnswers, offBridge, portClosed } from './causes/off-bridge.ts';
 import { noEndpoints, proxyNotProgramming, staleEndpoint, wrongTargetPort } from './causes/service.ts';
 import { nodeNotReady, podNotReady } from './causes/states.ts';
 import { nodesUnreachable, underlayDropsTunnel } from './causes/underlay.ts';
+import { wrongAnswerer } from './causes/wrong-answerer.ts';
 
 /** Every known cause; where two are equally sure, the one further up is shown first. */
 export const causes: Cause[] = [
   duplicateAddress,
+  wrongAnswerer,
   ...linkDown,
   offBridge,
   portClosed,
@@ -25,10 +30,17 @@ export const causes: Cause[] = [
   policyDrop,
   ruleDrop,
   ruleReject,
+  trafficControl,
+  queueFull,
+  hopLimit,
+  tooBig,
+  fullSizeVanishes,
+  kernelDrop,
   noEndpoints,
   wrongTargetPort,
   proxyNotProgramming,
   staleEndpoint,
+  nobodysAddress,
   listensElsewhere,
   noListener,
   replyNotTranslated,

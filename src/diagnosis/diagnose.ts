@@ -2,7 +2,8 @@ import { answered } from '../probe/probe.ts';
 import type { Cause } from './cause.ts';
 import { lost } from './causes/lost.ts';
 import { causes } from './causes.ts';
-import { disagreements, type Evidence, failingLegs, mainProbe } from './evidence.ts';
+import { disagreements } from './end.ts';
+import { type Evidence, failingLegs, mainProbe } from './evidence.ts';
 import type { Confidence, Finding } from './finding.ts';
 
 export interface Diagnosis {

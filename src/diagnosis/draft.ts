@@ -1,7 +1,8 @@
 import type { PodFacts } from '../cluster/facts.ts';
 import { linkNamed, peerOf, placeAt } from '../forwarding/world.ts';
 import type { Draft } from './cause.ts';
-import { type Evidence, type Leg, type PredictedStop, score } from './evidence.ts';
+import type { PacketEnd } from './end.ts';
+import { type Evidence, type Leg, score } from './evidence.ts';
 import { confidenceIn, seenWords } from './sightings.ts';
 
 /** `default/web-0 → default/db-0 TCP 8080: 0 of 5 answered (timeout)` */
@@ -20,7 +21,7 @@ interface StopStory {
 }
 
 /** The finding for a probe that ends where the model says it must. */
-export const draftOf = (evidence: Evidence, end: PredictedStop, story: StopStory): Draft => ({
+export const draftOf = (evidence: Evidence, end: PacketEnd, story: StopStory): Draft => ({
   severity: 'problem',
   confidence: confidenceIn(evidence, end),
   title: story.title,

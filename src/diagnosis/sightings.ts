@@ -1,10 +1,12 @@
 import type { Hop } from '../forwarding/hop.ts';
 import { linkNamed } from '../forwarding/world.ts';
 import type { Sighting, TapResult } from '../probe/observation.ts';
-import type { Evidence, Leg, PredictedStop } from './evidence.ts';
+import { dropWords } from './drops/observed.ts';
+import type { PacketEnd } from './end.ts';
+import type { Evidence, Leg } from './evidence.ts';
 import type { Confidence } from './finding.ts';
 
-type Direction = PredictedStop['direction'];
+type Direction = PacketEnd['direction'];
 
 const wants: Record<Direction, Sighting['what'][]> = { there: ['request'], back: ['reply', 'reset'] };
 
@@ -36,6 +38,18 @@ const reliable = ({ notSeen, dropped, full }: TapResult): boolean => notSeen ===
 export const seenAt = (evidence: Pick<Evidence, 'taps'>, leg: Leg, direction: Direction, hop: Hop): number | undefined =>
   watched(evidence, hop) ? countAttempts(sightingsOf(evidence, leg, direction).filter((sighting) => isAt(hop, sighting))) : undefined;
 
+/** How often a single attempt was seen at a hop: a few times when it is sent again, many times when it runs in a circle. */
+export const passesOf = (evidence: Pick<Evidence, 'taps'>, leg: Leg, direction: Direction, hop: Hop): number =>
+  Math.max(
+    0,
+    ...[
+      ...Map.groupBy(
+        sightingsOf(evidence, leg, direction).filter((sighting) => isAt(hop, sighting)),
+        ({ attempt }) => attempt,
+      ).values(),
+    ].map((group) => group.length),
+  );
+
 /** Frames for an unknown address are flooded to every port: being seen there is not getting through. */
 const mayBeFlooded = ({ snapshots }: Pick<Evidence, 'snapshots'>, sighting: Sighting): boolean => {
   const netns = snapshots.find(({ node }) => node === sighting.node)?.namespaces.find(({ inode }) => inode === sighting.netns);
@@ -43,7 +57,7 @@ const mayBeFlooded = ({ snapshots }: Pick<Evidence, 'snapshots'>, sighting: Sigh
 };
 
 /** Sightings at places the model says the packet never reaches. */
-const beyond = (evidence: Pick<Evidence, 'taps' | 'snapshots'>, { leg, direction, walk, index, stop }: PredictedStop): Sighting[] => {
+const beyond = (evidence: Pick<Evidence, 'taps' | 'snapshots'>, { leg, direction, walk, index, stop }: PacketEnd): Sighting[] => {
   if (stop.reason === 'no-receiver' || stop.reason === 'otherhost') return [];
   const reached = walk.hops.slice(0, index + 1);
   return sightingsOf(evidence, leg, direction).filter(
@@ -52,11 +66,13 @@ const beyond = (evidence: Pick<Evidence, 'taps' | 'snapshots'>, { leg, direction
 };
 
 /** The packet was seen past the place where the model ends it: the packet wins. */
-export const contradicted = (evidence: Pick<Evidence, 'taps' | 'snapshots'>, end: PredictedStop): boolean => beyond(evidence, end).length > 0;
+export const contradicted = (evidence: Pick<Evidence, 'taps' | 'snapshots'>, end: PacketEnd): boolean => beyond(evidence, end).length > 0;
 
-/** `certain` when captures saw the packet right up to the predicted end and nowhere after it. */
-export const confidenceIn = (evidence: Pick<Evidence, 'taps' | 'snapshots'>, end: PredictedStop): Confidence => {
+/** `certain` when the kernel says so of a packet that a capture recognised, or captures saw it right up to the predicted end and nowhere after it. */
+export const confidenceIn = (evidence: Pick<Evidence, 'taps' | 'snapshots'>, end: PacketEnd): Confidence => {
   const { leg, direction, walk, index, hop } = end;
+  // that a rule did it is certain then, which one only with its name
+  if (end.drop) return end.stop.reason === 'rule' && end.stop.decidedBy === undefined ? 'likely' : 'certain';
   // A packet that ends on its way out of a device was last seen at the place before.
   const last = hop.direction === 'in' ? hop : walk.hops[index - 1];
   if (contradicted(evidence, end)) return 'likely';
@@ -64,10 +80,11 @@ export const confidenceIn = (evidence: Pick<Evidence, 'taps' | 'snapshots'>, end
   return (seenAt(evidence, leg, direction, last) ?? 0) > 0 ? 'certain' : 'likely';
 };
 
-/** `seen 5 of 5 at node1 cni0, not after it` */
-export const seenWords = (evidence: Pick<Evidence, 'taps'>, end: PredictedStop): string[] => {
+/** `5 of 5 probes were seen on node1 cni0 and none after it`, and what the kernel said of it. */
+export const seenWords = (evidence: Pick<Evidence, 'taps'>, end: PacketEnd): string[] => {
   const { leg, direction, walk, index } = end;
   const total = leg.probe.attempts.length;
+  if (end.drop) return [dropWords(end.drop, total)];
   const seen = walk.hops
     .slice(0, index + 1)
     .map((hop) => ({ hop, count: seenAt(evidence, leg, direction, hop) }))

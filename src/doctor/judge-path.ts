@@ -1,19 +1,25 @@
 import type { Endpoint } from '../cluster/endpoint.ts';
 import type { ClusterFacts, PodFacts } from '../cluster/facts.ts';
 import { dataPlane } from '../cni/identity.ts';
+import { answersTo } from '../diagnosis/answers.ts';
 import { diagnose, verdictOf } from '../diagnosis/diagnose.ts';
 import type { Evidence, WalkPair } from '../diagnosis/evidence.ts';
 import type { Packet } from '../forwarding/hop.ts';
 import { walk, walkBack } from '../forwarding/walk.ts';
 import { hostNetns, type World } from '../forwarding/world.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
-import type { TapResult } from '../probe/observation.ts';
+import type { DropResult, TapResult } from '../probe/observation.ts';
 import type { ProbeRequest, ProbeResult } from '../probe/probe.ts';
-import type { EndpointSummary, PathReport } from '../report/report.ts';
+import type { RuleTrace } from '../probe/rules/rule-trace.ts';
+import { tapSummary } from '../probe/tap/tap-summary.ts';
+import type { EndpointSummary, HopReport, PathReport } from '../report/report.ts';
 import { attachmentsOf } from '../topology/attachments.ts';
+import { clockOffsets } from './clocks.ts';
 import { entryPid, type Question } from './plan.ts';
 import { describeProblems } from './problems.ts';
-import { withSeen } from './seen.ts';
+import { endpointsSeen, withSeen } from './seen.ts';
+import { withUnpredicted } from './unpredicted.ts';
+import { withDrops } from './with-drops.ts';
 
 /** Everything one `path` run learned. */
 export interface PathEvidence {
@@ -24,6 +30,9 @@ export interface PathEvidence {
   before?: NodeSnapshot[];
   probes: ProbeResult[];
   taps: TapResult[];
+  /** Asked for after a loss only. */
+  drops: DropResult[];
+  ruleTraces: RuleTrace[];
   /** What could not be done, in words. */
   notChecked: string[];
 }
@@ -84,6 +93,28 @@ const summaryOf = (endpoint: Endpoint, address: string, target?: Question): Endp
 const dataPlaneOf = (snapshots: NodeSnapshot[], facts: ClusterFacts): PathReport['dataPlane'] =>
   snapshots.some(hostNetns) ? dataPlane(snapshots, facts) : { cni: 'unknown', kubeProxy: 'unknown' };
 
+/** Where the kernel could not say what it dropped, or not all of it. */
+const untraced = (drops: DropResult[]): string[] =>
+  drops.flatMap(({ node, notTraced, lostEvents }) => [
+    ...(notTraced === undefined ? [] : [`why the kernel of ${node} drops packets: ${notTraced}`]),
+    ...(lostEvents > 0 ? [`${lostEvents} events of the kernel of ${node} were lost: a drop may have gone unseen`] : []),
+  ]);
+
+const rulesUntraced = (traces: RuleTrace[]): string[] =>
+  traces.flatMap(({ node, failed }) => (failed === undefined ? [] : [`which rules probes meet on ${node}: ${failed}`]));
+
+/** Attempts at a Service that went to another endpoint than the one whose way is shown. */
+const sentElsewhere = (main: ProbeResult, taps: TapResult[], { there }: WalkPair): Set<number> => {
+  const followed = there?.hops.at(-1)?.packet.destination;
+  return new Set([...endpointsSeen(taps, main)].flatMap(([attempt, endpoint]) => (endpoint === followed ? [] : [attempt])));
+};
+
+/** Where the packet went though the model did not lead it there. */
+const strayHops = (hops: HopReport[]): string[] =>
+  hops
+    .filter(({ unpredicted }) => unpredicted)
+    .map(({ node, interface: name, where }) => `${node} ${name} (${where}): the probe passed here, though the model does not lead it there`);
+
 /** Evidence → report: pure, so that a bundle is judged exactly as the run was. */
 export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'timings'> => {
   const { question, facts, snapshots, probes, taps } = run;
@@ -104,12 +135,19 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
     probes,
     walks,
     taps,
+    drops: run.drops,
+    ruleTraces: run.ruleTraces,
     attachments,
   };
   const { findings, notes } = diagnose(evidence);
   const main = probes.find(({ request }) => request.purpose === 'main');
   const mainWalk = main ? (walks[main.request.id] ?? {}) : {};
   const packet = mainWalk.there?.packet ?? { source: question.source, destination: question.destination, protocol: question.protocol };
+  const places = main ? tapSummary(taps, main.request.id) : [];
+  const others = main ? sentElsewhere(main, taps, mainWalk) : new Set<number>();
+  const there = withUnpredicted(mainWalk.there, places, 'there', world, others);
+  const back = withUnpredicted(mainWalk.back, places, 'back', world, others);
+  const clocks = clockOffsets(there, back, places);
   return {
     kind: 'PathReport',
     time,
@@ -118,10 +156,13 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
     packet,
     dataPlane: dataPlaneOf(snapshots, facts),
     verdict: verdictOf(evidence),
-    hops: withSeen(mainWalk.there?.hops ?? [], taps, main, 'there'),
-    back: withSeen(mainWalk.back?.hops ?? [], taps, main, 'back'),
+    hops: withDrops(withSeen(there, taps, main, 'there', clocks), evidence, main, 'there'),
+    back: withDrops(withSeen(back, taps, main, 'back', clocks), evidence, main, 'back'),
     checks: probes,
+    answers: main ? answersTo(main, taps, world) : [],
+    clocks,
+    disagreements: [...new Set([...notes, ...strayHops([...there, ...back])])],
     findings,
-    notChecked: [...run.notChecked, ...facts.notRead, ...describeProblems(snapshots), ...notes],
+    notChecked: [...run.notChecked, ...untraced(run.drops), ...rulesUntraced(run.ruleTraces), ...facts.notRead, ...describeProblems(snapshots)],
   };
 };

@@ -2,6 +2,7 @@ import type { Endpoint } from '../cluster/endpoint.ts';
 import type { ClusterFacts, EndpointFacts, NodeFacts, PodFacts, Protocol, ServiceFacts } from '../cluster/facts.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
 import type { ProbePurpose, ProbeRequest } from '../probe/probe.ts';
+import { senderMtu } from './mtu.ts';
 
 /** The question as it will be put on the wire. */
 export interface Question {
@@ -21,7 +22,7 @@ const FRAMING_COUNT = 3;
 /** A Service with more backends than this is framed by its first ones; the report says how many there are. */
 const MOST_ENDPOINTS = 8;
 
-interface Sender {
+export interface Sender {
   node: string;
   from: ProbeRequest['from'];
   label: string;
@@ -97,7 +98,7 @@ export const planProbes = (question: Question, facts: ClusterFacts, snapshots: N
   const ask = (
     purpose: ProbePurpose,
     by: Sender,
-    target: { label: string; address: string; protocol: Protocol; port?: number | undefined; query?: string },
+    target: { label: string; address: string; protocol: Protocol; port?: number | undefined; query?: string; size?: number },
     count = FRAMING_COUNT,
   ): void => {
     requests.push({
@@ -111,6 +112,7 @@ export const planProbes = (question: Question, facts: ClusterFacts, snapshots: N
       protocol: target.protocol,
       ...(target.port === undefined ? {} : { port: target.port }),
       ...(target.query === undefined ? {} : { query: target.query }),
+      ...(target.size === undefined ? {} : { size: target.size }),
       count,
       timeoutMs,
     });
@@ -118,6 +120,9 @@ export const planProbes = (question: Question, facts: ClusterFacts, snapshots: N
   ask('main', sender, { label: to.label, address: destination, protocol, port }, question.count);
   const viaService = to.kind === 'service' && to.service?.clusterIps.includes(destination) === true;
   if (protocol !== 'icmp' && !viaService) ask('main-icmp', sender, { label: to.label, address: destination, protocol: 'icmp' });
+
+  const size = viaService ? undefined : senderMtu(sender, destination, snapshots);
+  if (size !== undefined) ask('full-size', sender, { label: to.label, address: destination, protocol: 'icmp', size });
 
   const ownNode = nodeOf(question.from, facts);
   const farNode = nodeOf(to, facts);

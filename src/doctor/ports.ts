@@ -1,6 +1,7 @@
 import type { CollectRequest } from '../node/collect.ts';
 import type { RawCollection } from '../node/raw.ts';
 import type { ProbeRequest, ProbeResult } from '../probe/probe.ts';
+import type { ArmedRuleTrace } from '../probe/rules/arm-rule-trace.ts';
 import type { TapFilter } from '../probe/tap/capture-filter.ts';
 import type { TapRaw, TapRequest } from '../probe/tap/tap-output.ts';
 
@@ -11,7 +12,10 @@ export interface NodeDoor {
   readonly reach: 'node' | 'pod';
   collect: (request: CollectRequest) => Promise<RawCollection>;
   probe: (requests: ProbeRequest[]) => Promise<ProbeResult[]>;
-  tap: (requests: TapRequest[], filter: TapFilter) => Promise<{ stop: () => Promise<TapRaw> }>;
+  /** Changes packet-processing state for as long as it runs: only for who asked for it. */
+  traceRules: () => Promise<ArmedRuleTrace>;
+  /** `lengths`: follow packets of these sizes to where the kernel drops them; asked for when stopped. */
+  tap: (requests: TapRequest[], filter: TapFilter, lengths: number[]) => Promise<{ stop: (wanted?: { drops: boolean }) => Promise<TapRaw> }>;
 }
 
 /** Who asks to enter a node: the pod matters to an ephemeral container only. */

@@ -4,11 +4,14 @@ import { parseCollection } from '../node/parse-collection.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
 import type { NodeDoor } from './ports.ts';
 
+export interface NodesRead {
+  snapshots: NodeSnapshot[];
+  /** Nodes whose agent broke, in words. */
+  notChecked: string[];
+}
+
 /** Reads all doors at the same time; a node whose agent breaks is missing from the result and said in `notChecked`. */
-export const readNodes = async (
-  doors: NodeDoor[],
-  requestFor: (door: NodeDoor) => CollectRequest,
-): Promise<{ snapshots: NodeSnapshot[]; notChecked: string[] }> => {
+export const readNodes = async (doors: NodeDoor[], requestFor: (door: NodeDoor) => CollectRequest): Promise<NodesRead> => {
   const notChecked: string[] = [];
   const snapshots = await Promise.all(
     doors.map(async (door) => {

@@ -3,23 +3,17 @@ import type { Endpoint } from '../cluster/endpoint.ts';
 import { CliError, EXIT } from '../cluster/errors.ts';
 import type { ClusterFacts, PodFacts, Protocol } from '../cluster/facts.ts';
 import { readCluster } from '../cluster/read/cluster.ts';
-import { sameAddress } from '../forwarding/address.ts';
-import { hostNetns } from '../forwarding/world.ts';
-import type { NodeSnapshot } from '../node/snapshot.ts';
-import { answered, type ProbeRequest, type ProbeResult } from '../probe/probe.ts';
-import { joinSightings } from '../probe/tap/join-sightings.ts';
-import { probeKeys } from '../probe/tap/probe-keys.ts';
-import { parseTaps, type TapRaw, type TapRequest } from '../probe/tap/tap-output.ts';
-import { withTapTimes } from '../probe/tap/tap-times.ts';
 import type { PathReport } from '../report/report.ts';
-import { duplicateAddresses } from '../topology/duplicates.ts';
+import { evidenceOf } from './evidence-of.ts';
 import { judgePath } from './judge-path.ts';
-import { entryPid, planProbes, type Question } from './plan.ts';
-import { type DoorRequest, isOpen, type NodeDoor, type OpenDoors } from './ports.ts';
+import { sizeSearch, vanishes } from './mtu.ts';
+import { planProbes } from './plan.ts';
+import { type DoorRequest, isOpen, type OpenDoors } from './ports.ts';
 import type { Say } from './progress.ts';
 import { makeQuestion } from './question.ts';
-import { readNodes } from './read-nodes.ts';
+import { deservesSecondLook, lookAgain } from './second-look.ts';
 import type { Stopwatch } from './stopwatch.ts';
+import { type Look, look, readAll, type Scene, sendAll } from './watch.ts';
 
 /** What `path A B` was asked, flags read. */
 export interface PathRequest {
@@ -30,6 +24,8 @@ export interface PathRequest {
   protocol?: Protocol;
   count: number;
   timeoutMs: number;
+  /** Let the kernels name the rules that probes meet: it marks packets and so changes packet-processing state. */
+  traceRules?: boolean;
 }
 
 /** Everything outside: live, recorded or replayed. */
@@ -47,9 +43,6 @@ export interface PathPorts {
 
 /** A Service can have backends on every node of a large cluster; more nodes than this are not entered for it. */
 const MOST_BACKEND_NODES = 3;
-
-/** An answer that differs from attempt to attempt is asked again, often enough to tell one in four from one in three. */
-const MORE_ATTEMPTS = 15;
 
 const podsOf = (...endpoints: Endpoint[]): PodFacts[] =>
   endpoints.flatMap(({ kind, pod, backends }) => (pod ? [pod] : kind === 'service' ? backends : []));
@@ -78,82 +71,6 @@ const dnsDomainOf = (facts: ClusterFacts): string => {
   return /^\s*kubernetes\s+([a-z0-9.-]+?)\.?\s/m.exec(corefile ?? '')?.[1] ?? 'cluster.local';
 };
 
-/** Host namespaces of every open node, and those of the pods at the ends. */
-const tapRequests = (doors: NodeDoor[], snapshots: NodeSnapshot[], pods: PodFacts[]): TapRequest[] =>
-  snapshots.flatMap((snapshot): TapRequest[] => {
-    const { node } = snapshot;
-    const reach = doors.find((door) => door.node === node)?.reach;
-    const host = hostNetns(snapshot);
-    const uids = new Set(pods.map(({ uid }) => uid));
-    const inPods = snapshot.namespaces.flatMap(({ inode, podUid }): TapRequest[] => {
-      const pid = podUid !== undefined && uids.has(podUid) ? entryPid(snapshot, podUid) : undefined;
-      return pid === undefined ? [] : [{ node, netns: inode, from: { netns: 'pid', pid } }];
-    });
-    return [...(host && reach === 'node' ? [{ node, netns: host.inode, from: { netns: 'host' as const } }] : []), ...inPods];
-  });
-
-const byNode = <Item extends { node: string }>(items: Item[]): Map<string, Item[]> => Map.groupBy(items, ({ node }) => node);
-
-const sendAll = async (doors: NodeDoor[], requests: ProbeRequest[]): Promise<ProbeResult[]> => {
-  const groups = byNode(requests);
-  const results = await Promise.all(
-    [...groups].map(async ([node, group]): Promise<ProbeResult[]> => {
-      const door = doors.find((candidate) => candidate.node === node);
-      return door ? door.probe(group) : group.map((request) => ({ request, attempts: [], notRun: `node ${node} could not be entered` }));
-    }),
-  );
-  const all = results.flat();
-  return requests.flatMap((request) => all.find((result) => result.request.id === request.id) ?? []);
-};
-
-const isMixed = (result: ProbeResult): boolean => answered(result) > 0 && answered(result) < result.attempts.length;
-
-/** A second holder of an address answers now and then: a few answers from the right one prove nothing. */
-const isContested = ({ source, destination, to }: Question, snapshots: NodeSnapshot[]): boolean => {
-  const ours = [source, destination, ...to.backends.flatMap(({ ips }) => ips)];
-  return snapshots.flatMap(duplicateAddresses).some(({ address }) => ours.some((own) => sameAddress(own, address)));
-};
-
-/** Asks the question again where the answers differ, or are known to be a matter of luck; the attempts of both rounds count as one. */
-const askMore = async (doors: NodeDoor[], results: ProbeResult[], contested: boolean): Promise<ProbeResult[]> => {
-  const [main, ...others] = results;
-  if (!main || !(isMixed(main) || (contested && answered(main) > 0))) return results;
-  const [more] = await sendAll(doors, [{ ...main.request, id: `${main.request.id}-again`, count: MORE_ATTEMPTS }]);
-  return [{ ...main, attempts: [...main.attempts, ...(more?.attempts ?? [])] }, ...others];
-};
-
-interface Watched {
-  probes: ProbeResult[];
-  raw: TapRaw[];
-}
-
-/** Captures armed, probes sent, captures ended: the captures end whatever happens to the probes. */
-const watch = async (
-  doors: NodeDoor[],
-  snapshots: NodeSnapshot[],
-  question: Question,
-  requests: ProbeRequest[],
-  taps: TapRequest[],
-  ports: PathPorts,
-): Promise<Watched> => {
-  const addresses = [...new Set([question.source, question.destination, ...requests.map(({ destination }) => destination)])];
-  const portsAsked = [...new Set(requests.flatMap(({ port }) => port ?? []))];
-  const groups = byNode(taps);
-  const armed = await ports.stopwatch.measure('arm captures', () =>
-    Promise.all(doors.map((door) => door.tap(groups.get(door.node) ?? [], { mark: ports.mark, addresses, ports: portsAsked }))),
-  );
-  try {
-    const probes = await ports.stopwatch.measure('probe', async () =>
-      askMore(doors, await sendAll(doors, requests), isContested(question, snapshots)),
-    );
-    const raw = await ports.stopwatch.measure('read captures', () => Promise.all(armed.map((tap) => tap.stop())));
-    return { probes, raw };
-  } catch (error) {
-    await Promise.allSettled(armed.map((tap) => tap.stop()));
-    throw error;
-  }
-};
-
 export type ResolvePair = (api: ApiReader, from: string, to: string, namespace: string) => Promise<{ from: Endpoint; to: Endpoint }>;
 
 /** One `path` run: resolve, enter, read, watch, send, judge. */
@@ -177,38 +94,22 @@ export const runPath = async (request: PathRequest, resolve: ResolvePair, ports:
   if (doors.length === 0) throw new CliError(`error: no node could be entered: ${notChecked.join('; ')}`, EXIT.agent);
 
   say(`reading ${doors.map(({ node }) => node).join(', ')}`);
-  const uidsOn = (node: string): string[] => pods.filter((pod) => pod.node === node && !pod.hostNetwork).map(({ uid }) => uid);
-  const { snapshots, notChecked: unread } = await stopwatch.measure('read nodes', () =>
-    readNodes(doors, ({ node }) => ({ scope: 'full', pods: uidsOn(node), ...(ports.thorough ? { all: true } : {}) })),
-  );
+  const scene: Scene = { doors, question, pods, mark: ports.mark, traceRules: request.traceRules === true, stopwatch };
+  const { snapshots, notChecked: unread } = await stopwatch.measure('read nodes', () => readAll(scene, ports.thorough ? { all: true } : {}));
 
   const requests = planProbes(question, facts, snapshots, dnsDomainOf(facts));
-  const unsent = typeof requests === 'string' ? [`no probe was sent: ${requests}`] : [];
   say('sending probes');
-  const { probes, raw } =
-    typeof requests === 'string'
-      ? { probes: [], raw: [] }
-      : await watch(doors, snapshots, question, requests, tapRequests(doors, snapshots, pods), ports);
-  const taps = joinSightings(
-    raw.flatMap((one) => parseTaps(one)),
-    probeKeys(probes),
-  );
-
-  const lost = probes.some((probe) => probe.request.purpose === 'main' && answered(probe) < probe.attempts.length);
-  // counters before and after the probes name the rule that ate them; nothing was lost, nothing to compare
-  const again = lost
-    ? await stopwatch.measure('read nodes again', () => readNodes(doors, ({ node }) => ({ scope: 'full', pods: uidsOn(node) })))
-    : undefined;
-  const complete = again?.snapshots.length === snapshots.length;
-  const evidence = {
-    question,
-    facts,
-    snapshots: complete ? again.snapshots : snapshots,
-    ...(complete ? { before: snapshots } : {}),
-    probes: withTapTimes(probes, taps),
-    taps,
-    notChecked: [...notChecked, ...unread, ...(again?.notChecked ?? []), ...unsent],
-  };
-  const judged = await stopwatch.measure('judge', async () => judgePath(evidence, ports.now().toISOString()));
-  return { ...judged, timings: stopwatch.read() };
+  const first: Look = typeof requests === 'string' ? { probes: [], raw: [], rules: [] } : await look(scene, snapshots, requests);
+  const full = vanishes(first.probes);
+  const sizes = full ? await stopwatch.measure('probe', () => sendAll(doors, sizeSearch(full))) : [];
+  const judge = async (seen: Look): Promise<Omit<PathReport, 'timings'>> =>
+    stopwatch.measure('judge', async () => {
+      const notes = [...notChecked, ...unread, ...(typeof requests === 'string' ? [`no probe was sent: ${requests}`] : [])];
+      return judgePath(evidenceOf({ question, facts, snapshots, sizes, notChecked: notes }, seen), ports.now().toISOString());
+    });
+  const judged = await judge(first);
+  if (!deservesSecondLook(judged)) return { ...judged, timings: stopwatch.read() };
+  say('nothing explains it yet: sending more probes');
+  const second = await lookAgain(scene, first, snapshots);
+  return { ...(second ? await judge(second) : judged), timings: stopwatch.read() };
 };

@@ -1,25 +1,10 @@
-import type { Hop } from '../forwarding/hop.ts';
+import { sameAddress } from '../forwarding/address.ts';
+import type { Hop, Packet } from '../forwarding/hop.ts';
 import type { TapResult } from '../probe/observation.ts';
 import type { ProbeResult } from '../probe/probe.ts';
-import { type TapPlace, tapSummary } from '../probe/tap/tap-summary.ts';
-import type { HopReport } from '../report/report.ts';
-
-/** Which way a walk goes, as captures tell it. */
-export type Leg = 'there' | 'back';
-
-/** A tunnel's underlay leg is where the packet was seen wrapped, any other hop where it was seen bare. libpcap shows what loops back only once, as incoming. */
-const isAt = (place: TapPlace, hop: Hop): boolean =>
-  place.node === hop.node &&
-  place.netns === hop.netns &&
-  place.interface === hop.interface &&
-  (place.direction === hop.direction || hop.interface === 'lo') &&
-  (place.tunnel !== undefined) === (hop.tunnel !== undefined);
-
-/** Attempt → seconds when it was first seen; on the way back a refusal counts as much as an answer. */
-const timesOf = (place: TapPlace | undefined, leg: Leg): Map<number, number> => {
-  if (!place) return new Map();
-  return leg === 'there' ? place.requests : new Map([...place.errors, ...place.resets, ...place.replies]);
-};
+import { tapSummary } from '../probe/tap/tap-summary.ts';
+import type { ClockOffset, HopReport } from '../report/report.ts';
+import { isAt, type Leg, packetsOf, timesOf } from './places.ts';
 
 const whyUnreliable = (tap: TapResult): string | undefined => {
   if (tap.notSeen !== undefined) return tap.notSeen;
@@ -28,7 +13,7 @@ const whyUnreliable = (tap: TapResult): string | undefined => {
 };
 
 /** Where each attempt was sent on to, when a Service's address was translated: attempts to other endpoints take other ways. */
-const endpointsSeen = (taps: TapResult[], main: ProbeResult): Map<number, string> => {
+export const endpointsSeen = (taps: TapResult[], main: ProbeResult): Map<number, string> => {
   const endpoints = new Map<number, string>();
   for (const { probe, attempt, what, packet } of taps.flatMap(({ sightings }) => sightings)) {
     if (probe !== main.request.id || attempt === undefined) continue;
@@ -44,14 +29,42 @@ const expectedAt = (hop: Hop, leg: Leg, main: ProbeResult, endpoints: Map<number
   return far === main.request.destination ? all : all.filter((attempt) => (endpoints.get(attempt) ?? far) === far);
 };
 
+/** What a translation that the model did not foresee made of the packet; ports that the model does not know say nothing. */
+const differing = ({ packet }: HopReport, seen: Packet | undefined): Pick<HopReport, 'seenAs'> => {
+  if (!seen || seen.protocol !== packet.protocol) return {};
+  const same =
+    sameAddress(seen.source, packet.source) &&
+    sameAddress(seen.destination, packet.destination) &&
+    (packet.destinationPort === undefined || seen.destinationPort === packet.destinationPort);
+  const { source, destination, sourcePort, destinationPort } = seen;
+  return same
+    ? {}
+    : {
+        seenAs: {
+          source,
+          destination,
+          ...(sourcePort === undefined ? {} : { sourcePort }),
+          ...(destinationPort === undefined ? {} : { destinationPort }),
+        },
+      };
+};
+
+/** Seconds by which the clock of `to` is ahead; undefined when nothing tells. */
+const clockAhead = (clocks: ClockOffset[], from: string, to: string): number | undefined => {
+  if (from === to) return 0;
+  const known = clocks.find((clock) => clock.from === from && clock.to === to);
+  const turned = clocks.find((clock) => clock.from === to && clock.to === from);
+  return known ? known.offsetMicros / 1e6 : turned ? -turned.offsetMicros / 1e6 : undefined;
+};
+
 const median = (values: number[]): number | undefined => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /**
  * Joins captures to predicted hops: how many attempts of the main probe were seen at each, and how long after the hop before (median over
- * attempts, same node only: two clocks are not compared). A place that no capture covered stays without a count, and one where even
+ * attempts; between nodes only where the probes tell how their clocks differ). A place that no capture covered stays without a count, and one where even
  * answered attempts were not recognised is not visible rather than not passed.
  */
-export const withSeen = (hops: Hop[], taps: TapResult[], main: ProbeResult | undefined, leg: Leg): HopReport[] => {
+export const withSeen = (hops: HopReport[], taps: TapResult[], main: ProbeResult | undefined, leg: Leg, clocks: ClockOffset[] = []): HopReport[] => {
   if (!main || main.attempts.length === 0) return hops;
   const places = tapSummary(taps, main.request.id);
   const endpoints = endpointsSeen(taps, main);
@@ -59,10 +72,8 @@ export const withSeen = (hops: Hop[], taps: TapResult[], main: ProbeResult | und
   return hops.map((hop) => {
     const tap = taps.find(({ node, netns }) => node === hop.node && netns === hop.netns);
     if (!tap) return hop;
-    const times = timesOf(
-      places.find((place) => isAt(place, hop)),
-      leg,
-    );
+    const place = places.find((candidate) => isAt(candidate, hop));
+    const times = timesOf(place, leg);
     const due = expectedAt(hop, leg, main, endpoints);
     // whoever was answered without being seen here came another way, or a translation hid it: no evidence of a loss at this place
     const unseen = due.filter((attempt) => !times.has(attempt));
@@ -73,12 +84,15 @@ export const withSeen = (hops: Hop[], taps: TapResult[], main: ProbeResult | und
     if (seen.length === 0 && unseen.length > missed.length) {
       return { ...hop, notVisible: 'answered probes were not recognised here: another way was taken, or a translation hides them' };
     }
-    const since = before?.node === hop.node ? before.times : undefined;
-    const delay = since && median(seen.flatMap((attempt) => (since.has(attempt) ? [(times.get(attempt) ?? 0) - (since.get(attempt) ?? 0)] : [])));
+    const ahead = before && clockAhead(clocks, before.node, hop.node);
+    const since = ahead === undefined ? undefined : before?.times;
+    const delay =
+      since && median(seen.flatMap((attempt) => (since.has(attempt) ? [(times.get(attempt) ?? 0) - (since.get(attempt) ?? 0) - (ahead ?? 0)] : [])));
     if (seen.length > 0) before = { node: hop.node, times };
     return {
       ...hop,
       seen: { k: seen.length, n: seen.length + missed.length },
+      ...differing(hop, [...packetsOf(place, leg)].find(([attempt]) => due.includes(attempt))?.[1]),
       ...(delay === undefined ? {} : { delayMicros: Math.max(0, Math.round(delay * 1e6)) }),
     };
   });

@@ -11,6 +11,7 @@ import { parseNeighbours } from './parse/neighbours.ts';
 import { parseNft, withoutIptables } from './parse/nft.ts';
 import { parseOvs } from './parse/ovs.ts';
 import { parseConntrack, parseSysctls, readGrepped } from './parse/proc.ts';
+import { parseProtocolCounters } from './parse/protocol-counters.ts';
 import { parseRecent } from './parse/recent.ts';
 import { parseRoutes } from './parse/routes.ts';
 import { parseRules } from './parse/rules.ts';
@@ -108,6 +109,7 @@ const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Secti
       ...sections.read('sockets-sctp', parseSctpEndpoints),
     ],
     ipvs: sections.read('ipvs', parseIpvs),
+    counters: sections.read('counters', parseProtocolCounters),
     ...(sections.has('wireguard') ? { wireguard: sections.read('wireguard', parseWireguard) } : {}),
     ...optional('conntrack', parseConntrack(sections.text('conntrack'))),
   };

@@ -73,6 +73,8 @@ export interface Netns {
   ipvs: IpvsService[];
   wireguard?: WireguardDevice[];
   conntrack?: ConntrackCounters;
+  /** The IP stack's own counters, by protocol and name: `Ip.InAddrErrors`, `TcpExt.IPReversePathFilter`, `Ip6.InNoRoutes`. */
+  counters?: Record<string, number>;
 }
 
 export interface Address {

@@ -12,6 +12,8 @@ export interface Sighting {
   packet: Packet;
   /** Outer header when it was seen encapsulated. */
   outer?: { kind: TunnelKind; source: string; destination: string; port?: number; vni?: number };
+  /** Bytes at L3 as captured, tunnel headers included. */
+  wireLength: number;
   /** Link-level sender as captured. */
   sourceMac?: string;
   what: 'request' | 'reply' | 'reset' | 'icmp-error';
@@ -50,4 +52,42 @@ export interface TapResult {
   claims?: AddressClaim[];
   /** Set when nothing could be captured here, with the reason. */
   notSeen?: string;
+}
+
+/** The kernel freed a packet of a probe as dropped (tracepoint skb:kfree_skb). */
+export interface Drop {
+  node: string;
+  /** Where the packet was last before that. */
+  netns: string;
+  interface: string;
+  direction: Sighting['direction'];
+  /** Seconds on that node's clock. */
+  time: number;
+  /** `id` of the ProbeRequest. */
+  probe: string;
+  attempt: number;
+  /** What was dropped: the probe, or an answer to it. */
+  what: Sighting['what'];
+  /** The packet as it was seen last. */
+  packet: Packet;
+  /** It was inside a tunnel then. */
+  tunnelled: boolean;
+  /** Bytes at L3 of what was dropped, tunnel headers included. */
+  wireLength: number;
+  /** The kernel's name of the reason, e.g. NETFILTER_DROP; kernels before 5.17 have none. */
+  reason?: string;
+  /** Kernel function that dropped it. */
+  function: string;
+  /** Functions that called it, innermost first. */
+  stack: string[];
+}
+
+/** What one node's kernel said of the probes' packets. */
+export interface DropResult {
+  node: string;
+  drops: Drop[];
+  /** Events the ring buffer could not keep: then "no drop" is no proof. */
+  lostEvents: number;
+  /** Set when this node was not traced, with the reason. */
+  notTraced?: string;
 }

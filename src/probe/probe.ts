@@ -16,6 +16,8 @@ export interface ProbeRequest {
   port?: number;
   /** DNS name to ask for; protocol udp, port 53. */
   query?: string;
+  /** Bytes at L3 of an echo request that nobody may fragment; protocol icmp. */
+  size?: number;
   count: number;
   timeoutMs: number;
 }
@@ -23,6 +25,8 @@ export interface ProbeRequest {
 export type ProbePurpose =
   | 'main'
   | 'main-icmp'
+  | 'full-size'
+  | 'size-search'
   | 'pod-to-own-node'
   | 'pod-to-far-node'
   | 'far-node-to-pod'

@@ -15,6 +15,8 @@ const COLUMNS: Column[] = [
 const PURPOSE: Record<ProbePurpose, string> = {
   main: 'the question',
   'main-icmp': 'the same by ping',
+  'full-size': 'the same by large ping',
+  'size-search': 'size that passes',
   'pod-to-own-node': 'source to its own node',
   'pod-to-far-node': "source to target's node",
   'far-node-to-pod': "target's node to target",
@@ -70,7 +72,8 @@ const target = ({ request }: ProbeResult): string => {
         ? `[${request.destination}]:${request.port}`
         : `${request.destination}:${request.port}`;
   const name = request.toLabel.includes(request.destination) ? request.toLabel : `${request.toLabel} (${at})`;
-  return `${name}${request.query ? ` ${request.query}` : ''} ${request.protocol}`;
+  const size = request.size === undefined ? '' : ` ${request.size} bytes`;
+  return `${name}${request.query ? ` ${request.query}` : ''} ${request.protocol}${size}`;
 };
 
 const cellsOf = (result: ProbeResult): string[] => {
@@ -102,10 +105,11 @@ const narrowCellsOf = (result: ProbeResult): string[] => {
 export const renderChecks = (checks: ProbeResult[], canvas: Canvas): string => {
   if (checks.length === 0) return '';
   const narrow = isNarrow(canvas);
-  const rows = checks.map((check) => (narrow ? narrowCellsOf(check) : cellsOf(check)).map((cell) => plain(canvas, escapeLine(cell))));
+  const shown = checks.filter(({ request }) => request.purpose !== 'size-search');
+  const rows = shown.map((check) => (narrow ? narrowCellsOf(check) : cellsOf(check)).map((cell) => plain(canvas, escapeLine(cell))));
   return renderTable(narrow ? NARROW : COLUMNS, rows, canvas, {
     ink: (cell, column, row) => {
-      const check = checks[row];
+      const check = shown[row];
       if (column.head !== 'ANSWERED' || !check || check.notRun !== undefined) return cell;
       const good = answered(check);
       return paint(canvas, good === check.attempts.length ? 'green' : good === 0 ? 'red' : 'yellow', cell);

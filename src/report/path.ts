@@ -1,8 +1,11 @@
+import type { Answer } from '../diagnosis/answers.ts';
+import { hostPort } from '../forwarding/address.ts';
+import type { Packet } from '../forwarding/hop.ts';
 import { type Canvas, isNarrow, mark, paint, plain } from './canvas.ts';
 import { duration, renderChecks } from './checks.ts';
 import { escapeLine } from './escape.ts';
-import { renderFindings, renderNotChecked } from './findings.ts';
-import type { EndpointSummary, HopReport, PathReport } from './report.ts';
+import { renderDisagreements, renderFindings, renderNotChecked } from './findings.ts';
+import type { ClockOffset, EndpointSummary, HopReport, PathReport } from './report.ts';
 import { type Column, type Row, renderTable, wrapText } from './table.ts';
 
 const COLUMNS: Column[] = [
@@ -25,9 +28,25 @@ const summary = (end: EndpointSummary): string => {
   return end.label === end.address ? `${address}${on}` : `${end.label} (${address}${on})`;
 };
 
+/** `10.244.1.5:61440 → 10.244.2.6:8080` */
+const flow = ({
+  source,
+  destination,
+  sourcePort,
+  destinationPort,
+}: Pick<Packet, 'source' | 'destination' | 'sourcePort' | 'destinationPort'>): string =>
+  `${hostPort(source, sourcePort)} → ${hostPort(destination, destinationPort)}`;
+
 const seenCell = (hop: HopReport): string => (hop.seen ? `${hop.seen.k}/${hop.seen.n}` : hop.notVisible ? 'hidden' : '-');
 
-const hopCells = (hop: HopReport, number: number, wide: boolean, narrow: boolean): string[] => [
+/** From one node to the next the clocks are only estimated. */
+const delayCell = (hop: HopReport, before: HopReport | undefined): string => {
+  if (hop.delayMicros === undefined) return '';
+  const sign = before === undefined ? '' : before.node === hop.node ? '+' : '~';
+  return `${sign}${duration(hop.delayMicros)}`;
+};
+
+const hopCells = (hop: HopReport, number: number, before: HopReport | undefined, wide: boolean, narrow: boolean): string[] => [
   `${number}`,
   hop.node,
   narrow ? (hop.where.split(' ')[0] ?? '') : hop.where,
@@ -35,14 +54,15 @@ const hopCells = (hop: HopReport, number: number, wide: boolean, narrow: boolean
   [
     hop.what,
     hop.stop ? `stops: ${hop.stop.message}` : '',
-    hop.unpredicted ? 'crossed though not predicted' : '',
+    hop.seenAs ? `seen as ${flow(hop.seenAs)}` : '',
+    hop.unpredicted ? 'seen here, though not predicted' : '',
     hop.unsure ? `not sure: ${hop.unsure}` : '',
   ]
     .filter((part) => part !== '')
     .join('; '),
   seenCell(hop),
-  hop.delayMicros === undefined ? '' : `${number === 1 ? '' : '+'}${duration(hop.delayMicros)}`,
-  ...(wide ? [`${hop.packet.source} → ${hop.packet.destination}`] : []),
+  delayCell(hop, before),
+  ...(wide ? [flow(hop.seenAs ?? hop.packet)] : []),
 ];
 
 /** Index of the first hop that misses more probes than the hop before it did, when captures say so. */
@@ -54,6 +74,14 @@ export const lostAt = (hops: HopReport[]): number | undefined => {
     missedBefore = seen.n - seen.k;
   }
   return undefined;
+};
+
+/** What the kernel said of a loss behind a hop: `NETFILTER_DROP in nft_do_chain, FORWARD hook`. */
+const reasonOf = ({ dropped, node }: HopReport): string | undefined => {
+  if (!dropped) return undefined;
+  const { k, n, reason, function: place, hook } = dropped;
+  const named = reason === undefined || reason === 'NOT_SPECIFIED' ? place : `${reason} in ${place}`;
+  return `lost here: the kernel of ${node} dropped ${k} of ${n}, ${named}${hook === undefined ? '' : ` at the ${hook} hook`}`;
 };
 
 const lostLine = (hops: HopReport[], at: number): string => {
@@ -70,15 +98,24 @@ const renderHops = (hops: HopReport[], canvas: Canvas, wide: boolean, noHeaders:
   if (hops.length === 0) return '';
   const lost = lostAt(hops);
   const rows: Row[] = [];
+  /** The hop of each row; none for a separator. */
+  const shown: (HopReport | undefined)[] = [];
+  const separate = (line: string): void => {
+    rows.push({ separator: plain(canvas, escapeLine(line)) });
+    shown.push(undefined);
+  };
   for (const [index, hop] of hops.entries()) {
-    if (index === lost) rows.push({ separator: plain(canvas, escapeLine(lostLine(hops, index))) });
-    rows.push(hopCells(hop, index + 1, wide, isNarrow(canvas)).map((cell) => plain(canvas, escapeLine(cell))));
+    const before = hops[index - 1];
+    if (index === lost && !before?.dropped) separate(lostLine(hops, index));
+    rows.push(hopCells(hop, index + 1, before, wide, isNarrow(canvas)).map((cell) => plain(canvas, escapeLine(cell))));
+    shown.push(hop);
+    const reason = reasonOf(hop);
+    if (reason !== undefined) separate(reason);
   }
-  const hopOfRow = (row: number): HopReport | undefined => hops[lost !== undefined && row > lost ? row - 1 : row];
   return renderTable(wide ? [...COLUMNS, ...WIDE] : COLUMNS, rows, canvas, {
     noHeaders,
     ink: (cell, column, row) => {
-      const seen = hopOfRow(row)?.seen;
+      const seen = shown[row]?.seen;
       if (column.head !== 'SEEN' || !seen) return cell;
       return paint(canvas, seen.k === seen.n ? 'green' : seen.k === 0 ? 'red' : 'yellow', cell);
     },
@@ -105,6 +142,34 @@ const verdictLine = (report: PathReport, canvas: Canvas): string => {
   return paint(canvas, ['bold', ink], wrapText(plain(canvas, escapeLine(`${mark(canvas, name)} ${say(report)}${count}.`)), canvas, '', '  '));
 };
 
+const WHAT: Record<Answer['what'], [one: string, many: string]> = {
+  reply: ['reply', 'replies'],
+  reset: ['reset', 'resets'],
+  'icmp-error': ['ICMP error', 'ICMP errors'],
+};
+
+/** `Answers: 5 replies sent by pod demo/db-0 on node2 (eth0)` */
+const renderAnswers = (answers: Answer[], canvas: Canvas): string =>
+  answers
+    .map(({ what, attempts, node, where, interface: name, how, mac, owner, icmp }) => {
+      const kind = `${attempts} ${WHAT[what][attempts === 1 ? 0 : 1]}${icmp ? ` (type ${icmp.type} code ${icmp.code} from ${icmp.from})` : ''}`;
+      const from =
+        how === 'sent'
+          ? `sent by ${where === 'host' ? `node ${node}` : `${where} on ${node}`} (${name})`
+          : `first seen coming in by ${name} on ${node}${mac === undefined ? '' : ` from ${mac}`}${owner === undefined ? '' : `, which is ${owner}`}`;
+      return wrapText(plain(canvas, escapeLine(`Answers: ${kind} ${from}`)), canvas, '', '         ');
+    })
+    .join('\n');
+
+const renderClocks = (clocks: ClockOffset[], canvas: Canvas): string =>
+  clocks
+    .map(({ from, to, offsetMicros, boundMicros }) => {
+      const way = offsetMicros < 0 ? 'behind' : 'ahead of';
+      const line = `Clocks: that of ${to} is ${duration(Math.abs(offsetMicros))} ${way} that of ${from}, to within ${duration(boundMicros)}, as the probes tell`;
+      return wrapText(plain(canvas, escapeLine(line)), canvas, '', '        ');
+    })
+    .join('\n');
+
 export interface PathView {
   wide: boolean;
   noHeaders: boolean;
@@ -125,9 +190,11 @@ export const renderPath = (report: PathReport, canvas: Canvas, view: PathView): 
     view.wide && report.back.length > 0
       ? `${paint(canvas, 'bold', 'The way back')}\n${renderHops(report.back, canvas, view.wide, view.noHeaders)}`
       : '',
+    view.wide ? [renderAnswers(report.answers, canvas), renderClocks(report.clocks, canvas)].filter((text) => text !== '').join('\n') : '',
     renderChecks(report.checks, canvas),
     verdictLine(report, canvas),
     renderFindings(report.findings, canvas),
+    renderDisagreements(report.disagreements, canvas),
     renderNotChecked(report.notChecked, canvas),
   ];
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;

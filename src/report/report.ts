@@ -1,3 +1,4 @@
+import type { Answer } from '../diagnosis/answers.ts';
 import type { Finding } from '../diagnosis/finding.ts';
 import type { Hop, Packet } from '../forwarding/hop.ts';
 import type { ProbeResult } from '../probe/probe.ts';
@@ -27,6 +28,20 @@ export interface PathReport extends ReportBase {
   /** The way of the reply. */
   back: HopReport[];
   checks: ProbeResult[];
+  /** Who sent the answers to the question, the refusals and ICMP errors too. */
+  answers: Answer[];
+  /** Where packet and prediction differ: the packet counts, the reader should know. */
+  disagreements: string[];
+  /** How the nodes' clocks differ, as the probes tell; empty when no probe crossed both ways. */
+  clocks: ClockOffset[];
+}
+
+/** The clock of `to` is so many microseconds ahead of that of `from`, give or take `boundMicros`. */
+export interface ClockOffset {
+  from: string;
+  to: string;
+  offsetMicros: number;
+  boundMicros: number;
 }
 
 export interface EndpointSummary {
@@ -42,10 +57,14 @@ export interface EndpointSummary {
 export interface HopReport extends Hop {
   /** k of n probes seen here; absent when this place was not watched. */
   seen?: { k: number; n: number };
+  /** Addresses and ports as captures saw them here, when they are not the predicted ones. */
+  seenAs?: Pick<Packet, 'source' | 'destination' | 'sourcePort' | 'destinationPort'>;
   /** Why nothing can be said of this hop, when nothing can. */
   notVisible?: string;
-  /** Microseconds since the hop before on the same clock. */
+  /** Microseconds since the hop before; from one node to the next as good as the clocks are known (`clocks`). */
   delayMicros?: number;
+  /** What the kernel dropped behind this place, of the attempts that were lost. */
+  dropped?: { k: number; n: number; reason?: string; function: string; hook?: string };
   /** Crossed by the packet though not predicted. */
   unpredicted?: boolean;
 }

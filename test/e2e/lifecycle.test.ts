@@ -59,6 +59,45 @@ describe('what netdoctor makes in the cluster', function () {
     });
   }
 
+  it('is gone from the kernel, too, when the probes are interrupted', async function () {
+    if (!lab) return this.skip();
+    const { nodeExec, plan } = lab;
+    const traces = async (): Promise<string[]> => {
+      const { stdout } = await nodeExec('node1', ['unshare', '-m', 'sh', '-c', 'mount -t tracefs nodev /mnt && ls /mnt/instances']);
+      return stdout.split('\n').filter((name) => name.startsWith('netdoctor-'));
+    };
+    // the kernel may be shared with other labs
+    const before = await traces();
+    // a pod address that nobody has: its node takes seconds to find out
+    const nobody = (plan.nodes[1]?.podCidr[plan.families[0] ?? 4] ?? '').replace(/\/.*/, '').replace(/0?$/, '250');
+    const run = execa(
+      process.execPath,
+      [
+        join(import.meta.dirname, '../../build/main.cjs'),
+        'path',
+        nameOf(subjects.client),
+        nobody,
+        '--protocol',
+        'udp',
+        '--port',
+        '9',
+        '--timeout',
+        '20s',
+      ],
+      { reject: false, stdin: 'ignore' },
+    );
+    await until('an agent', async () => (await agents()).length > 0);
+    let own: string[] = [];
+    await until('a trace in the kernel', async () => {
+      own = (await traces()).filter((name) => !before.includes(name));
+      return own.length > 0;
+    });
+    run.kill('SIGINT');
+    expect((await run).exitCode).to.equal(130);
+    // long before its own deadline would end it
+    await until('the trace to be gone', async () => (await traces()).every((name) => !own.includes(name)));
+  });
+
   it('is found and removed by cleanup after kill -9', async () => {
     const run = execa(
       process.execPath,

@@ -12,7 +12,8 @@ const container = (name: string, command: readonly string[], ports: readonly obj
   ports,
 });
 
-const web = (port = 8080) => container('web', ['responder', 'serve', `http:${port}`], [{ name: 'http', containerPort: port }]);
+const web = (port = 8080, ...others: readonly string[]) =>
+  container('web', ['responder', 'serve', `http:${port}`, ...others], [{ name: 'http', containerPort: port }]);
 
 const pod = (
   name: string,
@@ -67,6 +68,6 @@ export const workloads = ({ nodes }: LabPlan): readonly Manifest[] => [
   service('echo', 'echo', [{ name: 'echo', port: 9999, protocol: 'UDP', targetPort: 9999 }]),
   service('nobody', 'nobody', [{ name: 'http', port: 80 }]),
   ...nodes.map(({ name }) => pod(`client-${name}`, name, { app: 'client' }, [container('client', ['responder', 'pause'])])),
-  ...nodes.map(({ name }) => pod(`server-${name}`, name, { app: 'server' }, [web()])),
+  ...nodes.map(({ name }) => pod(`server-${name}`, name, { app: 'server' }, [web(8080, 'udp:9999')])),
   ...nodes.slice(0, 1).map(({ name }) => pod(`host-${name}`, name, { app: 'host' }, [web(8088)], { hostNetwork: true })),
 ];

@@ -4,6 +4,7 @@ import { resolvePair } from '../../cluster/words/resolve.ts';
 import { type PathRequest, runPath } from '../../doctor/run-path.ts';
 import { startStopwatch } from '../../doctor/stopwatch.ts';
 import { renderPath } from '../../report/path.ts';
+import { askYesNo } from '../ask.ts';
 import { type AgentFlags, type ConnectionFlags, durationOf, type OutputFlags } from '../connection-options.ts';
 import { agentFlags, outputFlags } from '../global-flags.ts';
 import { startProgress } from '../progress.ts';
@@ -18,6 +19,7 @@ interface PathFlags extends ConnectionFlags, AgentFlags, OutputFlags {
   protocol?: Protocol | undefined;
   count: number;
   timeout: string;
+  traceRules?: boolean | undefined;
 }
 
 const MOST_PROBES = 100;
@@ -43,8 +45,17 @@ const requestOf = (flags: PathFlags): Omit<PathRequest, 'namespace' | 'from' | '
   const timeoutMs = durationOf('timeout', flags.timeout) ?? 0;
   if (timeoutMs < 10 || timeoutMs > 30_000) throw new CliError(`error: invalid argument "${flags.timeout}" for "--timeout": 10ms to 30s`, EXIT.usage);
   const port = portOf(flags.port);
-  return { count, timeoutMs, ...(port === undefined ? {} : { port }), ...(flags.protocol === undefined ? {} : { protocol: flags.protocol }) };
+  return {
+    count,
+    timeoutMs,
+    ...(flags.traceRules ? { traceRules: true } : {}),
+    ...(port === undefined ? {} : { port }),
+    ...(flags.protocol === undefined ? {} : { protocol: flags.protocol }),
+  };
 };
+
+const TRACE_QUESTION = `--trace-rules changes how the nodes involved process packets while the probes run: a table netdoctor_… in nftables marks the
+probes (and nothing else) for tracing, and where a node has legacy iptables rules, nf_log is turned to NFLOG. Both are undone right after.`;
 
 export const pathCommand = defineCommand<PathFlags>({
   usage: 'path [a] [b]',
@@ -66,6 +77,10 @@ export const pathCommand = defineCommand<PathFlags>({
     protocol: { choices: ['tcp', 'udp', 'icmp', 'sctp'], describe: 'Protocol of the probes' },
     count: { type: 'number', alias: 'c', default: 5, describe: 'How many probes are sent' },
     timeout: { type: 'string', default: '1s', describe: 'How long to wait for an answer to each' },
+    'trace-rules': {
+      type: 'boolean',
+      describe: 'Let the kernels name the firewall rules that probes meet; marks the probes in a table of our own on the nodes, and asks first',
+    },
   },
   flagGroups: { 'Agent flags:': agentFlags, 'Output flags:': outputFlags },
   run: async (flags, context) => {
@@ -74,6 +89,7 @@ export const pathCommand = defineCommand<PathFlags>({
       throw new CliError("error: path needs two ends: kubectl netdoctor path A B\nSee 'kubectl netdoctor path --help'.", EXIT.usage);
     }
     const asked = { ...request, from: flags.a ?? '', to: flags.b ?? '' };
+    if (flags.traceRules && flags.from === undefined && !flags.yes && !(await askYesNo(TRACE_QUESTION, context, 'Do it?'))) return 0;
     const progress = startProgress(context.stderr, context.env, flags.quiet);
     return withSession(flags, context, progress, 'path', asked, async (session) => {
       if (flags.from !== undefined && flags.a === undefined && !session.recorded)

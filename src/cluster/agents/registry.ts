@@ -5,19 +5,32 @@ export interface Registry {
    * @returns takes it off the list again, once it has been stopped
    */
   add: (stop: () => Promise<string[]>) => () => void;
+  /** The same for what runs inside an agent and has to end while the agent still lives. */
+  addInside: (stop: () => Promise<unknown>) => () => void;
   /** Stops all and gives the names of what is left behind; never throws. */
   stopAll: () => Promise<string[]>;
   readonly size: number;
 }
 
+/** What an agent does not end by itself in this time dies with it. */
+const INSIDE_TIMEOUT_MS = 1_500;
+
 export const createRegistry = (): Registry => {
   const stops = new Set<() => Promise<string[]>>();
+  const inside = new Set<() => Promise<unknown>>();
   return {
     add: (stop) => {
       stops.add(stop);
       return () => stops.delete(stop);
     },
+    addInside: (stop) => {
+      inside.add(stop);
+      return () => inside.delete(stop);
+    },
     stopAll: async () => {
+      // unref: the limit must not keep the process alive once all is ended
+      const limit = new Promise((resolve) => setTimeout(resolve, INSIDE_TIMEOUT_MS).unref());
+      await Promise.race([Promise.allSettled([...inside].map((stop) => stop())), limit]);
       const results = await Promise.allSettled([...stops].map((stop) => stop()));
       return results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
     },

@@ -5,6 +5,7 @@ import { ApiError } from '../errors.ts';
 import type { ClusterFacts } from '../facts.ts';
 import { factsOf, type RawCluster } from './objects.ts';
 import * as path from './paths.ts';
+import { readPolicies } from './policies.ts';
 
 /** What a command has to know of the cluster: no more than this is read, whatever the cluster's size. */
 export interface Need {
@@ -14,6 +15,8 @@ export interface Need {
   serviceNamespaces: string[] | 'all';
   /** Pods to read by this namespace (`''` for all) and label selector, whatever their node; for `veth -l`. */
   pods?: { namespace: string; selector: string }[];
+  /** Namespaces whose policies are read, with those of the whole cluster; absent: none are. */
+  policies?: readonly string[] | 'all';
 }
 
 /** Names that the Service of the cluster's own DNS goes by; its label is the same everywhere. */
@@ -57,7 +60,8 @@ export const readCluster = async (reader: ApiReader, need: Need): Promise<{ raw:
   };
   const serviceSpaces = need.serviceNamespaces === 'all' ? [''] : [...new Set(need.serviceNamespaces)];
   const nodeNames = need.nodes === 'all' ? [] : [...new Set(need.nodes)];
-  await Promise.all([
+  const [policies] = await Promise.all([
+    need.policies === undefined ? undefined : readPolicies(reader, need.policies),
     ...(need.nodes === 'all'
       ? [list<V1Node>(raw.nodes, 'nodes', path.nodes()), list<V1Pod>(raw.pods, 'pods', path.pods(''))]
       : nodeNames.flatMap((name) => [
@@ -83,5 +87,6 @@ export const readCluster = async (reader: ApiReader, need: Need): Promise<{ raw:
     ...CONFIG_MAPS.map(([namespace, name]) => get<V1ConfigMap>(raw.configMaps, `configmap ${namespace}/${name}`, path.configMap(namespace, name))),
     list<V1DaemonSet>(raw.daemonSets, 'daemonsets', path.workloads('daemonsets', '')),
   ]);
-  return { raw, facts: factsOf(raw) };
+  raw.notRead.push(...(policies?.notRead ?? []));
+  return { raw, facts: { ...factsOf(raw), ...(policies?.policies ? { policies: policies.policies } : {}) } };
 };

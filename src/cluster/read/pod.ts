@@ -1,4 +1,4 @@
-import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
+import type { V1ContainerPort, V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
 import type { ContainerFacts, PodFacts, Protocol } from '../facts.ts';
 
 /** TCP → tcp; the API's default when it is left out. */
@@ -8,17 +8,16 @@ const withoutRuntime = (id: string): string => id.replace(/^[a-z0-9-]+:\/\//, ''
 
 const reasonOf = (status: V1ContainerStatus | undefined): string | undefined => status?.state?.waiting?.reason ?? status?.state?.terminated?.reason;
 
+const portsOf = (ports: V1ContainerPort[] | undefined): ContainerFacts['ports'] =>
+  (ports ?? []).map((port) => ({ ...(port.name ? { name: port.name } : {}), port: port.containerPort, protocol: protocolOf(port.protocol) }));
+
 const containersOf = (pod: V1Pod): ContainerFacts[] =>
   (pod.spec?.containers ?? []).map(({ name, ports }) => {
     const status = pod.status?.containerStatuses?.find((candidate) => candidate.name === name);
     const reason = reasonOf(status);
     return {
       name,
-      ports: (ports ?? []).map((port) => ({
-        ...(port.name ? { name: port.name } : {}),
-        port: port.containerPort,
-        protocol: protocolOf(port.protocol),
-      })),
+      ports: portsOf(ports),
       ready: status?.ready ?? false,
       restarts: status?.restartCount ?? 0,
       ...(reason ? { reason } : {}),
@@ -34,6 +33,7 @@ const ipsOf = (pod: V1Pod): string[] => {
 export const podFacts = (pod: V1Pod): PodFacts => {
   const { metadata = {}, spec, status } = pod;
   const owner = metadata.ownerReferences?.find(({ controller }) => controller);
+  const initPorts = (spec?.initContainers ?? []).flatMap(({ ports }) => portsOf(ports));
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name ?? '',
@@ -49,6 +49,8 @@ export const podFacts = (pod: V1Pod): PodFacts => {
     annotations: metadata.annotations ?? {},
     ...(owner ? { owner: `${owner.kind}/${owner.name}` } : {}),
     containers: containersOf(pod),
+    ...(initPorts.length > 0 ? { initPorts } : {}),
+    ...(spec?.serviceAccountName ? { serviceAccount: spec.serviceAccountName } : {}),
     ...(spec?.runtimeClassName ? { runtimeClass: spec.runtimeClassName } : {}),
   };
 };

@@ -31,7 +31,7 @@ const covers = (cidr: string, ip: string): boolean => {
 const found = (word: Word, pods: PodFacts[], ip: string): Found => {
   const [pod] = pods;
   const held = pods.length > 1 ? `${pods.length} pods hold ${ip}: ${pods.map(({ namespace, name }) => `${namespace}/${name}`).join(', ')}; ` : '';
-  return { word, is: 'pods', pods: pods.slice(0, 1), note: `${held}${ip} is pod ${pod?.namespace}/${pod?.name}` };
+  return { word, address: ip, is: 'pods', pods: pods.slice(0, 1), note: `${held}${ip} is pod ${pod?.namespace}/${pod?.name}` };
 };
 
 /** The server cannot select by a pod's second address: without a node whose range it is in, an IPv6 address is looked for in a bounded list. */
@@ -41,7 +41,7 @@ const MOST_PODS = '1000';
 const findByNode = async (reader: ApiReader, word: Word, ip: string): Promise<Found> => {
   const nodes: NodeFacts[] = (await list<V1Node>(reader, path.nodes())).map(nodeFacts);
   const node = nodes.find(({ ips }) => ips.includes(ip));
-  if (node) return { word, is: 'node', node, note: `${ip} is node ${node.name}` };
+  if (node) return { word, address: ip, is: 'node', node, note: `${ip} is node ${node.name}` };
   const home = nodes.find(({ podCidrs }) => podCidrs.some((cidr) => covers(cidr, ip)));
   const query = home ? { fieldSelector: `spec.nodeName=${home.name}` } : { limit: MOST_PODS };
   const pods = home || isIP(ip) === 6 ? (await list<V1Pod>(reader, path.pods(''), query)).map(podFacts) : [];
@@ -67,6 +67,7 @@ export const findAddress = async (reader: ApiReader, word: Word, ip: string): Pr
   if (service) {
     return {
       word,
+      address: ip,
       is: 'service',
       service,
       pods: await podsOfService(reader, service),
@@ -76,5 +77,5 @@ export const findAddress = async (reader: ApiReader, word: Word, ip: string): Pr
   const hostName = holders[0]?.node;
   if (!hostName) return findByNode(reader, word, ip);
   const node = nodeFacts(await reader.get<V1Node>(path.nodes(hostName)));
-  return { word, is: 'node', node, note: `${ip} is node ${node.name}` };
+  return { word, address: ip, is: 'node', node, note: `${ip} is node ${node.name}` };
 };

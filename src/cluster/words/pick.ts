@@ -33,11 +33,15 @@ const rank = (pods: PodFacts[], peerNode: string | undefined): PodFacts[] => {
 
 const count = (pods: PodFacts[]): string => (pods.length === 1 ? '1 pod' : `${pods.length} pods`);
 
-const podEndpoint = (word: Word, pod: PodFacts, others: PodFacts[], chosen: string | undefined): Endpoint => ({
+/** Who asks for an address means that one: the others come after it. */
+const askedFirst = (ips: string[], address: string | undefined): string[] =>
+  address === undefined ? ips : [...ips.filter((ip) => ip === address), ...ips.filter((ip) => ip !== address)];
+
+const podEndpoint = (word: Word, pod: PodFacts, others: PodFacts[], chosen: string | undefined, address?: string): Endpoint => ({
   word: word.text,
   kind: 'pod',
   label: nameOf(pod),
-  ips: pod.ips,
+  ips: askedFirst(pod.ips, address),
   pod,
   backends: others,
   ports: portsAsked(podPorts(pod), `pod ${nameOf(pod)}`, word, false),
@@ -64,14 +68,14 @@ const pickPod = (word: Word, pods: PodFacts[], whose: string, { peerNode }: Choi
   );
 };
 
-const nodeEndpoint = (word: Word, node: NodeFacts, note: string | undefined): Endpoint => {
+const nodeEndpoint = ({ word, note, address }: Found, node: NodeFacts): Endpoint => {
   if (node.ips.length === 0) throw new CliError(`error: node ${node.name} has no InternalIP address`, EXIT.notFound);
   const label = `node ${node.name}`;
   return {
     word: word.text,
     kind: 'node',
     label,
-    ips: node.ips,
+    ips: askedFirst(node.ips, address),
     node,
     backends: [],
     ports: portsAsked([], label, word, false),
@@ -79,7 +83,7 @@ const nodeEndpoint = (word: Word, node: NodeFacts, note: string | undefined): En
   };
 };
 
-const serviceEndpoint = (word: Word, service: ServiceFacts, pods: PodFacts[], note: string | undefined, choice: Choice): Endpoint => {
+const serviceEndpoint = ({ word, note, address }: Found, service: ServiceFacts, pods: PodFacts[], choice: Choice): Endpoint => {
   const label = `svc ${service.namespace}/${service.name}`;
   if (service.externalName)
     throw new CliError(`error: ${label} is only a name for ${service.externalName} (ExternalName): ask for that instead`, EXIT.usage);
@@ -91,7 +95,7 @@ const serviceEndpoint = (word: Word, service: ServiceFacts, pods: PodFacts[], no
     word: word.text,
     kind: 'service',
     label,
-    ips: [...service.clusterIps, ...service.externalIps],
+    ips: askedFirst([...service.clusterIps, ...service.externalIps], address),
     service,
     backends: pods,
     ports: portsAsked(servicePorts(service), label, word, true),
@@ -105,18 +109,18 @@ const serviceEndpoint = (word: Word, service: ServiceFacts, pods: PodFacts[], no
  */
 export const pick = (found: Found, choice: Choice): Endpoint => {
   const { word, note } = found;
-  if (found.is === 'node') return nodeEndpoint(word, found.node, note);
+  if (found.is === 'node') return nodeEndpoint(found, found.node);
   if (found.is === 'pods') {
     const [only] = found.pods;
     if (found.workload !== undefined || !only) return pickPod(word, found.pods, found.workload ?? word.text, choice);
     const why = unusable(only);
     if (why) throw new CliError(`error: ${why}`, EXIT.notFound);
-    return podEndpoint(word, only, [], note);
+    return podEndpoint(word, only, [], note, found.address);
   }
   if (found.is === 'service') {
     const { service, pods } = found;
     if (choice.role === 'from') return pickPod(word, pods, `svc ${service.namespace}/${service.name}`, choice);
-    return serviceEndpoint(word, service, pods, note, choice);
+    return serviceEndpoint(found, service, pods, choice);
   }
   if (choice.role === 'from')
     throw new CliError(`error: "${word.text}" (${found.label}) is not in this cluster: nothing can be sent from there`, EXIT.usage);

@@ -14,12 +14,15 @@ export const servicePorts = ({ ports }: ServiceFacts): EndpointPort[] =>
 const describe = (ports: EndpointPort[]): string =>
   ports.map(({ name, port, protocol }) => `${name ? `${name} ` : ''}${port}/${protocol.toUpperCase()}`).join(', ');
 
-/** Ports of a name or number; all of them when none was asked for. A number need not be declared to be used. */
+const TRANSPORTS = ['tcp', 'udp', 'sctp'] as const;
+
+/** Ports of a name or number. A number need not be declared to be used, by whatever protocol it is asked with. */
 const asked = (ports: EndpointPort[], label: string, port: number | string, protocol: Protocol | undefined): EndpointPort[] => {
   const fitting = ports.filter((offered) => protocol === undefined || offered.protocol === protocol);
   if (typeof port === 'number') {
     const known = fitting.filter((offered) => offered.port === port);
-    return known.length > 0 ? known : [{ port, protocol: protocol ?? 'tcp' }];
+    const others = TRANSPORTS.filter((one) => (protocol ?? one) === one && !known.some((offered) => offered.protocol === one));
+    return [...known, ...others.map((one) => ({ port, protocol: one }))];
   }
   const named = fitting.filter(({ name }) => name === port);
   if (named.length > 0) return named;

@@ -107,6 +107,7 @@ const ipamRecord = ({ files }: NodeSnapshot, address: string): string[] =>
 export const duplicateAddress: Cause = {
   code: 'ND1101',
   summary: "Two network namespaces on one bridge hold the pod's address; one of them is a leftover.",
+  implies: ['ND1102'],
   recognise: (evidence) => {
     const found = duplicate(evidence);
     if (!found) return undefined;

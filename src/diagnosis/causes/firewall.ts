@@ -1,13 +1,15 @@
 import { identifyCni } from '../../cni/identity.ts';
 import { hostNetns } from '../../forwarding/world.ts';
 import type { Netns, NodeSnapshot } from '../../node/snapshot.ts';
-import type { Cause } from '../cause.ts';
+import type { Cause, Draft } from '../cause.ts';
 import { draftOf } from '../draft.ts';
-import { type Evidence, type PredictedStop, predictedStop, snapshotOf } from '../evidence.ts';
+import { culpritWords } from '../drops/culprit.ts';
+import { type PacketEnd, packetEnd } from '../end.ts';
+import { type Evidence, snapshotOf } from '../evidence.ts';
 import { onNode, restartAgent } from '../remedy.ts';
 
 /** Packets a rule or policy counted; undefined when it cannot be found again. */
-const counted = (netns: Netns | undefined, { stop }: PredictedStop): number | undefined => {
+const counted = (netns: Netns | undefined, { stop }: PacketEnd): number | undefined => {
   const { backend, table, chain, number } = stop.facts;
   const tables = netns?.netfilter.iptables.filter((candidate) => `iptables-${candidate.backend}` === backend && candidate.table === table) ?? [];
   for (const candidate of tables) {
@@ -19,7 +21,9 @@ const counted = (netns: Netns | undefined, { stop }: PredictedStop): number | un
 };
 
 /** `its counter rose by 5 while the probes ran`: checks and retransmissions count as well. */
-const counterWords = (evidence: Evidence, end: PredictedStop): string[] => {
+const counterWords = (evidence: Evidence, end: PacketEnd): string[] => {
+  const { probe } = end.leg;
+  if (end.culprit) return [culpritWords(end.culprit, probe.attempts.length, probe.request.id)];
   const netnsIn = (snapshot: NodeSnapshot | undefined): Netns | undefined =>
     snapshot?.namespaces.find(({ inode }) => inode === end.hop.netns) ?? (snapshot && hostNetns(snapshot));
   const after = counted(netnsIn(snapshotOf(evidence, end.hop.node)), end);
@@ -30,13 +34,13 @@ const counterWords = (evidence: Evidence, end: PredictedStop): string[] => {
 };
 
 /** The program that edits the ruleset the rule lives in. */
-const program = ({ stop, hop }: PredictedStop): string => {
+const program = ({ stop, hop }: PacketEnd): string => {
   const v6 = hop.packet.destination.includes(':');
   const name = v6 ? 'ip6tables' : 'iptables';
   return stop.facts.backend === 'iptables-legacy' ? `${name}-legacy` : name;
 };
 
-const removal = (end: PredictedStop): string => {
+const removal = (end: PacketEnd): string => {
   const { backend, table = 'filter', chain = '', number = '' } = end.stop.facts;
   return backend === 'nft' ? `nft delete rule ${table} ${chain} handle ${number}` : `${program(end)} -t ${table} -D ${chain} ${number}`;
 };
@@ -52,18 +56,18 @@ const owners: [RegExp, string][] = [
   [/^(ufw|ufw6)-/, 'ufw'],
 ];
 
-const ownerNote = ({ stop }: PredictedStop): string[] => {
+const ownerNote = ({ stop }: PacketEnd): string[] => {
   const [, owner] = owners.find(([pattern]) => pattern.test(stop.facts.chain ?? '')) ?? [];
   return owner === undefined ? [] : [`The chain ${stop.facts.chain} is written by ${owner}, which would put the rule back.`];
 };
 
-const where = ({ stop }: PredictedStop): string => {
+const where = ({ stop }: PacketEnd): string => {
   const { table, chain, number, backend } = stop.facts;
   return `${backend === 'iptables-legacy' ? 'legacy ' : ''}${table} ${chain}${number === undefined ? '' : backend === 'nft' ? ` handle ${number}` : ` #${number}`}`;
 };
 
 /** flannel's accept rules are what keeps a dropping policy harmless. */
-const lacksFlannelRules = (evidence: Evidence, { hop, stop }: PredictedStop): boolean => {
+const lacksFlannelRules = (evidence: Evidence, { hop, stop }: PacketEnd): boolean => {
   const snapshot = snapshotOf(evidence, hop.node);
   const host = snapshot && hostNetns(snapshot);
   if (!host || stop.facts.chain !== 'FORWARD' || identifyCni(snapshot, evidence.facts).name !== 'flannel') return false;
@@ -74,7 +78,7 @@ export const policyDrop: Cause = {
   code: 'ND3002',
   summary: "A base chain's policy is DROP and no rule accepts the packet.",
   recognise: (evidence) => {
-    const end = predictedStop(evidence, 'policy');
+    const end = packetEnd(evidence, 'policy');
     if (!end) return undefined;
     const { chain = '', table = 'filter', backend } = end.stop.facts;
     const { node } = end.hop;
@@ -96,12 +100,24 @@ export const policyDrop: Cause = {
   },
 };
 
+/** The kernel says that a rule did it, and no counter says which. */
+const unnamed = (evidence: Evidence, end: PacketEnd, what: string): Draft => {
+  const { node } = end.hop;
+  const { hook } = end.stop.facts;
+  return draftOf(evidence, end, {
+    title: `A firewall rule on ${node} ${what} it${hook === undefined ? '' : ` at the ${hook} hook`}; which one, no counter tells.`,
+    evidence: ['no rule that drops or rejects counted these packets: it has no counter, or belongs to a set or map'],
+    fix: ['Ask again with --trace-rules, which lets the kernel name the rule; or look for it by hand:', onNode(node, 'nft -a list ruleset')],
+  });
+};
+
 export const ruleDrop: Cause = {
   code: 'ND3003',
   summary: 'A firewall rule of a node drops the packet.',
   recognise: (evidence) => {
-    const end = predictedStop(evidence, 'rule');
+    const end = packetEnd(evidence, 'rule');
     if (!end) return undefined;
+    if (end.stop.decidedBy === undefined) return unnamed(evidence, end, 'drops');
     return draftOf(evidence, end, {
       title: `A firewall rule on ${end.hop.node} drops it: ${where(end)}.`,
       evidence: [`rule: ${end.stop.decidedBy}`, ...counterWords(evidence, end)],
@@ -115,9 +131,10 @@ export const ruleReject: Cause = {
   code: 'ND3004',
   summary: 'A firewall rule of a node rejects the packet.',
   recognise: (evidence) => {
-    const end = predictedStop(evidence, 'reject');
+    const end = packetEnd(evidence, 'reject');
     // kube-proxy's own rejects say that a Service has no endpoint, which has its own name.
     if (!end || /has no (local )?endpoints|reject-chain/.test(end.stop.decidedBy ?? '') || end.stop.facts.chain === 'reject-chain') return undefined;
+    if (end.stop.decidedBy === undefined) return unnamed(evidence, end, 'rejects');
     return draftOf(evidence, end, {
       title: `A firewall rule on ${end.hop.node} rejects it: ${where(end)}.`,
       evidence: [`rule: ${end.stop.decidedBy}`, ...counterWords(evidence, end)],

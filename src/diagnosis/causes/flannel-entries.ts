@@ -3,7 +3,8 @@ import { identifyCni } from '../../cni/identity.ts';
 import { familyOf } from '../../forwarding/address.ts';
 import type { Cause, Draft } from '../cause.ts';
 import { probeWords } from '../draft.ts';
-import { type Evidence, failingLegs, nodeOf, type PredictedStop, predictedStop, snapshotOf } from '../evidence.ts';
+import { type PacketEnd, packetEnd } from '../end.ts';
+import { type Evidence, failingLegs, nodeOf, snapshotOf } from '../evidence.ts';
 import { byHand, restartAgent } from '../remedy.ts';
 import { confidenceIn, seenWords } from '../sightings.ts';
 
@@ -34,7 +35,7 @@ interface Naming {
   implies?: string[];
   title: (mismatch: Mismatch) => string;
   /** Stops by which the model meets the same fault. */
-  stops: Parameters<typeof predictedStop>[1][];
+  stops: Parameters<typeof packetEnd>[1][];
 }
 
 const tunnelState = ['ND2102', 'ND2103', 'ND2104', 'ND2105', 'ND2106', 'ND2107'];
@@ -127,7 +128,7 @@ export const flannelEntries: Cause[] = namings.map(({ code, kind, summary, impli
 }));
 
 const draft = (evidence: Evidence, found: Mismatch[], title: string, stops: Naming['stops']): Draft => {
-  const end: PredictedStop | undefined = predictedStop(evidence, ...stops);
+  const end: PacketEnd | undefined = packetEnd(evidence, ...stops);
   const [first] = found;
   const [leg] = failingLegs(evidence);
   const restart = first?.kind === 'stale-vtep' ? first.peer : (first?.node ?? '');

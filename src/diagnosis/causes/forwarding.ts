@@ -1,13 +1,13 @@
 import type { Cause } from '../cause.ts';
 import { draftOf } from '../draft.ts';
-import { predictedStop } from '../evidence.ts';
+import { packetEnd } from '../end.ts';
 import { onNode } from '../remedy.ts';
 
 export const forwardingOff: Cause = {
   code: 'ND3001',
   summary: 'IP forwarding is switched off on a node.',
   recognise: (evidence) => {
-    const end = predictedStop(evidence, 'forwarding-off');
+    const end = packetEnd(evidence, 'forwarding-off');
     if (!end) return undefined;
     const { sysctl = 'net.ipv4.ip_forward', interface: name = '' } = end.stop.facts;
     const { node } = end.hop;
@@ -26,7 +26,7 @@ export const reversePath: Cause = {
   code: 'ND3005',
   summary: 'Reverse-path filtering (rp_filter) or source validation of a node drops the packet.',
   recognise: (evidence) => {
-    const end = predictedStop(evidence, 'reverse-path', 'martian-source');
+    const end = packetEnd(evidence, 'reverse-path', 'martian-source');
     if (!end) return undefined;
     const { source = '', interface: name = '' } = end.stop.facts;
     const { node } = end.hop;
@@ -50,7 +50,7 @@ export const routeRefuses: Cause = {
   code: 'ND3006',
   summary: 'A blackhole, unreachable or prohibit route or rule refuses the destination.',
   recognise: (evidence) => {
-    const end = predictedStop(evidence, 'blackhole', 'unreachable', 'prohibit');
+    const end = packetEnd(evidence, 'blackhole', 'unreachable', 'prohibit');
     if (!end) return undefined;
     const { node } = end.hop;
     const { route, table, rule, destination = '' } = end.stop.facts;
@@ -59,7 +59,7 @@ export const routeRefuses: Cause = {
         ? `ip rule del priority ${rule}`
         : `ip route del ${end.stop.decidedBy}${table === 'main' || table === undefined ? '' : ` table ${table}`}`;
     return draftOf(evidence, end, {
-      title: `A ${end.stop.reason} ${route === undefined ? 'rule' : 'route'} on ${node} (${end.hop.where}) refuses ${destination}.`,
+      title: `${end.stop.reason === 'unreachable' ? 'An' : 'A'} ${end.stop.reason} ${route === undefined ? 'rule' : 'route'} on ${node} (${end.hop.where}) refuses ${destination}.`,
       evidence: [`${end.stop.decidedBy ?? end.stop.message}${table === undefined ? '' : ` in table ${table}`}`],
       fix: end.hop.where === 'host' ? [onNode(node, command)] : [`In ${end.hop.where}: ${command}`],
     });
@@ -70,7 +70,7 @@ export const noRoute: Cause = {
   code: 'ND3007',
   summary: 'A node or pod on the way has no route to the destination.',
   recognise: (evidence) => {
-    const end = predictedStop(evidence, 'no-route', 'no-device');
+    const end = packetEnd(evidence, 'no-route', 'no-device');
     if (!end) return undefined;
     const { node, where } = end.hop;
     const inPod = where !== 'host';

@@ -3,11 +3,12 @@ import { linkAt, linkNamed, type Place, peerOf, placeAt } from '../../forwarding
 import type { Link } from '../../node/snapshot.ts';
 import type { Cause } from '../cause.ts';
 import { draftOf, podBehind } from '../draft.ts';
-import { type Evidence, netnsOfPod, type PredictedStop, podNamed, podsOf, predictedStop } from '../evidence.ts';
+import { type PacketEnd, packetEnd } from '../end.ts';
+import { type Evidence, netnsOfPod, podNamed, podsOf } from '../evidence.ts';
 import { inNetns, onNode } from '../remedy.ts';
 
 interface Down {
-  end: PredictedStop;
+  end: PacketEnd;
   place: Place;
   link: Link;
 }
@@ -16,7 +17,7 @@ interface Down {
 const symptoms = ['link-down', 'no-carrier', 'no-neighbour', 'no-receiver', 'no-route', 'bridge-port', 'otherhost'] as const;
 
 const whatIsDown = (evidence: Evidence): Down | undefined => {
-  const end = predictedStop(evidence, ...symptoms);
+  const end = packetEnd(evidence, ...symptoms);
   if (!end) return undefined;
   const place = placeAt(evidence, end.hop.node, end.hop.netns ?? '');
   const link = place && linkNamed(place.netns, end.stop.facts.interface);

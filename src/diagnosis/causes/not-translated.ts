@@ -1,14 +1,14 @@
 import { linkNamed, placeAt } from '../../forwarding/world.ts';
 import type { Cause } from '../cause.ts';
 import { draftOf } from '../draft.ts';
-import { predictedStop } from '../evidence.ts';
+import { packetEnd } from '../end.ts';
 import { onNode } from '../remedy.ts';
 
 export const replyNotTranslated: Cause = {
   code: 'ND4007',
   summary: 'The reply of a Service misses the node that translated the request (bridged past iptables).',
   recognise: (evidence) => {
-    const end = predictedStop(evidence, 'not-translated');
+    const end = packetEnd(evidence, 'not-translated');
     if (!end) return undefined;
     const { source = '', asked = '' } = end.stop.facts;
     return draftOf(evidence, end, {
@@ -23,7 +23,7 @@ export const misaddressed: Cause = {
   code: 'ND2112',
   summary: 'A frame is addressed to a MAC the receiving interface does not have.',
   recognise: (evidence) => {
-    const end = predictedStop(evidence, 'otherhost', 'no-tunnel-device');
+    const end = packetEnd(evidence, 'otherhost', 'no-tunnel-device');
     if (!end) return undefined;
     const { addressed, mac, interface: name = '' } = end.stop.facts;
     return draftOf(evidence, end, {
@@ -41,7 +41,7 @@ export const tunnelWithoutEntry: Cause = {
   code: 'ND2113',
   summary: "A tunnel interface has no entry for the node it should send to (any plugin's).",
   recognise: (evidence) => {
-    const end = predictedStop(evidence, 'no-fdb', 'no-neighbour');
+    const end = packetEnd(evidence, 'no-fdb', 'no-neighbour');
     const place = end && placeAt(evidence, end.hop.node, end.hop.netns ?? '');
     if (!end || !place || !linkNamed(place.netns, end.stop.facts.interface)?.vxlan) return undefined;
     return draftOf(evidence, end, {

@@ -2,7 +2,8 @@ import { linkHolding, linkNamed, type Place, peerOf, placeAt } from '../../forwa
 import type { Link, Netns } from '../../node/snapshot.ts';
 import type { Cause } from '../cause.ts';
 import { draftOf, podBehind } from '../draft.ts';
-import { type Evidence, netnsOfPod, type PredictedStop, podNamed, podsOf, predictedStop } from '../evidence.ts';
+import { type PacketEnd, packetEnd } from '../end.ts';
+import { type Evidence, netnsOfPod, podNamed, podsOf } from '../evidence.ts';
 import { onNode } from '../remedy.ts';
 
 interface Loose {
@@ -29,8 +30,8 @@ const gatewayBridge = (pod: Netns, host: Netns): Link | undefined => {
 };
 
 /** Where the packets of a detached pod end: nobody answers for the gateway, or no port leads to the pod. */
-const endAt = (evidence: Evidence): PredictedStop | undefined =>
-  predictedStop(evidence, 'no-neighbour', 'no-receiver', 'no-route', 'otherhost', 'reverse-path');
+const endAt = (evidence: Evidence): PacketEnd | undefined =>
+  packetEnd(evidence, 'no-neighbour', 'no-receiver', 'no-route', 'otherhost', 'reverse-path');
 
 export const offBridge: Cause = {
   code: 'ND1003',
@@ -60,7 +61,7 @@ export const portClosed: Cause = {
   code: 'ND1005',
   summary: 'A bridge port on the way does not forward (disabled, blocking, isolated).',
   recognise: (evidence) => {
-    const end = predictedStop(evidence, 'bridge-port');
+    const end = packetEnd(evidence, 'bridge-port');
     if (!end) return undefined;
     const { interface: name = '', bridge = '', state = '' } = end.stop.facts;
     const command =
@@ -81,7 +82,7 @@ export const nobodyAnswers: Cause = {
   code: 'ND1007',
   summary: 'Nothing on the link answers for the next hop, or no port leads to its MAC.',
   recognise: (evidence) => {
-    const end = predictedStop(evidence, 'no-neighbour', 'no-receiver');
+    const end = packetEnd(evidence, 'no-neighbour', 'no-receiver');
     const place = end && placeAt(evidence, end.hop.node, end.hop.netns ?? '');
     const link = place && linkNamed(place.netns, end?.stop.facts.interface ?? end?.stop.facts.bridge);
     if (!end || !link || link.vxlan) return undefined;

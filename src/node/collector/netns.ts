@@ -25,6 +25,7 @@ read_netns() {
   read_wireguard
   read_tc
   quick_section conntrack grep -sH . /proc/sys/net/netfilter/nf_conntrack_count /proc/sys/net/netfilter/nf_conntrack_max /proc/net/stat/nf_conntrack
+  quick_section counters grep -sh . /proc/net/snmp /proc/net/netstat /proc/net/snmp6
   read_sysctls
   read_sockets
 }

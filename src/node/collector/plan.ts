@@ -14,25 +14,25 @@ import { sh } from './sh.ts';
  * read for its links: a leaked one holds a live pod's address (two that never meet on one bridge are told apart later).
  */
 export const plan = sh`
+# a cgroup writes the dashes of a UID as underscores under systemd; a visitor's claim beside the owner's does no harm
+function claim(inode, uid) { gsub(/_/, "-", uid); claimed[inode] = 1; claims[inode, ++count_of[inode]] = uid }
 $1 == "H" { host = $2 }
 $1 == "P" { inode_of[$3] = $2; if (!($2 in pid) || $3 + 0 < pid[$2]) { pid[$2] = $3 + 0; file[$2] = "/proc/" $3 "/ns/net" } }
 $1 == "N" && !($2 in file) { file[$2] = "/proc/" $3 "/root" $4 }
-$1 == "C" && ($2 in inode_of) { uid[inode_of[$2]] = $3 }
-$1 == "S" { uid[$2] = $3 }
+$1 == "C" && ($2 in inode_of) { claim(inode_of[$2], $3) }
+$1 == "S" { claim($2, $3) }
 $1 == "A" && $3 !~ /^(127\.|169\.254\.|fe80:|0000:0000:0000:0000:0000:0000:0000:0001)/ && !(($2, $3) in has) { has[$2, $3] = 1; holders[$3]++; last[$2] = last[$2] " " $3 }
 $1 == "W" { want[$2, $3] = 1 }
 END {
   for (inode in file) {
     if (inode == host) continue
-    # a cgroup writes the dashes of a UID as underscores under systemd
-    name = uid[inode]
-    gsub(/_/, "-", name)
-    depth = (("all", "-") in want) || name == "" ? "links" : "listed"
+    depth = (("all", "-") in want) || !(inode in claimed) ? "links" : "listed"
     count = split(last[inode], addresses, " ")
     for (i = 1; i <= count; i++) {
       if (holders[addresses[i]] > 1) depth = "links"
     }
-    if ((("pod", name) in want) || (("netns", inode) in want)) depth = "asked"
+    if (("netns", inode) in want) depth = "asked"
+    for (i = 1; i <= count_of[inode]; i++) if (("pod", claims[inode, i]) in want) depth = "asked"
     for (i = 1; i <= count; i++) if (("ip", addresses[i]) in want) depth = "asked"
     if (depth != "listed") print depth, inode, file[inode]
   }

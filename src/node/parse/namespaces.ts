@@ -14,11 +14,34 @@ export interface ListedNamespace {
 /** systemd's cgroup driver writes the dashes of a UID as underscores. */
 const asUid = (text: string): string => text.replaceAll('_', '-');
 
+/** A process that is a pod's by its cgroup, or a namespace that is one's by the runtime's record. */
+interface Claim {
+  pid?: number;
+  inode?: string;
+  uid: string;
+}
+
+/**
+ * Namespace → pod. Somebody else's process may be in there for a visit (a capture or probe of an agent, which is on the host's network):
+ * the runtime's record counts most, then a pod that is nowhere else, then the oldest process.
+ */
+const ownersOf = (claims: Claim[], inodeOf: ReadonlyMap<string, string>): Map<string, string> => {
+  const placed = claims.flatMap(({ pid, inode = inodeOf.get(`${pid}`), uid }) => (inode === undefined ? [] : [{ pid, inode, uid }]));
+  const homes = new Map([...Map.groupBy(placed, ({ uid }) => uid)].map(([uid, all]) => [uid, new Set(all.map(({ inode }) => inode)).size]));
+  return new Map(
+    [...Map.groupBy(placed, ({ inode }) => inode)].map(([inode, rivals]) => {
+      const [first] = rivals.sort((a, b) => (homes.get(a.uid) ?? 0) - (homes.get(b.uid) ?? 0) || (a.pid ?? 0) - (b.pid ?? 0));
+      const recorded = rivals.find(({ pid }) => pid === undefined);
+      return [inode, (recorded ?? first)?.uid ?? ''];
+    }),
+  );
+};
+
 /** Sections `processes` (P inode pid), `pins` (N inode pid path), `claims` (C pid uid, S inode uid) and `addresses` (A inode address). */
 export const parseNamespaces = (sections: readonly string[]): Map<string, ListedNamespace> => {
   const found = new Map<string, ListedNamespace>();
   const inodeOf = new Map<string, string>();
-  const claims: [string, string][] = [];
+  const claims: Claim[] = [];
   const at = (inode: string): ListedNamespace => {
     const known = found.get(inode) ?? { inode, pids: [], pinnedAt: [], addresses: [] };
     found.set(inode, known);
@@ -32,16 +55,15 @@ export const parseNamespaces = (sections: readonly string[]): Map<string, Listed
     } else if (kind === 'N') {
       const path = rest.join(' ');
       if (!at(first).pinnedAt.includes(path)) at(first).pinnedAt.push(path);
-    } else if (kind === 'C' || kind === 'S') {
-      claims.push([kind + first, asUid(second)]);
+    } else if (kind === 'C') {
+      claims.push({ pid: Number(first), uid: asUid(second) });
+    } else if (kind === 'S') {
+      claims.push({ inode: first, uid: asUid(second) });
     } else if (kind === 'A' && !/^(127\.|fe80:|0000:0000:0000:0000:0000:0000:0000:0001)/.test(second)) {
       at(first).addresses.push(canonicalAddress(second));
     }
   }
-  for (const [who, uid] of claims) {
-    const inode = who.startsWith('C') ? inodeOf.get(who.slice(1)) : who.slice(1);
-    if (inode !== undefined) at(inode).podUid = uid;
-  }
+  for (const [inode, uid] of ownersOf(claims, inodeOf)) at(inode).podUid = uid;
   for (const namespace of found.values()) namespace.pids.sort((one, other) => one - other);
   return found;
 };

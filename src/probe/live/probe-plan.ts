@@ -26,6 +26,8 @@ export interface ProbeJob {
   size: number;
   before: string;
   after: string;
+  /** `do`: the packet may not be fragmented (ping -M do). */
+  whole: 'do' | '-';
 }
 
 /** One session may not flood: attempts of one request, and milliseconds an attempt may wait. */
@@ -44,6 +46,8 @@ export const refusalOf = (request: ProbeRequest, reach: 'node' | 'pod'): string 
   if (from.netns === 'pid' && !(Number.isInteger(from.pid) && from.pid > 0)) return `${from.pid} is not a pid`;
   if (reach === 'pod' && from.netns === 'host') return 'there is no agent on the node itself';
   if (query !== undefined && !isDnsName(query)) return `${query} is not a DNS name`;
+  if (request.size !== undefined && !(Number.isInteger(request.size) && request.size >= SMALLEST && request.size <= 65_535))
+    return `${request.size} is no size of a packet to probe with`;
   if (!Number.isInteger(count) || count < 1) return 'no attempts asked for';
   if (!(timeoutMs >= 1)) return 'no time to wait for an answer';
   return undefined;
@@ -59,6 +63,18 @@ const payload = (kind: JobKind, request: ProbeRequest, mark: SessionMark, index:
   }
   return { before: '-', after: '-' };
 };
+
+/** Room for headers, time stamp and mark. */
+const SMALLEST = 100;
+
+/** IP and ICMP. */
+const headersOf = (destination: string): number => (isIPv4(destination) ? 28 : 48);
+
+/** ICMP payload bytes of the session's request with this number. */
+const echoSize = (index: number): number => 56 + (index % 128);
+
+/** What the first `count` requests of a session may have. */
+export const echoSizes = (count: number): number[] => Array.from({ length: count }, (_, index) => echoSize(index));
 
 /** A request that {@link refusalOf} has nothing against, as a job. An ephemeral container (`reach` pod) has one netns only. */
 export const planJob = (request: ProbeRequest, number: number, mark: SessionMark, reach: 'node' | 'pod'): ProbeJob => {
@@ -77,8 +93,9 @@ export const planJob = (request: ProbeRequest, number: number, mark: SessionMark
     firstPort: kind === 'icmp' ? portBlock(mark.number) : mark.nextPort(count),
     block: portBlock(mark.number),
     index,
-    size: 56 + (index % 128),
+    size: request.size === undefined ? echoSize(index) : request.size - headersOf(request.destination),
     ...payload(kind, request, mark, index),
+    whole: request.size === undefined ? '-' : 'do',
   };
 };
 
@@ -97,6 +114,7 @@ const FIELDS = [
   'size',
   'before',
   'after',
+  'whole',
 ] as const;
 
 export const jobLine = (job: ProbeJob): string => FIELDS.map((field) => job[field]).join(' ');

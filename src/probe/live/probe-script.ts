@@ -1,7 +1,7 @@
 /**
  * The prober: sends every attempt of every job at the same time and prints one line per result (see probe-lines.ts).
  * $1 cookie (hex), $2 seconds between attempts, then one job per argument, fields apart by blanks, as probe-plan.ts writes them:
- *   number kind family netns destination port count timeout-ms first-source-port block request-index ping-size before after
+ *   number kind family netns destination port count timeout-ms first-source-port block request-index ping-size before after whole
  * `netns` is `-` (stay here) or a pid. `before` and `after` are printf escapes (`\156\144`, or `-`): the payload is before, one byte for the
  * attempt, after; for DNS the byte is the low byte of the query's id.
  *
@@ -85,7 +85,11 @@ attempt() {
 # iputils sends all attempts of a job itself; the pattern puts the cookie behind its time stamp.
 echoes() {
   case $pinger in
-    iputils) within "$(seconds $((wait_ms + 1000 + count * gap_ms)))" ping "-$family" -n -c "$count" -i "$gap" -W "$wait_limit" -s "$size" -p "$cookie$(printf '%02x' "$index")6e6470" "$plain" ;;
+    iputils)
+      fragment=
+      [ "$whole" = do ] && fragment='-M do'
+      # shellcheck disable=SC2086
+      within "$(seconds $((wait_ms + 1000 + count * gap_ms)))" ping "-$family" -n $fragment -c "$count" -i "$gap" -W "$wait_limit" -s "$size" -p "$cookie$(printf '%02x' "$index")6e6470" "$plain" ;;
     busybox) within "$(seconds $((wait_ms + 1000 + count * 1000)))" ping "-$family" -c "$count" -W "$(((wait_ms + 999) / 1000))" -s "$size" "$plain" ;;
   esac | while IFS= read -r line; do
     printf '@ndp i %s %.200s\n' "$job" "$line"
@@ -95,7 +99,7 @@ echoes() {
 probe() {
   job=$1 kind=$2 family=$3 netns=$4 plain=$5 dport=$6 count=$7 wait_ms=$8
   shift 8
-  first=$1 block=$2 index=$3 size=$4 before=$5 after=$6
+  first=$1 block=$2 index=$3 size=$4 before=$5 after=$6 whole=$7
   [ "$after" = - ] && after=
   syn_ms=$wait_ms
   [ "$syn_ms" -lt 1000 ] && syn_ms=1000
@@ -110,7 +114,13 @@ probe() {
   fi
   case $kind in
     icmp)
-      if [ "$pinger" = none ]; then echo "@ndp notrun $job no ping on this node"; else echoes; fi
+      if [ "$pinger" = none ]; then
+        echo "@ndp notrun $job no ping on this node"
+      elif [ "$pinger-$whole" = busybox-do ]; then
+        echo "@ndp notrun $job the ping on this node cannot forbid fragmentation"
+      else
+        echoes
+      fi
       return
       ;;
     tcp) if [ "$tool" = none ]; then echo "@ndp notrun $job no socat, bash or nc on this node"; return; fi ;;

@@ -15,6 +15,8 @@ export interface Frame {
   packet: IpPacket;
   transport: Transport;
   outer?: Outer;
+  /** Bytes at L3 with all tunnel headers. */
+  wireLength: number;
 }
 
 export interface Frames {
@@ -65,7 +67,7 @@ const readRecord = (record: PcapRecord, linktype: number, names: Map<number, str
   if (!transport) return;
   const claim = claimOf(transport, packet, place);
   if (claim) into.claims.push(claim);
-  else into.frames.push({ ...place, packet, transport: aboutInner(transport, ports), ...(outer ? { outer } : {}) });
+  else into.frames.push({ ...place, packet, transport: aboutInner(transport, ports), ...(outer ? { outer } : {}), wireLength: ip.length });
 };
 
 /** All packets of a savefile that we understand; undefined when it is no savefile. `names` is the netns' ifindex → name. */

@@ -56,6 +56,7 @@ const sightingOf = (frame: Frame, { key, what }: Match, { node, netns }: TapCapt
   direction: frame.direction,
   time: frame.time,
   packet: packetOf(frame),
+  wireLength: frame.wireLength,
   ...(frame.outer ? { outer: frame.outer } : {}),
   ...(frame.sourceMac === undefined ? {} : { sourceMac: frame.sourceMac }),
   what,

@@ -33,20 +33,35 @@ interface Section {
   links: string;
 }
 
-/** `@ndt tap NUMBER A B C` and then A + B + C bytes, in order; anything cut is left out. */
-const readSections = (output: Buffer): { sections: Map<number, Section>; failed?: string } => {
+interface Sections {
+  sections: Map<number, Section>;
+  /** Gzipped. */
+  trace?: Buffer;
+  failed?: string;
+}
+
+/** `@ndt tap NUMBER A B C` and then A + B + C bytes, `@ndt trace A` and A bytes, in order; anything cut is left out. */
+const readSections = (output: Buffer): Sections => {
   const sections = new Map<number, Section>();
+  let trace: Buffer | undefined;
+  const found = (): Sections => ({ sections, ...(trace ? { trace } : {}) });
   let at = 0;
   for (;;) {
     const end = output.indexOf('\n', at);
-    if (end < 0) return { sections };
+    if (end < 0) return found();
     const [tag, what, ...words] = output.toString('latin1', at, end).split(' ');
     at = end + 1;
     if (tag !== '@ndt') continue;
-    if (what === 'failed') return { sections, failed: words.join(' ') };
+    if (what === 'failed') return { ...found(), failed: words.join(' ') };
+    if (what === 'trace') {
+      const size = Number(words[0]);
+      if (!Number.isSafeInteger(size) || size < 0 || at + size > output.length) return found();
+      trace = output.subarray(at, at + size);
+      at += size;
+    }
     if (what !== 'tap') continue;
     const [number = -1, a = 0, b = 0, c = 0] = words.map(Number);
-    if (![a, b, c].every((size) => Number.isSafeInteger(size) && size >= 0) || at + a + b + c > output.length) return { sections };
+    if (![a, b, c].every((size) => Number.isSafeInteger(size) && size >= 0) || at + a + b + c > output.length) return found();
     sections.set(number, {
       gzip: output.subarray(at, at + a),
       messages: output.toString('utf8', at + a, at + a + b),
@@ -92,6 +107,12 @@ const readSection = ({ node, netns }: TapRequest, section: Section | undefined, 
   const { frames, claims, records } = read;
   const dropped = count(section.messages, /(\d+) packets? dropped by kernel/);
   return { ...place, frames, dropped, ...(records >= limit ? { full: true } : {}), ...(claims.length > 0 ? { claims } : {}) };
+};
+
+/** Text of the trace that came with the captures of a node; undefined when none was asked for or came. */
+export const traceText = ({ output }: TapRaw): string | undefined => {
+  const { trace } = readSections(output);
+  return trace && inflate(trace)?.toString('latin1');
 };
 
 /** Packets per capture at most: a healthy diagnosis sees a few hundred. */

@@ -1,14 +1,19 @@
+import { TRACE_FUNCTIONS } from '../drops/trace-script.ts';
+
 /**
- * Captures in several network namespaces of a node at once, one tcpdump each, until told to stop.
- * $1 longest life in seconds, $2 packets per capture at most, $3 a pcap-filter expression, then per capture a pid or `-` (this netns).
+ * Captures in several network namespaces of a node at once, one tcpdump each, until told to stop; beside them, on request, the kernel's own
+ * word on what it drops (trace-script.ts).
+ * $1 longest life in seconds, $2 packets per capture at most, $3 a pcap-filter expression, $4 the filter of a trace or `-`, $5 its size in
+ * KiB, then per capture a pid or `-` (this netns).
  *
  * `@ndt ready DIR` once every capture listens or has failed; a line written into DIR/stop ends them (TAP_STOP_SCRIPT), as does the time.
- * Then per capture `@ndt tap NUMBER A B C`, with A bytes of gzipped pcap, B of tcpdump's messages and C of `ip -o link`; `@ndt end` last.
+ * Then per capture `@ndt tap NUMBER A B C`, with A bytes of gzipped pcap, B of tcpdump's messages and C of `ip -o link`; if the line was
+ * `trace`, `@ndt trace A` with A bytes of gzipped trace; `@ndt end` last.
  *
  * tcpdump writes into a pipe: it drops its rights and AppArmor profiles of hosts forbid it most file names. gzip there also makes
  * the pcap small before it has to travel. TERM, because a shell starts its background programs with INT ignored.
  */
-export const TAP_SCRIPT = String.raw`
+export const TAP_SCRIPT = `${TRACE_FUNCTIONS}${String.raw`
 umask 077
 LC_ALL=C
 export LC_ALL
@@ -58,11 +63,13 @@ stop() {
   for pid in "$dir"/*.pid; do
     [ -s "$pid" ] && kill -TERM "$(cat "$pid")" 2>/dev/null
   done
-  wait
+  # shellcheck disable=SC2086
+  [ -n "$captures" ] && wait $captures
 }
 
 clean() {
   trap '' EXIT HUP INT TERM PIPE
+  trace_end
   stop
   rm -rf "$dir"
 }
@@ -70,9 +77,9 @@ clean() {
 size() { echo $(($(wc -c <"$1"))); }
 
 main() {
-  life=$1 limit=$2 filter=$3
-  shift 3
-  taps=$#
+  life=$1 limit=$2 filter=$3 lengths=$4 size=$5
+  shift 5
+  taps=$# captures=
   for base in "$TMPDIR" /tmp /dev/shm /run; do
     [ -d "$base" ] && dir=$(mktemp -d "$base/netdoctor-tap.XXXXXX" 2>/dev/null) && break
   done
@@ -88,15 +95,24 @@ main() {
   n=0
   for netns in "$@"; do
     capture "$n" "$netns" >/dev/null &
+    captures="$captures $!"
     n=$((n + 1))
   done
+  [ "$lengths" = - ] || trace_start "$dir" "$life" "$lengths" "$size"
   tries=0
   until armed || [ "$tries" -ge 200 ]; do
     sleep 0.02 2>/dev/null || sleep 1
     tries=$((tries + 1))
   done
   echo "@ndt ready $dir"
-  timeout "$life" cat "$dir/stop" >/dev/null 2>&1 </dev/null
+  what=$(timeout "$life" cat "$dir/stop" 2>/dev/null </dev/null)
+  trace_freeze
+  # Removing an instance takes the kernel a moment, which the captures use.
+  if [ "$what" = trace ]; then
+    trace_print | gzip -1 >"$dir/trace.gz"
+  fi
+  trace_end &
+  ending=$!
   # For packets still under way; TERM makes tcpdump forget what it has not read.
   sleep 0.05 2>/dev/null
   tries=0
@@ -111,15 +127,21 @@ main() {
     cat "$dir/$n.gz" "$dir/$n.err" "$dir/$n.link"
     n=$((n + 1))
   done
+  if [ -e "$dir/trace.gz" ]; then
+    echo "@ndt trace $(size "$dir/trace.gz")"
+    cat "$dir/trace.gz"
+  fi
+  wait "$ending"
+  trace= trace_holder=
   echo '@ndt end'
 }
 
 main "$@"
 exit
-`;
+`}`;
 
-/** $1 the directory that `@ndt ready` named. Opening a fifo for writing waits for its reader, so it gets a second. */
+/** $1 the directory that `@ndt ready` named, $2 `stop` or `trace`. Opening a fifo for writing waits for its reader, so it gets a second. */
 export const TAP_STOP_SCRIPT = `
-[ -p "$1/stop" ] && timeout 1 sh -c 'echo stop >"$0/stop"' "$1" </dev/null
+[ -p "$1/stop" ] && timeout 1 sh -c 'echo "$1" >"$0/stop"' "$1" "$2" </dev/null
 exit
 `;

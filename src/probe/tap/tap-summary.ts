@@ -17,6 +17,9 @@ export interface TapPlace {
   replies: Map<number, number>;
   resets: Map<number, number>;
   errors: Map<number, number>;
+  /** Attempt → the packet as it was seen here, translated or not; an answer in the second map. */
+  requestPackets: Map<number, Sighting['packet']>;
+  answerPackets: Map<number, Sighting['packet']>;
 }
 
 const COLUMN = { request: 'requests', reply: 'replies', reset: 'resets', 'icmp-error': 'errors' } as const;
@@ -37,6 +40,8 @@ const emptyPlace = (sighting: Sighting): TapPlace => ({
   replies: new Map(),
   resets: new Map(),
   errors: new Map(),
+  requestPackets: new Map(),
+  answerPackets: new Map(),
 });
 
 /** Where each attempt of one probe was seen, places in the order in which their node first saw something of it. Retransmissions count once. */
@@ -48,6 +53,8 @@ export const tapSummary = (results: TapResult[], probe: string): TapPlace[] => {
     const place = places.get(key) ?? emptyPlace(sighting);
     places.set(key, place);
     if (sighting.direction === 'peer') place.otherHost = true;
+    const packets = sighting.what === 'request' ? place.requestPackets : place.answerPackets;
+    if (!packets.has(sighting.attempt)) packets.set(sighting.attempt, sighting.packet);
     const column = place[COLUMN[sighting.what]];
     column.set(sighting.attempt, Math.min(sighting.time, column.get(sighting.attempt) ?? Number.POSITIVE_INFINITY));
   }

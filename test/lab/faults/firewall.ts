@@ -6,7 +6,9 @@ import { anywhere, type Fault, nodePlan, victim, withFlannel } from './fault.ts'
 
 const tables = (lab: Lab): readonly string[] => lab.plan.families.map((family) => (family === 4 ? 'iptables' : 'ip6tables'));
 
-const tableOf = (address: string): string => (address.includes(':') ? 'ip6tables' : 'iptables');
+type Backend = 'nft' | 'legacy';
+
+const programOf = (address: string, backend: Backend): string => `${address.includes(':') ? 'ip6tables' : 'iptables'}-${backend}`;
 
 export const forwardingOff: Fault = {
   name: 'ip-forward-off',
@@ -43,23 +45,55 @@ const rule = (address: string, target: readonly string[]): readonly string[] => 
   ...target,
 ];
 
-const forwardRule = (name: string, title: string, target: readonly string[]): Fault => ({
+const forwardRule = (name: string, title: string, { target, backend }: { target: readonly string[]; backend: Backend }): Fault => ({
   name,
   title,
   appliesTo: anywhere,
   inject: async (lab) => {
     for (const address of (await findPod(lab, victim.pod)).ips)
-      await lab.nodeExec(victim.node, [tableOf(address), '-w', '-I', ...rule(address, target)]);
+      await lab.nodeExec(victim.node, [programOf(address, backend), '-w', '-I', ...rule(address, target)]);
   },
   undo: async (lab) => {
     for (const address of (await findPod(lab, victim.pod)).ips)
-      await lab.nodeExec(victim.node, [tableOf(address), '-w', '-D', ...rule(address, target)], { reject: false });
+      await lab.nodeExec(victim.node, [programOf(address, backend), '-w', '-D', ...rule(address, target)], { reject: false });
   },
 });
 
-export const forwardRuleDrop = forwardRule('forward-rule-drop', 'a rule in FORWARD drops what goes to the pod', ['DROP']);
+export const forwardRuleDrop = forwardRule('forward-rule-drop', 'a rule in FORWARD drops what goes to the pod', { target: ['DROP'], backend: 'nft' });
 
-export const forwardRuleReject = forwardRule('forward-rule-reject', 'a rule in FORWARD rejects what goes to the pod', ['REJECT']);
+export const forwardRuleReject = forwardRule('forward-rule-reject', 'a rule in FORWARD rejects what goes to the pod', {
+  target: ['REJECT'],
+  backend: 'nft',
+});
+
+/** iptables-nft does not show it, and `iptables` is iptables-nft on most distributions. */
+export const legacyRuleDrop = forwardRule('legacy-rule-drop', 'a rule in FORWARD of iptables-legacy drops what goes to the pod', {
+  target: ['DROP'],
+  backend: 'legacy',
+});
+
+export const legacyRuleReject = forwardRule('legacy-rule-reject', 'a rule in FORWARD of iptables-legacy rejects what goes to the pod', {
+  target: ['REJECT'],
+  backend: 'legacy',
+});
+
+const replies = async (lab: Lab, action: '-I' | '-D'): Promise<void> => {
+  for (const address of (await findPod(lab, victim.pod)).ips)
+    await lab.nodeExec(
+      victim.peer,
+      [programOf(address, 'nft'), '-w', action, 'FORWARD', '-s', address, '-m', 'comment', '--comment', 'forbidden by hand', '-j', 'DROP'],
+      { reject: action === '-I' },
+    );
+};
+
+/** The request arrives; what is lost is the reply, on the node that asked. */
+export const replyRuleDrop: Fault = {
+  name: 'reply-rule-drop',
+  title: "a rule in FORWARD of the client's node drops what the pod replies",
+  appliesTo: anywhere,
+  inject: (lab) => replies(lab, '-I'),
+  undo: (lab) => replies(lab, '-D'),
+};
 
 const masqueradeAtBridge = async (lab: Lab, action: '-A' | '-D'): Promise<void> => {
   for (const rule of masquerade(lab.plan, nodePlan(lab, victim.node), action)) await lab.nodeExec(victim.node, rule);

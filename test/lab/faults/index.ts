@@ -1,9 +1,26 @@
 import { duplicateAddress, duplicateAddressIntermittent } from './duplicate-address.ts';
 import type { Fault } from './fault.ts';
-import { forwardingOff, forwardPolicyDrop, forwardRuleDrop, forwardRuleReject, masqueradeMissing } from './firewall.ts';
+import {
+  forwardingOff,
+  forwardPolicyDrop,
+  forwardRuleDrop,
+  forwardRuleReject,
+  legacyRuleDrop,
+  legacyRuleReject,
+  masqueradeMissing,
+  replyRuleDrop,
+} from './firewall.ts';
+import { hopLimitSmall, routingLoop } from './hop-limit.ts';
 import { kubeProxyHung, kubeProxyMissing } from './kube-proxy.ts';
 import { bridgeDown, hostVethDown, podVethDown, vethOffBridge } from './links.ts';
+import { mtuBlackHole, narrowTunnel, podMtuSmaller } from './mtu.ts';
+import { neighbourSilent, podMacWrong } from './neighbours.ts';
+import { bridgeRuleDrop, nftForwardDrop, nftForwardDropUncounted, nftForwardReject, nftIngressDrop, podInputDrop, randomDrop } from './nft-rules.ts';
+import { receivingVxlanMissing, vniMismatch, vtepMacStale } from './receiving-vtep.ts';
+import { blackholeRoute, ownPodRouteMissing, podWithoutRoutes, prohibitRoute, unreachableRoute } from './route-types.ts';
 import { podRouteMissing, podRouteWrong } from './routes.ts';
+import { reversePathFilter, sourceIsLocal } from './source-checks.ts';
+import { queueFull, queueShaper, tcEgressDrop, tcIngressDrop, tcRedirectNowhere } from './traffic-control.ts';
 import { underlayDropsTunnel } from './underlay.ts';
 import { fdbMissing, fdbWrong, vtepNeighbourMissing, vtepNeighbourWrong, vxlanDeviceDeleted, vxlanDeviceDown } from './vxlan.ts';
 
@@ -24,6 +41,38 @@ export const faults: readonly Fault[] = [
   forwardPolicyDrop,
   forwardRuleDrop,
   forwardRuleReject,
+  legacyRuleDrop,
+  legacyRuleReject,
+  replyRuleDrop,
+  nftForwardDrop,
+  nftForwardDropUncounted,
+  nftForwardReject,
+  nftIngressDrop,
+  bridgeRuleDrop,
+  podInputDrop,
+  randomDrop,
+  tcIngressDrop,
+  tcEgressDrop,
+  tcRedirectNowhere,
+  queueFull,
+  queueShaper,
+  reversePathFilter,
+  sourceIsLocal,
+  ownPodRouteMissing,
+  podWithoutRoutes,
+  blackholeRoute,
+  unreachableRoute,
+  prohibitRoute,
+  routingLoop,
+  hopLimitSmall,
+  narrowTunnel,
+  mtuBlackHole,
+  podMtuSmaller,
+  neighbourSilent,
+  podMacWrong,
+  vtepMacStale,
+  vniMismatch,
+  receivingVxlanMissing,
   masqueradeMissing,
   underlayDropsTunnel,
   kubeProxyHung,

@@ -1,49 +1,29 @@
 import type { Lab } from '../handle.ts';
-import type { Family } from '../options.ts';
 import { pauseAgent, restartAgent } from './agents.ts';
-import { type Fault, nodePlan, victim, withTunnel } from './fault.ts';
+import { type Fault, victim, withTunnel } from './fault.ts';
+import { devices, type Vtep, vteps } from './vtep.ts';
 
 const wrongMac = '02:00:00:00:be:ef';
-
-/** flannel makes one device per family; the faults break the first that the lab has. */
-const family = (lab: Lab): Family => lab.plan.families[0] ?? 4;
-
-const device = (lab: Lab): string => ({ 4: 'flannel.1', 6: 'flannel-v6.1' })[family(lab)];
-
-const published = { 4: 'flannel.alpha.coreos.com/backend-data', 6: 'flannel.alpha.coreos.com/backend-v6-data' } as const;
-
-interface Vtep {
-  readonly mac: string;
-  /** The gateway that the route to the other node's pods names, and the neighbour entry answers for. */
-  readonly gateway: string;
-  readonly address: string;
-}
-
-/** What flanneld on the victim's node has published, and so what its peer should have programmed. */
-const remoteVtep = async (lab: Lab): Promise<Vtep> => {
-  const annotations = await lab.kubectl(['get', 'node', victim.node, '-o', 'jsonpath={.metadata.annotations}']);
-  const data = (JSON.parse(annotations) as Readonly<Record<string, string>>)[published[family(lab)]];
-  const { VtepMAC } = JSON.parse(data ?? '{}') as { readonly VtepMAC?: string };
-  const { podCidr, address } = nodePlan(lab, victim.node);
-  if (!VtepMAC) throw new Error(`${victim.node} has published no VXLAN endpoint`);
-  return { mac: VtepMAC, gateway: (podCidr[family(lab)] ?? '').replace(/\/.*/, ''), address: address[family(lab)] ?? '' };
-};
 
 const onPeer = async (lab: Lab, argv: readonly string[]): Promise<void> => {
   await lab.nodeExec(victim.peer, argv);
 };
 
-const restoreNeighbour = async (lab: Lab): Promise<void> => {
-  const { mac, gateway } = await remoteVtep(lab);
-  await onPeer(lab, ['ip', 'neighbour', 'replace', gateway, 'lladdr', mac, 'dev', device(lab), 'nud', 'permanent']);
+const eachVtep = async (lab: Lab, work: (vtep: Vtep) => Promise<void>): Promise<void> => {
+  for (const vtep of await vteps(lab, victim.node)) await work(vtep);
 };
+
+const setNeighbour = (lab: Lab, { gateway, device }: Vtep, mac: string): Promise<void> =>
+  onPeer(lab, ['ip', 'neighbour', 'replace', gateway, 'lladdr', mac, 'dev', device, 'nud', 'permanent']);
+
+const restoreNeighbour = (lab: Lab): Promise<void> => eachVtep(lab, (vtep) => setNeighbour(lab, vtep, vtep.mac));
 
 /** flanneld writes these when a node comes or changes and never looks again: nothing needs to be held. */
 export const vtepNeighbourMissing: Fault = {
   name: 'vtep-neighbour-missing',
   title: `flannel's VXLAN device has no neighbour entry for the other node`,
   appliesTo: withTunnel,
-  inject: async (lab) => onPeer(lab, ['ip', 'neighbour', 'del', (await remoteVtep(lab)).gateway, 'dev', device(lab)]),
+  inject: (lab) => eachVtep(lab, ({ gateway, device }) => onPeer(lab, ['ip', 'neighbour', 'del', gateway, 'dev', device])),
   undo: restoreNeighbour,
 };
 
@@ -51,22 +31,26 @@ export const vtepNeighbourWrong: Fault = {
   name: 'vtep-neighbour-wrong',
   title: `flannel's VXLAN device has a wrong MAC address for the other node`,
   appliesTo: withTunnel,
-  inject: async (lab) =>
-    onPeer(lab, ['ip', 'neighbour', 'replace', (await remoteVtep(lab)).gateway, 'lladdr', wrongMac, 'dev', device(lab), 'nud', 'permanent']),
+  inject: (lab) => eachVtep(lab, (vtep) => setNeighbour(lab, vtep, wrongMac)),
   undo: restoreNeighbour,
 };
 
-const restoreForwarding = async (lab: Lab): Promise<void> => {
-  const { mac, address } = await remoteVtep(lab);
-  await lab.nodeExec(victim.peer, ['bridge', 'fdb', 'del', mac, 'dev', device(lab)], { reject: false });
-  await onPeer(lab, ['bridge', 'fdb', 'append', mac, 'dev', device(lab), 'dst', address, 'self', 'permanent']);
-};
+const removeForwarding = (lab: Lab, { mac, device }: Vtep): Promise<void> => onPeer(lab, ['bridge', 'fdb', 'del', mac, 'dev', device]);
+
+const addForwarding = (lab: Lab, { mac, device }: Vtep, address: string): Promise<void> =>
+  onPeer(lab, ['bridge', 'fdb', 'append', mac, 'dev', device, 'dst', address, 'self', 'permanent']);
+
+const restoreForwarding = (lab: Lab): Promise<void> =>
+  eachVtep(lab, async (vtep) => {
+    await removeForwarding(lab, vtep).catch(() => undefined);
+    await addForwarding(lab, vtep, vtep.address);
+  });
 
 export const fdbMissing: Fault = {
   name: 'fdb-missing',
   title: `flannel's VXLAN device has no forwarding entry for the other node's MAC address`,
   appliesTo: withTunnel,
-  inject: async (lab) => onPeer(lab, ['bridge', 'fdb', 'del', (await remoteVtep(lab)).mac, 'dev', device(lab)]),
+  inject: (lab) => eachVtep(lab, (vtep) => removeForwarding(lab, vtep)),
   undo: restoreForwarding,
 };
 
@@ -74,12 +58,11 @@ export const fdbWrong: Fault = {
   name: 'fdb-wrong',
   title: `flannel's VXLAN device sends the other node's MAC address to a host that is not that node`,
   appliesTo: withTunnel,
-  inject: async (lab) => {
-    const { mac } = await remoteVtep(lab);
-    const elsewhere = lab.plan.external.address[family(lab)] ?? '';
-    await onPeer(lab, ['bridge', 'fdb', 'del', mac, 'dev', device(lab)]);
-    await onPeer(lab, ['bridge', 'fdb', 'append', mac, 'dev', device(lab), 'dst', elsewhere, 'self', 'permanent']);
-  },
+  inject: (lab) =>
+    eachVtep(lab, async (vtep) => {
+      await removeForwarding(lab, vtep);
+      await addForwarding(lab, vtep, lab.plan.external.address[vtep.family] ?? '');
+    }),
   undo: restoreForwarding,
 };
 
@@ -89,7 +72,7 @@ export const vxlanDeviceDeleted: Fault = {
   appliesTo: withTunnel,
   inject: async (lab) => {
     await pauseAgent(lab, victim.peer, 'flanneld');
-    await onPeer(lab, ['ip', 'link', 'del', device(lab)]);
+    for (const device of devices(lab)) await onPeer(lab, ['ip', 'link', 'del', device]);
   },
   undo: (lab) => restartAgent(lab, victim.peer, 'flanneld'),
 };
@@ -100,10 +83,10 @@ export const vxlanDeviceDown: Fault = {
   appliesTo: withTunnel,
   inject: async (lab) => {
     await pauseAgent(lab, victim.peer, 'flanneld');
-    await onPeer(lab, ['ip', 'link', 'set', device(lab), 'down']);
+    for (const device of devices(lab)) await onPeer(lab, ['ip', 'link', 'set', device, 'down']);
   },
   undo: async (lab) => {
-    await onPeer(lab, ['ip', 'link', 'set', device(lab), 'up']);
+    for (const device of devices(lab)) await onPeer(lab, ['ip', 'link', 'set', device, 'up']);
     await restartAgent(lab, victim.peer, 'flanneld');
   },
 };

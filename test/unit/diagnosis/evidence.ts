@@ -35,6 +35,8 @@ export const ask = (cluster: FlannelCluster, { from, to, port = 8080, protocol =
     probes: [main],
     walks: { main: { there, ...(back ? { back } : {}) } },
     taps: [],
+    drops: [],
+    ruleTraces: [],
     attachments: [],
   };
 };

@@ -36,6 +36,7 @@ const probe = (outcomes: Outcome[]): ProbeResult => ({
 });
 
 const sighting = (attempt: number, name: string, direction: 'in' | 'out', destination: string, time: number): Sighting => ({
+  wireLength: 60,
   node: 'n',
   netns: '1',
   interface: name,

@@ -1,8 +1,9 @@
+import type { Answer } from '../../../src/diagnosis/answers.ts';
 import type { Finding } from '../../../src/diagnosis/finding.ts';
 import type { Decision, Packet, Stop, StopReason } from '../../../src/forwarding/hop.ts';
 import type { LinkStats } from '../../../src/node/snapshot.ts';
 import type { Attempt, Outcome, ProbePurpose, ProbeRequest, ProbeResult } from '../../../src/probe/probe.ts';
-import type { EndpointSummary, HopReport, PathReport, VethReport, VethRow } from '../../../src/report/report.ts';
+import type { ClockOffset, EndpointSummary, HopReport, PathReport, VethReport, VethRow } from '../../../src/report/report.ts';
 import type { Attachment } from '../../../src/topology/attachment.ts';
 
 /** All words of a union, or it does not compile: a list here cannot fall behind its type. */
@@ -35,6 +36,8 @@ export const inPathReport: Record<string, string[]> = {
     'seen',
     'notVisible',
     'delayMicros',
+    'dropped',
+    'seenAs',
     'unpredicted',
   ]),
   decision: all<keyof Decision>()(['by', 'object']),
@@ -51,10 +54,13 @@ export const inPathReport: Record<string, string[]> = {
     'protocol',
     'port',
     'query',
+    'size',
     'count',
     'timeoutMs',
   ]),
   attempt: all<keyof Attempt>()(['outcome', 'rttMicros', 'sourcePort', 'mark', 'from', 'detail']),
+  answer: all<keyof Answer>()(['what', 'attempts', 'node', 'netns', 'where', 'interface', 'how', 'mac', 'owner', 'icmp']),
+  clock: all<keyof ClockOffset>()(['from', 'to', 'offsetMicros', 'boundMicros']),
   finding: all<keyof Finding>()(['code', 'severity', 'confidence', 'title', 'hop', 'place', 'evidence', 'fix', 'notes']),
 };
 
@@ -86,6 +92,9 @@ export const pathReport = all<keyof PathReport>()([
   'hops',
   'back',
   'checks',
+  'answers',
+  'clocks',
+  'disagreements',
   'findings',
   'notChecked',
   'timings',
@@ -140,6 +149,8 @@ export const outcomes = all<Outcome>()([
 export const purposes = all<ProbePurpose>()([
   'main',
   'main-icmp',
+  'full-size',
+  'size-search',
   'pod-to-own-node',
   'pod-to-far-node',
   'far-node-to-pod',

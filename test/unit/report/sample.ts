@@ -33,6 +33,9 @@ export const lostInUnderlay = (): PathReport => ({
     hop('node2', 'host', 'eth0', 2, 'UDP 8472 from node1', 0),
   ],
   back: [],
+  answers: [],
+  clocks: [],
+  disagreements: [],
   checks: [
     {
       request: {

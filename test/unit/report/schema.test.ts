@@ -125,8 +125,8 @@ describe('the JSON schemas', () => {
   }
 
   it('know the properties of the reports', () => {
-    expect(propertiesOf(schemas.path)).to.deep.equal(['apiVersion', ...pathReport]);
-    expect(propertiesOf(schemas.veth)).to.deep.equal(['apiVersion', ...vethReport]);
+    expect(propertiesOf(schemas.path)).to.deep.equal(['apiVersion', ...pathReport].sort());
+    expect(propertiesOf(schemas.veth)).to.deep.equal(['apiVersion', ...vethReport].sort());
   });
 
   for (const [report, definitions] of Object.entries({ path: inPathReport, veth: inVethReport })) {

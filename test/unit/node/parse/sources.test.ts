@@ -4,6 +4,7 @@ import { parseIpvs } from '../../../../src/node/parse/ipvs.ts';
 import { parseNamespaces, parseNsids } from '../../../../src/node/parse/namespaces.ts';
 import { parseOvs } from '../../../../src/node/parse/ovs.ts';
 import { parseConntrack, parseSysctls } from '../../../../src/node/parse/proc.ts';
+import { parseProtocolCounters } from '../../../../src/node/parse/protocol-counters.ts';
 import { parseProcSockets, parseSctpEndpoints, parseSockets } from '../../../../src/node/parse/sockets.ts';
 import { parseFilters, parseQdiscs } from '../../../../src/node/parse/tc.ts';
 import { parseVlans } from '../../../../src/node/parse/vlans.ts';
@@ -163,6 +164,32 @@ describe('sysctls', () => {
     }));
 });
 
+describe('counters of the IP stack', () => {
+  it('are a line of names over a line of values, or a name and a value', () => {
+    const text = [
+      'Ip: Forwarding DefaultTTL InReceives InAddrErrors',
+      'Ip: 1 64 1200 7',
+      'TcpExt: SyncookiesSent IPReversePathFilter',
+      'TcpExt: 0 5',
+      'Ip6InNoRoutes                   \t3',
+      'Icmp6InMsgs 12',
+    ].join('\n');
+    expect(parseProtocolCounters(text)).to.deep.equal({
+      value: {
+        'Ip.Forwarding': 1,
+        'Ip.DefaultTTL': 64,
+        'Ip.InReceives': 1200,
+        'Ip.InAddrErrors': 7,
+        'TcpExt.SyncookiesSent': 0,
+        'TcpExt.IPReversePathFilter': 5,
+        'Ip6.InNoRoutes': 3,
+        'Icmp6.InMsgs': 12,
+      },
+      unparsed: [],
+    });
+  });
+});
+
 describe('conntrack counters', () => {
   it('are summed over the CPUs, from hexadecimal', () => {
     const stat = (line: string): string => `/proc/net/stat/nf_conntrack:${line}`;
@@ -209,6 +236,14 @@ describe('namespaces', () => {
 
   it('without a process belong to the pod of the sandbox record', () =>
     expect(parseNamespaces(['N 3 1 /run/netns/x', 'S 3 uid']).get('3')).to.deep.include({ podUid: 'uid', pids: [] }));
+  it('keep their pod while an agent on a visit captures inside', () => {
+    const processes = ['P 1 10', 'P 3 20', 'P 3 90', 'P 4 30', 'P 4 91'];
+    const claims = ['C 20 web', 'C 90 agent', 'C 30 db', 'C 91 agent'];
+    const found = parseNamespaces([...processes, ...claims]);
+    expect([found.get('3')?.podUid, found.get('4')?.podUid]).to.deep.equal(['web', 'db']);
+  });
+  it('belong to whom the runtime says when two claim them', () =>
+    expect(parseNamespaces(['P 3 20', 'C 20 old', 'S 3 new']).get('3')).to.deep.include({ podUid: 'new' }));
 
   it('have nsids by inode or by the name of their pin', () => {
     const text = 'nsid 0 \nnsid 1 (iproute2 netns name: 4026532345)\nnsid 2 (iproute2 netns name: cni-x)\n';

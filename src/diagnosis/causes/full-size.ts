@@ -1,0 +1,71 @@
+import { answered, type ProbeResult } from '../../probe/probe.ts';
+import type { Cause } from '../cause.ts';
+import { dropWords, observedDrops } from '../drops/observed.ts';
+import { type Evidence, legOf, mainProbe, score } from '../evidence.ts';
+import { seenAt } from '../sightings.ts';
+
+const ofPurpose = ({ probes }: Evidence, ...purposes: ProbeResult['request']['purpose'][]): ProbeResult[] =>
+  probes.filter(({ request, attempts }) => purposes.includes(request.purpose) && attempts.length > 0);
+
+/** Full-size pings that nobody answers, while small ones are answered. */
+const vanishing = (evidence: Evidence): { full: ProbeResult; small: ProbeResult } | undefined => {
+  const [full] = ofPurpose(evidence, 'full-size');
+  const small = ofPurpose(evidence, 'main-icmp', 'main').find(({ request }) => request.protocol === 'icmp');
+  if (!full || !small || answered(full) > 0 || answered(small) === 0) return undefined;
+  return full.attempts.every(({ outcome }) => outcome === 'timeout') ? { full, small } : undefined;
+};
+
+/** `1400 bytes pass, 1410 do not` */
+const limitOf = (evidence: Evidence, full: ProbeResult): { largest?: number; words: string[] } => {
+  const tried = ofPurpose(evidence, 'size-search').map(({ request, attempts }) => ({
+    size: request.size ?? 0,
+    passed: attempts.some(({ outcome }) => outcome === 'answered'),
+  }));
+  const largest = Math.max(0, ...tried.flatMap(({ size, passed }) => (passed ? [size] : [])));
+  if (largest === 0) return { words: [] };
+  const next = Math.min(
+    full.request.size ?? Number.POSITIVE_INFINITY,
+    ...tried.flatMap(({ size, passed }) => (!passed && size > largest ? [size] : [])),
+  );
+  return { largest, words: [`${largest} bytes pass, ${next} do not`] };
+};
+
+/** Between which two places the large ones vanish. */
+const whereWords = (evidence: Evidence, full: ProbeResult): string[] => {
+  const leg = legOf(evidence, full);
+  const [drop] = observedDrops(evidence, leg);
+  if (drop) return [dropWords(drop, full.attempts.length)];
+  const watched = (['there', 'back'] as const).flatMap((direction) =>
+    (leg[direction]?.hops ?? []).flatMap((hop) => {
+      const count = seenAt(evidence, leg, direction, hop);
+      return count === undefined ? [] : [{ hop, count }];
+    }),
+  );
+  const last = watched.findLastIndex(({ count }) => count > 0);
+  const [at, next] = [watched[last], watched[last + 1]];
+  return at && next ? [`the large ones were last seen on ${at.hop.node} ${at.hop.interface} and not on ${next.hop.node} ${next.hop.interface}`] : [];
+};
+
+export const fullSizeVanishes: Cause = {
+  code: 'ND3016',
+  summary: "Packets as large as the sender's MTU vanish without a word, while small ones pass.",
+  recognise: (evidence) => {
+    const found = vanishing(evidence);
+    const main = mainProbe(evidence);
+    if (!found || !main || answered(main) === 0) return undefined;
+    const { full, small } = found;
+    const { largest, words } = limitOf(evidence, full);
+    const where = whereWords(evidence, full);
+    return {
+      severity: 'problem',
+      confidence: where.length > 0 ? 'certain' : 'likely',
+      title: `Packets of ${full.request.size} bytes, the sender's MTU, vanish on the way from ${full.request.fromLabel} to ${full.request.toLabel}; small ones pass.`,
+      evidence: [`ping of ${full.request.size} bytes, not to be fragmented: ${score(full)}`, `small ping: ${score(small)}`, ...words, ...where],
+      fix: [
+        `Set the MTU of the pod network to ${largest ?? 'what the way takes'}${largest === undefined ? '' : ' or less'}, or raise that of the link that is too small.`,
+        'Where a firewall between the nodes drops ICMP "fragmentation needed" (type 3 code 4, ICMPv6 type 2), let it through: the sender would then adapt by itself.',
+      ],
+      notes: ['Connections open and answer small requests, then hang as soon as a full packet is sent.'],
+    };
+  },
+};

@@ -1,0 +1,141 @@
+import type { RuleRef } from '../../forwarding/hop.ts';
+import { ruleText } from '../../forwarding/netfilter/nft/text.ts';
+import type { Family, IptablesChain, IptablesTable, Netns, NftTable } from '../../node/snapshot.ts';
+
+/** A rule or chain policy whose counter rose between two readings. */
+export interface Raised {
+  ref: RuleRef;
+  /** What it does with a packet: its verdict, as far as the rule alone says it. */
+  does: 'drop' | 'reject' | 'other';
+  packets: number;
+  bytes: number;
+}
+
+const DOES: Record<string, Raised['does']> = { DROP: 'drop', REJECT: 'reject' };
+
+/** Rules before by their text, in order: a chain that was rewritten in between keeps those that stayed. */
+const byText = (chain: IptablesChain | undefined): Map<string, IptablesChain['rules']> => Map.groupBy(chain?.rules ?? [], ({ text }) => text);
+
+const inChain = (table: IptablesTable, before: IptablesChain | undefined, after: IptablesChain): Raised[] => {
+  const known = byText(before);
+  const ref = { backend: `iptables-${table.backend}` as const, table: table.table, chain: after.name };
+  const rules = after.rules.flatMap((rule): Raised[] => {
+    const old = known.get(rule.text)?.shift();
+    const packets = rule.packets - (old?.packets ?? 0);
+    if (!old || packets <= 0) return [];
+    return [
+      {
+        ref: { ...ref, number: rule.number, text: `-A ${after.name} ${rule.text}` },
+        does: DOES[rule.target ?? ''] ?? 'other',
+        packets,
+        bytes: rule.bytes - old.bytes,
+      },
+    ];
+  });
+  const packets = after.packets - (before?.packets ?? 0);
+  const policy: Raised[] =
+    after.policy === undefined || !before || packets <= 0
+      ? []
+      : [
+          {
+            ref: { ...ref, text: `policy ${after.policy} of ${after.name}` },
+            does: DOES[after.policy] ?? 'other',
+            packets,
+            bytes: after.bytes - before.bytes,
+          },
+        ];
+  return [...rules, ...policy];
+};
+
+const inIptables = (before: Netns, after: Netns, family: Family): Raised[] =>
+  after.netfilter.iptables
+    .filter((table) => table.family === family)
+    .flatMap((table) => {
+      const old = before.netfilter.iptables.find(
+        (candidate) => candidate.backend === table.backend && candidate.family === family && candidate.table === table.table,
+      );
+      const chains = new Map(old?.chains.map((chain) => [chain.name, chain]));
+      return table.chains.flatMap((chain) => inChain(table, chains.get(chain.name), chain));
+    });
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+/** The rule's own `counter` statement; named counters are objects of the table and shared. */
+const counterOf = (expr: unknown[]): { packets: number; bytes: number } | undefined => {
+  for (const statement of expr) {
+    if (!isObject(statement) || !isObject(statement.counter)) continue;
+    const { packets, bytes } = statement.counter;
+    if (typeof packets === 'number' && typeof bytes === 'number') return { packets, bytes };
+  }
+  return undefined;
+};
+
+const doesOf = (expr: unknown[]): Raised['does'] => {
+  const last = expr.at(-1);
+  if (!isObject(last)) return 'other';
+  return 'drop' in last ? 'drop' : 'reject' in last ? 'reject' : 'other';
+};
+
+const handles = (table: NftTable | undefined): Map<number, unknown[]> =>
+  new Map(table?.chains.flatMap(({ rules }) => rules.map(({ handle, expr }): [number, unknown[]] => [handle, expr])));
+
+const inNft = (before: Netns, after: Netns, family: Family): Raised[] =>
+  after.netfilter.nft
+    .filter((table) => table.family !== (family === 4 ? 'ip6' : 'ip'))
+    .flatMap((table) => {
+      const old = handles(before.netfilter.nft.find(({ family: kind, name }) => kind === table.family && name === table.name));
+      return table.chains.flatMap((chain) =>
+        chain.rules.flatMap(({ handle, expr }): Raised[] => {
+          const now = counterOf(expr);
+          const then = counterOf(old.get(handle) ?? []);
+          if (!now || !then || now.packets <= then.packets) return [];
+          return [
+            {
+              ref: { backend: 'nft', table: `${table.family} ${table.name}`, chain: chain.name, number: handle, text: ruleText(expr) },
+              does: doesOf(expr),
+              packets: now.packets - then.packets,
+              bytes: now.bytes - then.bytes,
+            },
+          ];
+        }),
+      );
+    });
+
+/** Every counter of rules for this family that rose in one netns, in the order of the rulesets. */
+export const raisedCounters = (before: Netns, after: Netns, family: Family): Raised[] => [
+  ...inIptables(before, after, family),
+  ...inNft(before, after, family),
+];
+
+/** Packets of one probe that were lost at one place. */
+export interface LostPackets {
+  probe: string;
+  packets: number;
+  bytes: number;
+}
+
+/** More probes than these do not end at one place; all their combinations are tried. */
+const MOST_GROUPS = 10;
+
+/**
+ * Probes whose lost packets together are exactly what a counter counted: their number and their bytes. `first` has to be among them.
+ * Undefined when no combination fits, as on a node where others' packets meet the rule, too.
+ */
+export const countedExactly = (
+  { packets, bytes }: Pick<Raised, 'packets' | 'bytes'>,
+  groups: LostPackets[],
+  first: string,
+): LostPackets[] | undefined => {
+  const main = groups.find(({ probe }) => probe === first);
+  if (!main) return undefined;
+  const others = groups.filter((group) => group !== main).slice(0, MOST_GROUPS);
+  for (let choice = 0; choice < 1 << others.length; choice += 1) {
+    const chosen = [main, ...others.filter((_, index) => (choice >> index) & 1)];
+    const sum = chosen.reduce((total, group) => ({ packets: total.packets + group.packets, bytes: total.bytes + group.bytes }), {
+      packets: 0,
+      bytes: 0,
+    });
+    if (sum.packets === packets && sum.bytes === bytes) return chosen;
+  }
+  return undefined;
+};

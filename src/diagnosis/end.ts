@@ -1,0 +1,90 @@
+import type { Hop, Walk } from '../forwarding/hop.ts';
+import { answered, type Outcome } from '../probe/probe.ts';
+import type { Culprit } from './drops/culprit.ts';
+import { agrees, endOfDrop } from './drops/end-of-drop.ts';
+import type { DropKind } from './drops/meaning.ts';
+import { dropWords, type ObservedDrop, observedDrops } from './drops/observed.ts';
+import { type Evidence, failingLegs, type Leg, legOf, outcomes, score } from './evidence.ts';
+import { type ModelStop, stopOf } from './model-stop.ts';
+import { contradicted } from './sightings.ts';
+
+/** Where a probe or its reply ends: as the model says, as the kernel says, or as both do. */
+export interface PacketEnd {
+  leg: Leg;
+  walk: Walk;
+  direction: 'there' | 'back';
+  hop: Hop;
+  /** Position in its walk; the walk's length when the packet ended off the predicted way. */
+  index: number;
+  stop: { reason: DropKind; message: string; decidedBy?: string; facts: Record<string, string> };
+  /** The kernel's own word for it. */
+  drop?: ObservedDrop;
+  /** The rule whose counter rose. */
+  culprit?: Culprit;
+}
+
+/** Ways to fail that somebody answered: a silent loss cannot look like them. */
+const spoken = new Set<Outcome>(['refused', 'reset']);
+
+/** Stops that tell the sender. */
+const tells = new Set<DropKind>(['reject', 'no-route', 'unreachable', 'prohibit', 'blackhole', 'not-translated']);
+
+/** A prediction that the probes of this leg did not refute. */
+const believable = (evidence: Evidence, leg: Leg, stop: ModelStop): boolean => {
+  if (answered(leg.probe) > 0) return false;
+  if (!tells.has(stop.stop.reason) && outcomes(leg.probe).every((outcome) => spoken.has(outcome))) return false;
+  return !contradicted(evidence, stop);
+};
+
+/** Where this leg's packets end: the kernel's own word before the model's, both together where they agree. */
+const endOf = (evidence: Evidence, leg: Leg): PacketEnd | undefined => {
+  const predicted = stopOf(evidence, leg);
+  const [drop] = observedDrops(evidence, leg);
+  if (drop) return endOfDrop(evidence, leg, drop, predicted);
+  return predicted && believable(evidence, leg, predicted) ? predicted : undefined;
+};
+
+/** Where a failing probe ends, for one of these reasons. */
+export const packetEnd = (evidence: Evidence, ...reasons: DropKind[]): PacketEnd | undefined => {
+  for (const leg of failingLegs(evidence)) {
+    const end = endOf(evidence, leg);
+    if (end && reasons.includes(end.stop.reason)) return end;
+  }
+  return undefined;
+};
+
+/** Predicted stops that the packets did not obey: the model is wrong there, and says so. */
+export const disagreements = (evidence: Evidence): string[] => [
+  ...passedAStop(evidence),
+  ...failingLegs(evidence).flatMap((leg) => droppedElsewhere(evidence, leg)),
+];
+
+/** Ends that nobody predicts from what was read of a node: then the kernel contradicts nothing. */
+const UNFORESEEN = new Set<DropKind>(['tc', 'qdisc', 'xdp', 'checksum', 'socket', 'port-mtu', 'ttl', 'other']);
+
+/** The walk knows the hooks of IP; what devices and bridges filter by themselves is beyond it. */
+const isForeseeable = ({ kinds: [first = 'other'], hook }: ObservedDrop): boolean =>
+  !UNFORESEEN.has(first) && hook !== 'ingress' && hook !== 'egress' && hook !== 'bridge';
+
+/** The kernel dropped it at another place, or for another reason, than the model ends it. */
+const droppedElsewhere = (evidence: Evidence, leg: Leg): string[] => {
+  const predicted = stopOf(evidence, leg);
+  const [drop] = observedDrops(evidence, leg);
+  if (!drop || drop.kinds.includes('no-socket')) return [];
+  if (predicted ? agrees(predicted, drop) || predicted.stop.reason === 'loop' : !isForeseeable(drop)) return [];
+  const { fromLabel, toLabel } = leg.probe.request;
+  const model = predicted ? `ends it on ${predicted.hop.node} ${predicted.hop.interface} (${predicted.stop.message})` : 'lets it pass there';
+  return [`${fromLabel} → ${toLabel}: ${dropWords(drop, leg.probe.attempts.length)}; the model ${model}`];
+};
+
+const passedAStop = (evidence: Evidence): string[] =>
+  evidence.probes.flatMap((probe) => {
+    const end = stopOf(evidence, legOf(evidence, probe));
+    if (!end || (answered(probe) === 0 && !contradicted(evidence, end))) return [];
+    // One endpoint of several was followed; the attempts went to others as well.
+    if (end.walk.choices.length > 0 && answered(probe) < probe.attempts.length) return [];
+    const { hop, stop } = end;
+    return [
+      `${probe.request.fromLabel} → ${probe.request.toLabel}: ${score(probe)}, though ${hop.node} ${hop.interface} should stop it (${stop.message})`,
+    ];
+  });

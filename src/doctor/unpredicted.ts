@@ -1,0 +1,67 @@
+import type { Hop, Walk } from '../forwarding/hop.ts';
+import { labelOf, linkNamed, placeAt, type World } from '../forwarding/world.ts';
+import type { TapPlace } from '../probe/tap/tap-summary.ts';
+import type { HopReport } from '../report/report.ts';
+import { isAt, type Leg, packetsOf, timesOf } from './places.ts';
+
+const firstTime = (place: TapPlace, leg: Leg): number => Math.min(...timesOf(place, leg).values());
+
+/** A frame for an address that the bridge has not learned goes out of every port: those are copies, the way is elsewhere. */
+const isFlooded = (world: World, places: TapPlace[], place: TapPlace): boolean => {
+  const bridgeOf = ({ node, netns, interface: name }: TapPlace): number | undefined =>
+    linkNamed(placeAt(world, node, netns)?.netns, name)?.master?.ifindex;
+  const bridge = place.direction === 'out' ? bridgeOf(place) : undefined;
+  return (
+    bridge !== undefined &&
+    places.some(
+      (other) =>
+        other !== place && other.direction === 'out' && other.node === place.node && other.netns === place.netns && bridgeOf(other) === bridge,
+    )
+  );
+};
+
+const hopOf = (world: World, place: TapPlace, like: Hop | undefined, leg: Leg): HopReport => {
+  const at = placeAt(world, place.node, place.netns);
+  const link = linkNamed(at?.netns, place.interface);
+  return {
+    node: place.node,
+    netns: place.netns,
+    where: at ? labelOf(at, world) : 'host',
+    interface: place.interface,
+    ...(link ? { ifindex: link.ifindex } : {}),
+    direction: place.direction,
+    what: place.tunnel === undefined ? '' : `inside ${place.tunnel}`,
+    packet: [...packetsOf(place, leg).values()][0] ?? like?.packet ?? { source: '', destination: '', protocol: 'icmp' },
+  };
+};
+
+/**
+ * The predicted hops with those in between that the packet crossed though nobody predicted them. Places are ordered by the clock of their
+ * own node only: each comes behind the last hop of that node which saw the packet earlier.
+ * @param others attempts that a Service sent to another endpoint, which take another way
+ */
+export const withUnpredicted = (walk: Walk | undefined, places: TapPlace[], leg: Leg, world: World, others: Set<number>): HopReport[] => {
+  const hops = walk?.hops ?? [];
+  // a model that knows its limits (an outside host, BPF, OVS) is not contradicted by what lies behind them
+  const surprise = walk && walk.outcome !== 'unknown' ? { unpredicted: true } : {};
+  const crossed = places.filter((place) => [...timesOf(place, leg).keys()].some((attempt) => !others.has(attempt)));
+  const extra = crossed
+    .filter((place) => place.interface !== 'lo' && !hops.some((hop) => isAt(place, hop)) && !isFlooded(world, crossed, place))
+    .sort((a, b) => firstTime(a, leg) - firstTime(b, leg));
+  const result: HopReport[] = [...hops];
+  const times = new Map<HopReport, number>();
+  for (const hop of hops) {
+    const place = crossed.find((candidate) => isAt(candidate, hop));
+    if (place) times.set(hop, firstTime(place, leg));
+  }
+  for (const place of extra) {
+    const time = firstTime(place, leg);
+    const before = result.findLastIndex((hop) => hop.node === place.node && (times.get(hop) ?? Number.POSITIVE_INFINITY) <= time);
+    const first = result.findIndex((hop) => hop.node === place.node);
+    const index = before >= 0 ? before + 1 : first >= 0 ? first : result.length;
+    const hop = { ...hopOf(world, place, result[index - 1], leg), ...surprise };
+    times.set(hop, time);
+    result.splice(index, 0, hop);
+  }
+  return result;
+};

@@ -1,0 +1,40 @@
+import type { ApiObject, ClusterFacts } from '../../cluster/facts.ts';
+import { contextOf } from '../context.ts';
+import { problemsOf } from '../engine.ts';
+import { pathText } from '../field.ts';
+import { isReferred, policyKindOf } from '../kinds/kinds.ts';
+import { traitsOf } from '../traits.ts';
+import { worldOf } from '../world.ts';
+import type { Manifest, ManifestProblem } from './parse.ts';
+
+/** Objects that are not read, by kind. */
+export interface Unread {
+  apiVersion: string;
+  kind: string;
+  count: number;
+}
+
+const EMPTY: ClusterFacts = { pods: [], nodes: [], services: [], endpoints: [], configMaps: {}, notRead: [] };
+
+const labelOf = ({ kind, metadata }: ApiObject): string =>
+  `${kind} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`;
+
+/** Everything that is wrong with the policies among these manifests, as strictly as the API server takes them, unknown fields included. */
+export const checkPolicies = (manifests: readonly Manifest[]): ManifestProblem[] => {
+  const policies = { namespaces: [], serviceAccounts: [], objects: manifests.map(({ object }) => object) };
+  const context = contextOf(worldOf({ ...EMPTY, policies }), traitsOf(undefined));
+  return manifests.flatMap(({ object, file, lineOf }) =>
+    problemsOf(object, context, true)
+      .map(({ path, reason }) => ({ file, line: lineOf(path), object: labelOf(object), field: pathText(path), reason }))
+      .sort((a, b) => a.line - b.line),
+  );
+};
+
+/** Counts what nothing here reads. @param alsoRead kinds that somebody else reads (pods, nodes…) */
+export const countUnread = (objects: readonly ApiObject[], alsoRead: (object: ApiObject) => boolean): Unread[] => {
+  const unread = objects.filter((object) => !policyKindOf(object) && !isReferred(object) && !alsoRead(object));
+  const groups = Map.groupBy(unread, ({ apiVersion, kind }) => `${apiVersion} ${kind}`);
+  return [...groups.values()]
+    .flatMap(([first, ...more]) => (first ? [{ apiVersion: first.apiVersion, kind: first.kind, count: more.length + 1 }] : []))
+    .sort((a, b) => (a.kind < b.kind ? -1 : 1));
+};

@@ -1,0 +1,50 @@
+import type { Prefix } from '../../forwarding/address.ts';
+import type { Family } from '../../node/snapshot.ts';
+
+const bits: Record<Family, number> = { 4: 32, 6: 128 };
+
+/** All addresses of a family cut where some policy's block begins or ends: inside one piece no policy can tell two addresses apart. */
+export interface Atoms {
+  family: Family;
+  /** First address of each piece, ascending; the first is 0. */
+  starts: readonly bigint[];
+}
+
+export const atomsOf = (family: Family, prefixes: Iterable<Prefix>): Atoms => {
+  const limit = 1n << BigInt(bits[family]);
+  const cuts = new Set<bigint>([0n]);
+  for (const { family: own, network, length } of prefixes) {
+    if (own !== family) continue;
+    const first = BigInt(network);
+    cuts.add(first);
+    const end = first + (1n << BigInt(bits[family] - length));
+    if (end < limit) cuts.add(end);
+  }
+  return { family, starts: [...cuts].sort((a, b) => (a < b ? -1 : 1)) };
+};
+
+/** Which piece an address lies in. */
+export const atomOf = ({ starts }: Atoms, address: bigint): number => {
+  let [low, high] = [0, starts.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((starts[middle] as bigint) <= address) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+};
+
+/** The last address of a piece. */
+export const endOf = ({ family, starts }: Atoms, atom: number): bigint => (starts[atom + 1] ?? 1n << BigInt(bits[family])) - 1n;
+
+/** A run of addresses as the fewest CIDRs: RFC 4632 blocks from the low end up. */
+export const blocksOf = (family: Family, first: bigint, last: bigint): { start: bigint; length: number }[] => {
+  const blocks: { start: bigint; length: number }[] = [];
+  for (let start = first; start <= last; ) {
+    let size = 0;
+    while (size < bits[family] && (start & ((1n << BigInt(size + 1)) - 1n)) === 0n && start + (1n << BigInt(size + 1)) - 1n <= last) size++;
+    blocks.push({ start, length: bits[family] - size });
+    start += 1n << BigInt(size);
+  }
+  return blocks;
+};

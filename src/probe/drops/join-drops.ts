@@ -1,0 +1,139 @@
+import type { Drop, DropResult, Sighting, TapResult } from '../observation.ts';
+import { clockOffset } from './clock.ts';
+import { type DeviceEvent, type FreeEvent, parseTrace, type Trace } from './parse-trace.ts';
+
+/**
+ * Which of the probes' packets the kernel dropped, where and why. A trace knows a packet by its buffer, device, length and time; a capture
+ * knows what it is. The two meet where a device event and a sighting are the same moment of the same packet; from there the buffer's life
+ * is followed to its end.
+ */
+
+/** A device event and a sighting this close, on one clock, are the same packet: the tap is a few microseconds away, probes milliseconds. */
+const SAME_MOMENT = 250e-6;
+
+/** A packet dropped later than this was waiting for something: only for a neighbour does the kernel hold one (drivers' rings and qdiscs do not drop it then). */
+const AT_ONCE = 0.002;
+const WAITS_FOR_NEIGHBOUR = /^(neigh_|arp_error_report|ndisc_error_report|__neigh_|ip6?_dst_|dst_)/;
+
+/** Ethernet header with or without a VLAN tag. */
+const LINK_HEADERS = [0, 14, 18];
+
+const isSame = (event: DeviceEvent, sighting: Sighting): boolean =>
+  event.device === sighting.interface &&
+  (event.kind === 'queue') === (sighting.direction === 'out') &&
+  LINK_HEADERS.some((header) => event.length === sighting.wireLength + header);
+
+/** Pairs each event with the nearest sighting that can be it. */
+const identify = (events: DeviceEvent[], sightings: Sighting[], offset: number): Map<DeviceEvent, Sighting> => {
+  const byDevice = Map.groupBy(sightings, ({ interface: name }) => name);
+  const pairs = events.flatMap((event) =>
+    (byDevice.get(event.device) ?? [])
+      .filter((sighting) => isSame(event, sighting))
+      .map((sighting) => ({ event, sighting, apart: Math.abs(event.time + offset - sighting.time) }))
+      .filter(({ apart }) => apart < SAME_MOMENT),
+  );
+  const found = new Map<DeviceEvent, Sighting>();
+  const taken = new Set<Sighting>();
+  for (const { event, sighting } of pairs.sort((a, b) => a.apart - b.apart)) {
+    if (found.has(event) || taken.has(sighting)) continue;
+    found.set(event, sighting);
+    taken.add(sighting);
+  }
+  return found;
+};
+
+/** Each kfree_skb with the last two device events of the same buffer before it. */
+const ends = ({ events }: Trace): { free: FreeEvent; last: DeviceEvent; before?: DeviceEvent }[] => {
+  const lives = new Map<string, DeviceEvent[]>();
+  return events.flatMap((event) => {
+    if (event.kind !== 'free') {
+      lives.set(event.skb, [event, ...(lives.get(event.skb) ?? [])].slice(0, 2));
+      return [];
+    }
+    const [last, before] = lives.get(event.skb) ?? [];
+    lives.delete(event.skb);
+    return last ? [{ free: event, last, ...(before ? { before } : {}) }] : [];
+  });
+};
+
+const functionOf = ({ stack, location }: FreeEvent): string => stack[0] ?? location;
+
+const heldBack = (free: FreeEvent): boolean => [free.location, ...free.stack.slice(0, 3)].some((name) => WAITS_FOR_NEIGHBOUR.test(name));
+
+/** A life whose buffer was freed unseen and given to another packet would end in that one's drop: it must end soon, or while waiting. */
+const belongs = (free: FreeEvent, last: DeviceEvent): boolean => free.time - last.time < AT_ONCE || heldBack(free);
+
+/**
+ * Each echo reply is given to raw sockets, where ping takes it, and then freed for want of a ping socket (net/ipv4/ping.c ping_rcv). An echo
+ * request that arrived is freed as dropped where its reply could not be sent (icmpv6_echo_reply in net/ipv6/icmp.c).
+ */
+const isDelivery = (free: FreeEvent, { what }: Sighting): boolean =>
+  (what === 'reply' && functionOf(free) === 'ping_rcv') ||
+  (what === 'request' && functionOf(free) === 'icmpv6_rcv' && (free.reason ?? 'NOT_SPECIFIED') === 'NOT_SPECIFIED');
+
+/** The place where the packet ended, and what a capture knows of it. */
+interface Recognised {
+  sighting: Sighting;
+  device: string;
+  direction: Sighting['direction'];
+}
+
+/**
+ * A capture sees a packet as a device receives it or, behind the queue, as it leaves. So one that the queue drops was handed to the device
+ * (__dev_queue_xmit in net/core/dev.c) and is known only from the place before.
+ */
+const recognise = (known: Map<DeviceEvent, Sighting>, last: DeviceEvent, before: DeviceEvent | undefined): Recognised | undefined => {
+  const sighting = known.get(last);
+  if (sighting) return { sighting, device: sighting.interface, direction: sighting.direction };
+  const earlier = last.kind === 'queue' && before && last.time - before.time < AT_ONCE ? known.get(before) : undefined;
+  return earlier && { sighting: earlier, device: last.device, direction: 'out' };
+};
+
+const dropOf = (node: string, free: FreeEvent, { sighting, device, direction }: Recognised, offset: number): Drop => ({
+  node,
+  netns: sighting.netns,
+  interface: device,
+  direction,
+  time: free.time + offset,
+  probe: sighting.probe ?? '',
+  attempt: sighting.attempt ?? -1,
+  what: sighting.what,
+  packet: sighting.packet,
+  tunnelled: sighting.outer !== undefined,
+  wireLength: sighting.wireLength,
+  ...(free.reason === undefined ? {} : { reason: free.reason }),
+  function: functionOf(free),
+  stack: free.stack,
+});
+
+/** The same packet at a later place: then what was freed was a copy (flooding, a mirror). */
+const wentOn = (sightings: Sighting[], at: Sighting, free: number): boolean =>
+  sightings.some(
+    ({ probe, attempt, what, time, interface: name, netns }) =>
+      probe === at.probe &&
+      attempt === at.attempt &&
+      what === at.what &&
+      time > at.time &&
+      time < free + AT_ONCE &&
+      (name !== at.interface || netns !== at.netns),
+  );
+
+/** `taps` are this node's captures, joined to the probes. */
+export const joinDrops = (node: string, text: string | undefined, taps: TapResult[]): DropResult => {
+  const nothing = { node, drops: [], lostEvents: 0 };
+  if (text === undefined) return { ...nothing, notTraced: 'the kernel was not asked' };
+  const trace = parseTrace(text);
+  if (typeof trace === 'string') return { ...nothing, notTraced: trace };
+  const sightings = taps.filter((tap) => tap.node === node).flatMap((tap) => tap.sightings);
+  const devices = trace.events.filter((event) => event.kind !== 'free');
+  const offset = clockOffset(trace.anchors, devices, sightings, isSame);
+  if (offset === undefined)
+    return { ...nothing, lostEvents: trace.lostEvents, notTraced: 'its clock could not be matched with that of the captures' };
+  const known = identify(devices, sightings, offset);
+  const drops = ends(trace).flatMap(({ free, last, before }) => {
+    const found = belongs(free, last) ? recognise(known, last, before) : undefined;
+    if (!found || isDelivery(free, found.sighting) || wentOn(sightings, found.sighting, free.time + offset)) return [];
+    return [dropOf(node, free, found, offset)];
+  });
+  return { node, drops, lostEvents: trace.lostEvents };
+};

@@ -1,0 +1,67 @@
+import type { Lab } from '../handle.ts';
+import { findPod, inNetns } from '../pods.ts';
+import { anywhere, type Fault, victim, withTunnel } from './fault.ts';
+import { tunnelDevice } from './vtep.ts';
+
+/** IPv6 takes no less than 1280. */
+const NARROW = '1300';
+
+const setMtu = async (lab: Lab, mtu: string): Promise<void> => {
+  for (const family of lab.plan.families) await lab.nodeExec(victim.peer, ['ip', 'link', 'set', tunnelDevice[family], 'mtu', mtu]);
+};
+
+/** What the pods' interfaces have: the node's uplink less the tunnel's headers. */
+const podMtu = async (lab: Lab): Promise<string> => {
+  const pod = await findPod(lab, victim.pod);
+  return (await lab.nodeExec(pod.node, ['cat', `/sys/class/net/${pod.hostInterface}/mtu`])).stdout.trim();
+};
+
+/** The node tells the sender, who sends smaller packets from then on. */
+export const narrowTunnel: Fault = {
+  name: 'narrow-tunnel',
+  title: "a node's tunnel takes smaller packets than the pods send, and the node says so",
+  appliesTo: withTunnel,
+  inject: (lab) => setMtu(lab, NARROW),
+  undo: async (lab) => setMtu(lab, await podMtu(lab)),
+};
+
+const errors = {
+  4: ['iptables', '-p', 'icmp', '--icmp-type', 'fragmentation-needed'],
+  6: ['ip6tables', '-p', 'icmpv6', '--icmpv6-type', 'packet-too-big'],
+} as const;
+
+const muzzle = async (lab: Lab, action: '-I' | '-D'): Promise<void> => {
+  for (const family of lab.plan.families) {
+    const [program, ...match] = errors[family];
+    await lab.nodeExec(victim.peer, [program, '-w', action, 'OUTPUT', ...match, '-j', 'DROP'], { reject: action === '-I' });
+  }
+};
+
+/** A path-MTU black hole: small packets pass, full ones vanish, and nobody tells the sender. */
+export const mtuBlackHole: Fault = {
+  name: 'mtu-black-hole',
+  title: "a node's tunnel takes smaller packets than the pods send, and the error that says so is dropped",
+  appliesTo: withTunnel,
+  inject: async (lab) => {
+    await setMtu(lab, NARROW);
+    await muzzle(lab, '-I');
+  },
+  undo: async (lab) => {
+    await setMtu(lab, await podMtu(lab));
+    await muzzle(lab, '-D');
+  },
+};
+
+const podSide = async (lab: Lab, mtu: string): Promise<void> => {
+  const pod = await findPod(lab, victim.pod);
+  await lab.nodeExec(pod.node, [...inNetns(pod.netns), 'ip', 'link', 'set', 'eth0', 'mtu', mtu]);
+};
+
+/** A veth pair of two MTUs: the smaller end drops what the larger one sends, without a word. */
+export const podMtuSmaller: Fault = {
+  name: 'pod-mtu-smaller',
+  title: "the pod's eth0 has a smaller MTU than the node's end of its link",
+  appliesTo: anywhere,
+  inject: (lab) => podSide(lab, NARROW),
+  undo: async (lab) => podSide(lab, await podMtu(lab)),
+};

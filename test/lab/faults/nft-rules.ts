@@ -1,0 +1,94 @@
+import type { Lab } from '../handle.ts';
+import { findPod, inNetns } from '../pods.ts';
+import { arrivals } from './arrivals.ts';
+import { anywhere, type Fault, victim } from './fault.ts';
+
+const table = 'lab_forbidden';
+
+const families = ['inet', 'netdev', 'bridge'] as const;
+
+const match = (address: string): string => `${address.includes(':') ? 'ip6' : 'ip'} daddr ${address}`;
+
+/** One rule per address of the pod, in the words of nft(8). */
+const rules = (addresses: readonly string[], verdict: string): string => addresses.map((address) => `    ${match(address)} ${verdict}\n`).join('');
+
+const chain = (name: string, hook: string, body: string): string => `  chain ${name} {\n    type filter hook ${hook};\n${body}  }\n`;
+
+const load = async (lab: Lab, family: (typeof families)[number], chains: readonly string[]): Promise<void> => {
+  await lab.nodeExec(victim.node, ['nft', '-f', '-'], { input: `table ${family} ${table} {\n${chains.join('')}}\n` });
+};
+
+const undo = async (lab: Lab): Promise<void> => {
+  for (const family of families) await lab.nodeExec(victim.node, ['nft', 'delete', 'table', family, table], { reject: false });
+};
+
+/** Native nftables: a table of its own that iptables does not show. */
+const forwardRule = (name: string, title: string, verdict: string): Fault => ({
+  name,
+  title,
+  appliesTo: anywhere,
+  inject: async (lab) => {
+    const { ips } = await findPod(lab, victim.pod);
+    await load(lab, 'inet', [chain('guard', 'forward priority filter', rules(ips, verdict))]);
+  },
+  undo,
+});
+
+export const nftForwardDrop = forwardRule('nft-forward-drop', 'an nftables rule that counts drops what goes to the pod', 'counter drop');
+
+export const nftForwardDropUncounted = forwardRule(
+  'nft-forward-drop-uncounted',
+  'an nftables rule without a counter drops what goes to the pod',
+  'drop',
+);
+
+export const nftForwardReject = forwardRule('nft-forward-reject', 'an nftables rule rejects what goes to the pod', 'counter reject');
+
+export const randomDrop = forwardRule('random-drop', 'one packet in ten to the pod is dropped', 'numgen random mod 10 == 0 counter drop');
+
+export const nftIngressDrop: Fault = {
+  name: 'nft-ingress-drop',
+  title: 'an nftables rule drops what goes to the pod as it comes in, before any routing',
+  appliesTo: anywhere,
+  inject: async (lab) => {
+    const { ips } = await findPod(lab, victim.pod);
+    const devices = await arrivals(lab);
+    await load(
+      lab,
+      'netdev',
+      devices.map((device, index) => chain(`guard${index}`, `ingress device "${device}" priority 0`, rules(ips, 'counter drop'))),
+    );
+  },
+  undo,
+};
+
+export const bridgeRuleDrop: Fault = {
+  name: 'bridge-rule-drop',
+  title: "an nftables rule of the pods' bridge drops what goes to the pod",
+  appliesTo: anywhere,
+  inject: async (lab) => {
+    const { ips } = await findPod(lab, victim.pod);
+    await load(lab, 'bridge', [
+      chain('forwarded', 'forward priority filter', rules(ips, 'counter drop')),
+      chain('sent', 'output priority filter', rules(ips, 'counter drop')),
+    ]);
+  },
+  undo,
+};
+
+/** As a sidecar or a hardened image does it: the rule is the pod's own, and no node shows it. */
+export const podInputDrop: Fault = {
+  name: 'pod-input-drop',
+  title: "a rule in the pod's own network namespace drops what comes in",
+  appliesTo: anywhere,
+  inject: async (lab) => {
+    const pod = await findPod(lab, victim.pod);
+    const asked = ['ip protocol { tcp, udp }', 'ip6 nexthdr { tcp, udp }', 'icmp type echo-request', 'icmpv6 type echo-request'];
+    const body = chain('guard', 'input priority filter', asked.map((what) => `    ${what} counter drop\n`).join(''));
+    await lab.nodeExec(pod.node, [...inNetns(pod.netns), 'nft', '-f', '-'], { input: `table inet ${table} {\n${body}}\n` });
+  },
+  undo: async (lab) => {
+    const pod = await findPod(lab, victim.pod);
+    await lab.nodeExec(pod.node, [...inNetns(pod.netns), 'nft', 'delete', 'table', 'inet', table], { reject: false });
+  },
+};

@@ -1,0 +1,47 @@
+import { expect } from 'chai';
+import { lengthFilter, probeLengths } from '../../../src/probe/drops/lengths.ts';
+import { echoSizes } from '../../../src/probe/live/probe-plan.ts';
+import type { ProbeRequest } from '../../../src/probe/probe.ts';
+
+const request = (protocol: ProbeRequest['protocol'], destination: string, query?: string): ProbeRequest => ({
+  id: '1',
+  purpose: 'main',
+  node: 'n',
+  from: { netns: 'host' },
+  fromLabel: '',
+  toLabel: '',
+  destination,
+  protocol,
+  ...(query === undefined ? {} : { query }),
+  count: 1,
+  timeoutMs: 1,
+});
+
+/** What the kernel would say of a length. */
+const passes = (filter: string, length: number): boolean =>
+  filter.split('||').some((term) => {
+    const [low = 0, high = low] = [...term.matchAll(/\d+/g)].map(Number);
+    return length >= low && length <= high;
+  });
+
+describe('the lengths a trace looks for', () => {
+  it('are those of a SYN, bare, on Ethernet and in VXLAN', () => {
+    const filter = lengthFilter(probeLengths(request('tcp', '10.0.0.1'), []));
+    for (const length of [60, 74, 110, 124]) expect(passes(filter, length), `${length}`).to.equal(true);
+    for (const length of [1500, 1514, 576]) expect(passes(filter, length), `${length}`).to.equal(false);
+  });
+
+  it('count the question of a DNS query', () => {
+    // 20 + 8 + 12 + (1+3+1+7+0) + 4
+    expect(probeLengths(request('udp', '10.0.0.1', 'web.example.'), [])).to.deep.equal([20 + 8 + 12 + 13 + 4]);
+  });
+
+  it('stay within the page that a filter may have, with many requests of every kind', () => {
+    const requests = ['10.0.0.1', 'fd00::1'].flatMap((destination) =>
+      (['tcp', 'udp', 'icmp', 'sctp'] as const).map((protocol) => request(protocol, destination)),
+    );
+    const filter = lengthFilter(requests.flatMap((one) => probeLengths(one, echoSizes(40))));
+    expect(filter.length).to.be.below(4096);
+    expect(filter).to.match(/^[len<>=&|()\d]+$/);
+  });
+});

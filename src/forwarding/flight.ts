@@ -59,7 +59,8 @@ export type Step =
   | { at: 'receive'; place: Place; device: Link; flight: Flight; frame: Frame }
   /** A packet enters the IP stack through a device; with `pass` it went through PREROUTING on its bridge already (ip_sabotage_in). */
   | { at: 'input'; place: Place; device: Link; flight: Flight; frame: Frame; bridgePort?: string | undefined; pass?: Pass | undefined }
-  | { at: 'end'; outcome: Outcome; place?: Place; packet?: Packet };
+  /** `device`: where it left for a network that nobody here reads. */
+  | { at: 'end'; outcome: Outcome; place?: Place; packet?: Packet; device?: Link };
 
 export interface WalkOptions {
   /** Where the kernel picks an endpoint at random, take this one. */

@@ -141,6 +141,10 @@ export interface Walk {
   /** Where it was delivered, and the packet as the process there sees it. */
   end?: { node: string; netns: string };
   arrived?: Packet;
+  /** Where it left for a network that was not read, and the packet as it left. */
+  exit?: { node: string; netns: string; interface: string; packet: Packet };
+  /** Where it was stopped, and the packet as it was then; not set for what a tunnel carries. */
+  stopped?: { node: string; netns: string; packet: Packet };
   translations: Translation[];
   /** What conntrack remembers of it, netns by netns; the reply is put through these. */
   connections: Connection[];

@@ -33,9 +33,13 @@ export const sendUplink = ({ place, device, flight, frame, nextHop }: Emit, jour
   }
   const arrival = arrivalOf(journey.world, place, frame, towards, destination);
   say(journey, outerWords(flight), arrival ? `to ${arrival.place.snapshot.node}` : `to ${hostPort(towards)}`);
-  if (!arrival) return place.netns.role === 'host' ? { at: 'end', outcome: 'left' } : lose(journey, `the far end of ${device.name} was not read`);
+  if (!arrival) return place.netns.role === 'host' ? gone(place, device, flight) : lose(journey, `the far end of ${device.name} was not read`);
   return { at: 'receive', place: arrival.place, device: arrival.link, flight: { ...flight, mark: 0 }, frame: { ...frame, to: arrival.mac } };
 };
+
+/** What a tunnel carries to somewhere unknown is as good as lost, though nobody here can say so. */
+const gone = (place: Place, device: Link, { packet, carries }: Flight): Step =>
+  carries ? { at: 'end', outcome: 'left' } : { at: 'end', outcome: 'left', place, device, packet };
 
 const outerWords = ({ carries, packet }: Flight): string => {
   if (!carries) return '';

@@ -1,4 +1,4 @@
-import { findConnection, newConnection, tupleOf } from '../conntrack.ts';
+import { findConnection, invert, newConnection, tupleOf } from '../conntrack.ts';
 import { type Pass, tcpFlagsOf } from '../pass.ts';
 import { sysctl } from '../sysctl.ts';
 import { proceed, type Verdict } from './context.ts';
@@ -10,11 +10,12 @@ export const track = (pass: Pass): Verdict => {
   if (tracking.state === 'UNTRACKED' || tracking.found) return proceed;
   const { node } = place.snapshot;
   const { inode: netns } = place.netns;
-  const sought = { node, netns, zone: tracking.zone, tuple: flight.about ?? tupleOf(flight.packet) };
+  // an ICMP error belongs to the flow of the packet it is about, and goes the other way
+  const tuple = flight.about ? invert(flight.about) : tupleOf(flight.packet);
+  const sought = { node, netns, zone: tracking.zone, tuple };
   const found = findConnection(journey.connections, sought);
   if (flight.about) {
-    if (found)
-      pass.tracking = { ...tracking, state: 'RELATED', found: { ...found, direction: found.direction === 'original' ? 'reply' : 'original' } };
+    if (found) pass.tracking = { ...tracking, state: 'RELATED', found };
     return proceed;
   }
   if (found?.direction === 'reply') found.connection.seenReply = true;

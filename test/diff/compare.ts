@@ -194,7 +194,11 @@ const isSeen = ({ interface: device, direction, stop }: Hop): boolean =>
 const signalsOf = ({ errno, sightings }: Attempt): string[] => [
   ...(errno === 0 ? [] : [`errno ${errno}`]),
   ...new Set(
-    sightings.flatMap(({ what, icmp }) => (what === 'error of request' ? `ICMP ${icmp?.type}/${icmp?.code}` : what === 'refusal' ? 'reset' : [])),
+    sightings.flatMap(({ what, icmp, depth }) => {
+      // an error about a tunnel's outer packet tells the sender nothing
+      if (what === 'error of request' && depth === 0) return `ICMP ${icmp?.type}/${icmp?.code}`;
+      return what === 'refusal' ? 'reset' : [];
+    }),
   ),
 ];
 
@@ -211,7 +215,8 @@ const compareSignal = ({ attempt, branch, probe }: Pair): Difference | undefined
     seen: seen.join(', ') || 'silence',
   });
   if (wanted === undefined) return seen.length === 0 ? undefined : differ('silence');
-  if (!seen.includes(wanted)) return differ(wanted);
+  // where the error finds no way back nothing is seen of it
+  if (!seen.includes(wanted)) return seen.length === 0 && !refusal?.arrives ? undefined : differ(wanted);
   const told = attempt.sightings.some(({ what, kind, space }) => what === 'error of request' && kind === 'delivered' && space === probe.from);
   return refusal?.arrives && !told ? differ(`${wanted} that arrives`) : undefined;
 };
@@ -222,15 +227,16 @@ const compareReply = (pair: Pair, reply: Leg): Difference | undefined => {
   if (probe.protocol === 'udp' && probe.destinationPort === closedPort) return undefined;
   const whats: What[] = ['reply', 'refusal'];
   const seen = sightingsOf(pair, whats);
-  const came = receivers(seen).includes(probe.from);
+  const got = receivers(seen);
   // it comes, but not from whom was asked: for the kernel that is a packet like any other
   const foreign = reply.hops.at(-1)?.stop?.reason === 'not-translated';
-  if (came === (reply.outcome === 'delivered' || foreign)) {
+  const end = foreign ? probe.from : reply.end;
+  if (reply.outcome === 'delivered' || foreign ? end !== undefined && got.includes(end) : got.length === 0) {
     return compareTranslation('reply translation', reply, seen) ?? comparePlaces('reply place', pair, reply, whats);
   }
   return {
     aspect: 'reply outcome',
     predicted: describeLeg(reply),
-    seen: `${came ? 'came back' : 'did not come back'}; seen: ${wayOf(attempt.sightings, whats)}`,
+    seen: `${got.length > 0 ? `came to ${got.join(', ')}` : 'did not come back'}; seen: ${wayOf(attempt.sightings, whats)}`,
   };
 };

@@ -7,7 +7,18 @@ import type { Attempt, Sighting, What } from './observe.ts';
 import { type Branch, type Leg, type Prediction, spaceAt } from './predict.ts';
 
 /** In what the model and the kernel differ: the later, the nearer they were. */
-const aspects = ['crash', 'outcome', 'receiver', 'translation', 'place', 'signal', 'reply outcome', 'reply translation', 'reply place'] as const;
+const aspects = [
+  'crash',
+  'outcome',
+  'receiver',
+  'translation',
+  'place',
+  'signal',
+  'reply outcome',
+  'reply translation',
+  'reply place',
+  'counter',
+] as const;
 
 export type Aspect = (typeof aspects)[number];
 
@@ -18,17 +29,23 @@ export interface Difference {
   seen: string;
 }
 
-export type Verdict = { kind: 'agree' } | { kind: 'unknown'; reasons: string[] } | ({ kind: 'disagree'; attempt: number } & Difference);
+/** `taken`: by attempt the branch that it took. */
+export type Verdict =
+  | { kind: 'agree'; taken: Branch[] }
+  | { kind: 'unknown'; reasons: string[] }
+  | ({ kind: 'disagree'; attempt: number } & Difference);
 
 /** Holds every attempt of a probe against every branch that the model allows: one that fits is enough. */
 export const compare = (subject: Case, world: World, probe: Probe, { branches, doubts }: Prediction, attempts: Attempt[]): Verdict => {
   if (doubts.length > 0) return { kind: 'unknown', reasons: doubts };
+  const taken: Branch[] = [];
   for (const [index, attempt] of attempts.entries()) {
     const differences = branches.map((branch) => differenceOf({ subject, world, probe, branch, attempt }));
-    if (differences.includes(undefined)) continue;
-    return { kind: 'disagree', attempt: index, ...nearest(differences) };
+    const fitting = branches[differences.indexOf(undefined)];
+    if (!fitting) return { kind: 'disagree', attempt: index, ...nearest(differences) };
+    taken.push(fitting);
   }
-  return { kind: 'agree' };
+  return { kind: 'agree', taken };
 };
 
 const nearest = (differences: (Difference | undefined)[]): Difference =>

@@ -7,7 +7,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fixtureOf } from './fixture.ts';
+import { generate } from './generate/generate.ts';
 import { type Kernel, startKernel } from './kernel.ts';
+import { parityOf } from './parity.ts';
 import { caseText, kindsOf, summary } from './report.ts';
 import { type Found, runCases } from './run.ts';
 import { shrink } from './shrink.ts';
@@ -23,6 +25,9 @@ const { values } = parseArgs({
     shrink: { type: 'string', default: '1' },
   },
 });
+
+/** Every so many cases the collector itself reads one, too. */
+const parityEvery = 100;
 
 const [count, seed, workers, each] = [values.count, values.seed, values.workers, values.shrink].map(Number) as [number, number, number, number];
 
@@ -47,8 +52,12 @@ try {
   const totals = await runCases(kernel, { seed, count, workers, onCase });
   const seconds = (performance.now() - started) / 1000;
   process.stdout.write(`${summary(totals, { seed, seconds, processor: await kernel.processorSeconds() })}\n`);
+  const read = Array.from({ length: Math.ceil(count / parityEvery) }, (_, at) => seed + at * parityEvery);
+  const unlike: string[] = [];
+  for (const one of read) unlike.push(...(await parityOf(kernel, generate(one))));
+  process.stdout.write(`${[`read by the collector, too: ${read.length} cases, ${unlike.length} differences`, ...unlike].join('\n  ')}\n`);
   for (const [, found] of kindsOf(totals.found)) for (const one of found.slice(0, each)) await showShrunk(kernel, one);
-  process.exitCode = totals.found.length > 0 ? 1 : 0;
+  process.exitCode = totals.found.length + unlike.length > 0 ? 1 : 0;
 } finally {
   await kernel.close();
 }

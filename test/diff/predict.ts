@@ -1,4 +1,4 @@
-import type { Hop, Outcome, Packet, Walk } from '../../src/forwarding/hop.ts';
+import type { Hop, Outcome, Packet, RuleRef, Walk } from '../../src/forwarding/hop.ts';
 import { errorFor, rejectionOf } from '../../src/forwarding/icmp-error.ts';
 import { type WalkTree, walkAll, walkAllBack, walkError } from '../../src/forwarding/walk.ts';
 import { placeAt, type World } from '../../src/forwarding/world.ts';
@@ -16,6 +16,8 @@ export interface Branch {
   replies: Leg[];
   /** What whoever stopped the packet says about it. */
   refusal?: Refusal;
+  /** Rules that translated the request, and where. */
+  translatedBy: { space: string; by: RuleRef }[];
 }
 
 export interface Leg {
@@ -56,7 +58,12 @@ export const predict = (subject: Case, world: World, probe: Probe): Prediction =
     const back = walkAllBack(walk, world);
     if (back) doubts.push(...doubtsOf(back));
     const refusal = walk.outcome === 'stopped' ? refusalOf(walk, world) : undefined;
-    return { request: legOf(walk, world), replies: back ? waysOf(back).map((way) => legOf(way, world)) : [], ...(refusal ? { refusal } : {}) };
+    return {
+      request: legOf(walk, world),
+      replies: back ? waysOf(back).map((way) => legOf(way, world)) : [],
+      ...(refusal ? { refusal } : {}),
+      translatedBy: walk.connections.flatMap(({ node, netns, by }) => by.map((rule) => ({ space: spaceAt(world, node, netns), by: rule }))),
+    };
   });
   return { branches, doubts: [...new Set(doubts)] };
 };

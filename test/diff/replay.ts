@@ -5,9 +5,10 @@ import { caseText } from './report.ts';
 
 for (const file of process.argv.slice(2)) {
   const fixture = JSON.parse(await readFile(file, 'utf8')) as Fixture;
-  const verdict = judgeFixture(fixture);
-  const words = verdict.kind === 'disagree' ? `${verdict.aspect}\n  model:  ${verdict.predicted}\n  kernel: ${verdict.seen}` : verdict.kind;
-  process.stdout.write(`${file}: ${words}\n`);
-  if (verdict.kind === 'unknown') process.stdout.write(`  ${verdict.reasons.join('\n  ')}\n`);
-  if (verdict.kind === 'disagree') process.stdout.write(`${caseText(fixture.case)}\n`);
+  for (const verdict of judgeFixture(fixture)) {
+    const words = verdict.kind === 'disagree' ? `${verdict.aspect}\n  model:  ${verdict.predicted}\n  kernel: ${verdict.seen}` : verdict.kind;
+    process.stdout.write(`${file}: ${words}\n`);
+    if (verdict.kind === 'unknown') process.stdout.write(`  ${verdict.reasons.join('\n  ')}\n`);
+    if (verdict.kind === 'disagree') process.stdout.write(`${caseText(fixture.case)}\n`);
+  }
 }

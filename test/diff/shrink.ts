@@ -24,7 +24,7 @@ export const shrink = async (kernel: Kernel, { subject, index, verdict }: Found)
     const answer = await ask(kernel, candidate, 'hasty');
     if (answer.error !== undefined) return undefined;
     const [seen] = judge(candidate, answer);
-    return seen?.verdict.kind === 'disagree' && storyOf(seen.verdict) === wanted ? { subject: candidate, answer, verdict: seen.verdict } : undefined;
+    return seen?.kind === 'disagree' && storyOf(seen) === wanted ? { subject: candidate, answer, verdict: seen } : undefined;
   };
   // other probes may have left the connection that this one met, or the neighbour it lacked
   const alone =

@@ -3,7 +3,7 @@ NODE := node_modules/.bin/node
 READY := node_modules/.netdoctor-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help test demo build dist image lint format lab-up lab-down bench clean
+.PHONY: help test demo build dist image lint format lab-up lab-down bench diff-test clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'

@@ -68,7 +68,7 @@ export const planOf = (subject: Case, id: number, pace: Pace): Plan => {
       fragment,
       ...probe,
     })),
-    after: subject.spaces.filter(({ role }) => role !== 'outside').flatMap(({ name }) => rulesReads(at(name), linesOf(subject, name))),
+    after: subject.spaces.filter(({ role }) => role !== 'outside').flatMap(({ name }) => countedReads(at(name), linesOf(subject, name))),
     ...paces[pace],
   };
 };
@@ -206,6 +206,19 @@ const rulesReads = (space: number, lines: Line[]): Read[] => {
     ...[...tables].map((table) => ({ space, name: 'nft', argv: ['nft', '-j', 'list', 'table', ...table.split(' ')] })),
   ];
 };
+
+/** Of nft only tables in which anything counts. */
+const countedReads = (space: number, lines: Line[]): Read[] =>
+  rulesReads(
+    space,
+    lines.filter(({ tool, text }) => {
+      const [, table] = (tool === 'nft' && /^add table (\S+ \S+)/.exec(text)) || [];
+      return (
+        table === undefined ||
+        lines.some((line) => line.tool === 'nft' && line.text.startsWith(`add rule ${table} `) && / counter( |$)/.test(line.text))
+      );
+    }),
+  );
 
 const trafficReads = (space: number, lines: Line[]): Read[] => {
   const devices = lines.flatMap(({ tool, text }) => {

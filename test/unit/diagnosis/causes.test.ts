@@ -346,6 +346,13 @@ const table: { says: string; breaks: (cluster: FlannelCluster) => void; asks?: Q
     names: ['rp_filter', 'node2', 'flannel.1', '10.244.0.4'],
   },
   {
+    says: "a node on the way that holds the target's address itself",
+    breaks: (cluster) => link(cluster.host('node1'), 'lo').addresses.push(address('10.244.1.5/32')),
+    asks: { ...crossNode, outcome: 'refused' },
+    code: 'ND3017',
+    names: ['node1', '10.244.1.5', 'lo'],
+  },
+  {
     says: 'a pod without default route',
     breaks: (cluster) => {
       cluster.pod('web-0').routes = [route('10.244.0.0/24 dev eth0 src 10.244.0.4')];

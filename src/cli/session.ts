@@ -37,7 +37,8 @@ export interface Session {
 
 type Flags = ConnectionFlags & AgentFlags & OutputFlags;
 
-const reasonOf = (error: unknown): string => {
+/** An error of the file system in words. */
+export const reasonOf = (error: unknown): string => {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const words: Record<string, string> = {
     ENOENT: 'no such file',

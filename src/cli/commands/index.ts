@@ -3,8 +3,9 @@ import type { AnyCommand } from './command.ts';
 import { completionCommand } from './completion.ts';
 import { explainCommand } from './explain.ts';
 import { pathCommand } from './path.ts';
+import { policyCommand } from './policy.ts';
 import { versionCommand } from './version.ts';
 import { vethCommand } from './veth.ts';
 
 /** In the order in which help lists them. */
-export const commands: AnyCommand[] = [pathCommand, vethCommand, explainCommand, cleanupCommand, completionCommand, versionCommand];
+export const commands: AnyCommand[] = [pathCommand, policyCommand, vethCommand, explainCommand, cleanupCommand, completionCommand, versionCommand];

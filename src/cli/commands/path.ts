@@ -7,6 +7,7 @@ import { renderPath } from '../../report/path.ts';
 import { askYesNo } from '../ask.ts';
 import { type AgentFlags, type ConnectionFlags, durationOf, type OutputFlags } from '../connection-options.ts';
 import { agentFlags, outputFlags } from '../global-flags.ts';
+import { portOf } from '../port-flag.ts';
 import { startProgress } from '../progress.ts';
 import { withSession } from '../session.ts';
 import { defineCommand } from './command.ts';
@@ -23,19 +24,6 @@ interface PathFlags extends ConnectionFlags, AgentFlags, OutputFlags {
 }
 
 const MOST_PROBES = 100;
-
-const portOf = (text: string | undefined): number | string | undefined => {
-  if (text === undefined) return undefined;
-  if (!/^-?\d+$/.test(text)) {
-    // IANA service names, as Kubernetes takes them for ports (validation.IsValidPortName)
-    if (!/^(?=.{1,15}$)[a-z0-9-]*[a-z][a-z0-9-]*$/.test(text))
-      throw new CliError(`error: invalid argument "${text}" for "--port": a number from 1 to 65535 or a port's name is expected`, EXIT.usage);
-    return text;
-  }
-  const port = Number(text);
-  if (port < 1 || port > 65_535) throw new CliError(`error: invalid argument "${text}" for "--port": ports go from 1 to 65535`, EXIT.usage);
-  return port;
-};
 
 /** Flags → request. @throws CliError for a value no packet can have */
 const requestOf = (flags: PathFlags): Omit<PathRequest, 'namespace' | 'from' | 'to'> => {

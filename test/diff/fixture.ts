@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import type { NodeSnapshot } from '../../src/node/snapshot.ts';
 import type { Case } from './case.ts';
 import type { Verdict } from './compare.ts';
@@ -18,6 +20,11 @@ export const fixtureOf = ({ subject, answer, verdict }: Shrunk): Fixture => {
   const world = worldOf(subject, answer);
   return { seen: verdict.seen, case: subject, snapshots: world.snapshots, observation: observationOf(subject, answer, world) };
 };
+
+/** `*.json.gz` */
+export const writeFixture = (file: string, fixture: Fixture): void => writeFileSync(file, gzipSync(JSON.stringify(fixture)));
+
+export const readFixture = (file: string): Fixture => JSON.parse(gunzipSync(readFileSync(file)).toString()) as Fixture;
 
 /** Of each probe. */
 export const judgeFixture = ({ case: subject, snapshots, observation }: Fixture): Verdict[] =>

@@ -3,10 +3,10 @@
  *
  *     node test/diff/main.ts [--count N] [--seed S] [--workers W] [--shrink K]
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { fixtureOf } from './fixture.ts';
+import { fixtureOf, writeFixture } from './fixture.ts';
 import { generate } from './generate/generate.ts';
 import { type Kernel, startKernel } from './kernel.ts';
 import { parityOf } from './parity.ts';
@@ -37,9 +37,9 @@ const showShrunk = async (kernel: Kernel, found: Found): Promise<void> => {
     process.stdout.write(`\nseed ${found.subject.seed}: does not show with fewer probes: ${found.verdict.predicted} / ${found.verdict.seen}\n`);
     return;
   }
-  const file = join(directory, `${small.verdict.aspect.replaceAll(' ', '-')}-${small.subject.seed}-${found.index}.json`);
-  await mkdir(directory, { recursive: true });
-  await writeFile(file, `${JSON.stringify(fixtureOf(small))}\n`);
+  const file = join(directory, `${small.verdict.aspect.replaceAll(' ', '-')}-${small.subject.seed}-${found.index}.json.gz`);
+  mkdirSync(directory, { recursive: true });
+  writeFixture(file, fixtureOf(small));
   process.stdout.write(`\n${caseText(small.subject)}\n  model:  ${small.verdict.predicted}\n  kernel: ${small.verdict.seen}\n  ${file}\n`);
 };
 

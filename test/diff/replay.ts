@@ -1,10 +1,9 @@
 /** Judges shrunk cases again, without root: `node test/diff/replay.ts FILE…` */
-import { readFile } from 'node:fs/promises';
-import { type Fixture, judgeFixture } from './fixture.ts';
+import { judgeFixture, readFixture } from './fixture.ts';
 import { caseText } from './report.ts';
 
 for (const file of process.argv.slice(2)) {
-  const fixture = JSON.parse(await readFile(file, 'utf8')) as Fixture;
+  const fixture = readFixture(file);
   for (const verdict of judgeFixture(fixture)) {
     const words = verdict.kind === 'disagree' ? `${verdict.aspect}\n  model:  ${verdict.predicted}\n  kernel: ${verdict.seen}` : verdict.kind;
     process.stdout.write(`${file}: ${words}\n`);

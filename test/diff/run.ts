@@ -75,14 +75,30 @@ const runCase = async (kernel: Kernel, subject: Case, totals: Totals): Promise<v
   if (verdicts.some(({ kind }) => kind === 'disagree')) await confirm(kernel, subject, verdicts, totals);
 };
 
-/** On a busy machine a packet may come late: what disagrees is built anew and watched for longer. */
+/**
+ * What disagrees is built anew and watched for longer, as on a busy machine a packet may come late; then one of each kind is asked alone, as
+ * probes leave things behind that others meet: a neighbour learned from a question, a size told by an error.
+ */
 const confirm = async (kernel: Kernel, subject: Case, first: Verdict[], totals: Totals): Promise<void> => {
-  const answer = await ask(kernel, subject, 'patient');
-  const again = answer.error === undefined ? judge(subject, answer) : [];
+  const again = await judgedAgain(kernel, subject, 'patient');
+  const groups = new Map<string, Found[]>();
   first.forEach((verdict, index) => {
     if (verdict.kind !== 'disagree') return;
     const second = again[index];
-    if (second?.kind === 'disagree' && signatureOf(second) === signatureOf(verdict)) totals.found.push({ subject, index, verdict: second });
+    const kind = signatureOf(verdict);
+    if (second?.kind === 'disagree' && signatureOf(second) === kind)
+      groups.set(kind, [...(groups.get(kind) ?? []), { subject, index, verdict: second }]);
     else totals.fleeting += 1;
   });
+  for (const [kind, group] of groups) {
+    const [{ index } = { index: -1 }] = group;
+    const [alone] = await judgedAgain(kernel, { ...subject, probes: subject.probes.slice(index, index + 1) }, 'hasty');
+    if (alone?.kind === 'disagree' && signatureOf(alone) === kind) totals.found.push(...group);
+    else totals.fleeting += group.length;
+  }
+};
+
+const judgedAgain = async (kernel: Kernel, subject: Case, pace: Pace): Promise<Verdict[]> => {
+  const answer = await ask(kernel, subject, pace);
+  return answer.error === undefined ? judge(subject, answer) : [];
 };

@@ -34,7 +34,7 @@ func (d directories) close() {
 }
 
 // writeAll sets files, and leaves alone what is so already: some settings take the routing lock, and spin while another holds it
-// (net/core/rtnetlink.c restart_syscall).
+// (net/core/rtnetlink.c restart_syscall), so they are written when it has just been free.
 func writeAll(files [][2]string) error {
 	at := directories{}
 	defer at.close()
@@ -55,6 +55,11 @@ func (d directories) write(path, text string) error {
 		return err
 	}
 	defer unix.Close(file)
+	if strings.HasSuffix(path, "forwarding") || strings.HasSuffix(path, "ip_forward") || strings.HasSuffix(path, "disable_ipv6") {
+		if err := awaitRouting(); err != nil {
+			return err
+		}
+	}
 	_, err = unix.Write(file, []byte(text))
 	return err
 }

@@ -40,7 +40,12 @@ func unsettled() (links []int32, tentative bool, err error) {
 
 // noticeCarrier asks for one link: the kernel then does for it at once what it else does once a second for all (net/core/rtnetlink.c
 // rtnl_getlink calls linkwatch_sync_dev).
-func noticeCarrier(index int32) error {
+func noticeCarrier(index int32) error { return askLink(unix.RTM_GETLINK, index) }
+
+// awaitRouting changes nothing of the first link, lo, which waits in turn for the lock that all changes of links and routes take.
+func awaitRouting() error { return askLink(unix.RTM_SETLINK, 1) }
+
+func askLink(kind uint16, index int32) error {
 	socket, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
 		return err
@@ -48,8 +53,8 @@ func noticeCarrier(index int32) error {
 	defer unix.Close(socket)
 	request := make([]byte, unix.SizeofNlMsghdr+unix.SizeofIfInfomsg)
 	host.PutUint32(request[0:], uint32(len(request)))
-	host.PutUint16(request[4:], unix.RTM_GETLINK)
-	host.PutUint16(request[6:], unix.NLM_F_REQUEST)
+	host.PutUint16(request[4:], kind)
+	host.PutUint16(request[6:], unix.NLM_F_REQUEST|unix.NLM_F_ACK)
 	host.PutUint32(request[unix.SizeofNlMsghdr+4:], uint32(index))
 	if err := unix.Sendto(socket, request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return err

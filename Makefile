@@ -43,5 +43,8 @@ lab-down: $(READY) ## remove the lab and everything it made
 bench: $(READY) ## print the figures: policies, collector, path on the lab
 	@$(NODE) scripts/bench.ts
 
+diff-test: $(READY) ## the forwarding model against this machine's kernel, N random clusters from SEED on (Linux, root, Go)
+	@$(NODE) test/diff/main.ts --count $(or $(N),300) --seed $(or $(SEED),1)
+
 clean: ## remove what was built here
 	rm -rf build dist node_modules

@@ -20,6 +20,7 @@ export interface Start {
 /** One run of a packet through the world, all ways taken as the script says. */
 export interface Run {
   journey: Journey;
+  start: { node: string; netns: string };
   end: Extract<Step, { at: 'end' }>;
   /** The packet as it was sent. */
   packet: Packet;
@@ -46,6 +47,8 @@ export const run = ({ flight: first, start, world, options }: Departure, script:
     hops: [],
     pending: [],
     connections: (options.connections ?? []).map(copyConnection),
+    learned: [...(options.learned ?? [])],
+    advance,
     choices: new Set(),
     assumed: new Map(),
     work: 0,
@@ -62,6 +65,7 @@ export const run = ({ flight: first, start, world, options }: Departure, script:
   const end = tires(journey) ? lose(journey, 'the rules here call each other endlessly') : step;
   return {
     journey,
+    start: { node: start.node, netns: start.netns },
     end: end.at === 'end' ? end : step,
     packet: journey.sent ?? flight.packet,
     ...(last ? { last: { place: last.place, flight: last.flight } } : {}),

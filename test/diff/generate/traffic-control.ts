@@ -1,7 +1,7 @@
 import { add, type Draft, single, tag } from './draft.ts';
 import { addressesOf, devicesOf } from './pool.ts';
 
-/** Filters on a device that send what they match out of, or into, another one. Drops need an action that not every kernel has. */
+/** Filters on a device that send what they match out of another one. Drops need an action that not every kernel has. */
 export const trafficControl = (draft: Draft, space: string): void => {
   const { random, families } = draft;
   const devices = devicesOf(draft, space).filter((device) => !device.includes('.'));
@@ -18,7 +18,8 @@ export const trafficControl = (draft: Draft, space: string): void => {
     const side = kind === 'ingress' ? 'parent ffff:' : random.pick(['ingress', 'egress']);
     const [protocol, selector] = family === 4 ? ['ip', 'ip'] : ['ipv6', 'ip6'];
     const address = single(random.pick(addressesOf(draft, family)), family);
-    const action = `mirred ${random.pick(['egress', 'egress', 'ingress'])} ${random.chance(0.8) ? 'redirect' : 'mirror'} dev ${other}`;
+    // not into a device: what comes in again is mirrored again, and a few such copies are a storm
+    const action = `mirred egress ${left === 1 && random.chance(0.3) ? 'mirror' : 'redirect'} dev ${other}`;
     add(
       draft,
       space,

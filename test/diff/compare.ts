@@ -29,23 +29,22 @@ export interface Difference {
   seen: string;
 }
 
-/** `taken`: by attempt the branch that it took. */
+/** `fitting`: by attempt the branches that it may have taken. */
 export type Verdict =
-  | { kind: 'agree'; taken: Branch[] }
+  | { kind: 'agree'; fitting: Branch[][] }
   | { kind: 'unknown'; reasons: string[] }
   | ({ kind: 'disagree'; attempt: number } & Difference);
 
 /** Holds every attempt of a probe against every branch that the model allows: one that fits is enough. */
 export const compare = (subject: Case, world: World, probe: Probe, { branches, doubts }: Prediction, attempts: Attempt[]): Verdict => {
   if (doubts.length > 0) return { kind: 'unknown', reasons: doubts };
-  const taken: Branch[] = [];
+  const fitting: Branch[][] = [];
   for (const [index, attempt] of attempts.entries()) {
     const differences = branches.map((branch) => differenceOf({ subject, world, probe, branch, attempt }));
-    const fitting = branches[differences.indexOf(undefined)];
-    if (!fitting) return { kind: 'disagree', attempt: index, ...nearest(differences) };
-    taken.push(fitting);
+    if (!differences.includes(undefined)) return { kind: 'disagree', attempt: index, ...nearest(differences) };
+    fitting.push(branches.filter((_, at) => differences[at] === undefined));
   }
-  return { kind: 'agree', taken };
+  return { kind: 'agree', fitting };
 };
 
 const nearest = (differences: (Difference | undefined)[]): Difference =>

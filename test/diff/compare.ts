@@ -80,12 +80,13 @@ const receivers = (sightings: Sighting[]): string[] => [
   ...new Set(sightings.flatMap(({ kind, space, depth }) => (kind === 'delivered' && depth === 0 ? space : []))),
 ];
 
+const outsideOf = ({ spaces }: Case): string | undefined => spaces.find(({ role }) => role === 'outside')?.name;
+
 const compareOutcome = (pair: Pair): Difference | undefined => {
   const { request } = pair.branch;
-  const outside = pair.subject.spaces.find(({ role }) => role === 'outside')?.name ?? '';
   const seen = sightingsOf(pair, ['request']);
   const got = receivers(seen);
-  const left = seen.some(({ space }) => space === outside);
+  const left = seen.some(({ space }) => space === outsideOf(pair.subject));
   const differ = (aspect: Aspect): Difference => ({ aspect, predicted: describeLeg(request), seen: describeSeen(pair.attempt, got) });
   if (request.outcome === 'left') return left || (got.length === 0 && isSilent(pair, request.hops.at(-1))) ? undefined : differ('outcome');
   if (request.outcome === 'stopped') return got.length === 0 ? undefined : differ('outcome');
@@ -159,7 +160,11 @@ const comparePlaces = (aspect: Aspect, pair: Pair, leg: Leg, whats: What[]): Dif
     return { aspect, predicted: describeLeg(leg), seen: `no neighbour of ${last.interface} was silent` };
   }
   const spaces = new Set(leg.hops.map((hop) => spaceAt(world, hop.node, hop.netns ?? '')));
-  const beyond = seen.find(({ space, kind, depth }) => kind === 'in' && depth === 0 && !spaces.has(space));
+  // from node to node it crosses what nobody reads
+  const crosses = new Set(leg.hops.map(({ node }) => node)).size > 1;
+  const beyond = seen.find(
+    ({ space, kind, depth }) => kind === 'in' && depth === 0 && !spaces.has(space) && !(crosses && space === outsideOf(pair.subject)),
+  );
   return beyond && { aspect, predicted: describeLeg(leg), seen: `${beyond.space}/${beyond.link} in` };
 };
 

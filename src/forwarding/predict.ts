@@ -86,10 +86,10 @@ const stoppedResult = (there: Walk, world: World): Result => {
   if (!stop || !stopped) return 'timeout';
   const first = there.hops[0];
   if (first && stopped.netns === first.netns && stopped.node === first.node && saidAtOnce.has(stop.reason)) return 'unreachable';
-  if (stop.reason === 'reject' && rejectionOf(stop.decidedBy ?? '') === 'reset') return 'refused';
+  if (stop.reason === 'reject' && rejectionOf(stop.decidedBy ?? '', packet.destination.includes(':')) === 'reset') return 'refused';
   const icmp = errorFor(there);
   // a neighbour is given up after three seconds, longer than anybody waits here
-  if (!icmp || stop.reason === 'no-neighbour') return 'timeout';
+  if (!icmp || stop.reason === 'no-neighbour' || stop.reason === 'no-carrier') return 'timeout';
   const error = walkError(there, world);
   if (error?.outcome !== 'delivered') return error?.outcome === 'unknown' ? 'unknown' : 'timeout';
   return taken(icmp, packet.destination.includes(':'));

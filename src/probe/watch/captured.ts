@@ -1,0 +1,71 @@
+import { type Dissected, dissect } from '../tap/dissect.ts';
+import { readPcap } from '../tap/pcap.ts';
+import type { TunnelPorts } from '../tap/tunnel.ts';
+import type { WatchCapture } from './watch-output.ts';
+
+/** A packet at a device, as a capture saw it. */
+export interface Captured {
+  /** Seconds on the node's wall clock. */
+  time: number;
+  netns: string;
+  packet: Dissected;
+}
+
+/** Captured packets by what a device event tells of them. */
+export interface CapturedIndex {
+  /** The nearest one of this device, way and length at L3 within so many seconds. */
+  find: (device: string, way: 'in' | 'out', length: number, time: number, within: number) => Captured | undefined;
+  /** Times of all of these. */
+  times: (device: string, way: 'in' | 'out', length: number) => number[];
+  /** When the last packet was seen, where a capture ended before its time. */
+  fullAt?: number;
+}
+
+/** Cooked headers of `-i any`, by link type. */
+const COOKED: Record<number, number> = { 113: 16, 276: 20 };
+
+const key = (device: string, way: 'in' | 'out', length: number): string => `${device} ${way} ${length}`;
+
+/** First position whose time is not before. */
+const lowerBound = (sorted: Captured[], time: number): number => {
+  let [from, to] = [0, sorted.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((sorted[middle]?.time ?? 0) < time) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+};
+
+/** @param limit packets at which a capture ends by itself */
+export const indexCaptured = (captures: WatchCapture[], ports: TunnelPorts, limit: number): CapturedIndex => {
+  const byKey = new Map<string, Captured[]>();
+  let fullAt: number | undefined;
+  for (const { tap, pcap, interfaces } of captures) {
+    const file = readPcap(pcap);
+    if (!file) continue;
+    const header = COOKED[file.linktype] ?? 14;
+    for (const { time, length, bytes } of file.records) {
+      const packet = dissect(file.linktype, bytes, ports);
+      const device = interfaces.get(packet?.link.ifindex ?? 0);
+      if (!packet || device === undefined) continue;
+      const place = key(device, packet.link.direction === 'out' ? 'out' : 'in', length - header);
+      const known = byKey.get(place);
+      if (known) known.push({ time, netns: tap.netns, packet });
+      else byKey.set(place, [{ time, netns: tap.netns, packet }]);
+    }
+    const last = file.records.at(-1)?.time;
+    if (file.records.length >= limit && last !== undefined) fullAt = Math.min(last, fullAt ?? last);
+  }
+  for (const list of byKey.values()) list.sort((a, b) => a.time - b.time);
+  return {
+    times: (device, way, length) => (byKey.get(key(device, way, length)) ?? []).map(({ time }) => time),
+    find: (device, way, length, time, within) => {
+      const list = byKey.get(key(device, way, length)) ?? [];
+      const at = lowerBound(list, time);
+      const near = [list[at - 1], list[at]].filter((one) => one !== undefined && Math.abs(one.time - time) <= within);
+      return near.sort((a, b) => Math.abs((a?.time ?? 0) - time) - Math.abs((b?.time ?? 0) - time))[0];
+    },
+    ...(fullAt === undefined ? {} : { fullAt }),
+  };
+};

@@ -106,7 +106,10 @@ const dropOf = (node: string, free: FreeEvent, { sighting, device, direction }: 
   stack: free.stack,
 });
 
-/** The same packet at a later place: then what was freed was a copy (flooding, a mirror). */
+/**
+ * The same packet at a later place: then what was freed was a copy (flooding, a mirror). What came in goes on within its namespace only;
+ * what a bridge gives to its other ports meanwhile is no sequel of it.
+ */
 const wentOn = (sightings: Sighting[], at: Sighting, free: number): boolean =>
   sightings.some(
     ({ probe, attempt, what, time, interface: name, netns }) =>
@@ -115,7 +118,7 @@ const wentOn = (sightings: Sighting[], at: Sighting, free: number): boolean =>
       what === at.what &&
       time > at.time &&
       time < free + AT_ONCE &&
-      (name !== at.interface || netns !== at.netns),
+      (netns === at.netns ? name !== at.interface : at.direction === 'out'),
   );
 
 /** `taps` are this node's captures, joined to the probes. */

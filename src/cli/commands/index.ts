@@ -2,10 +2,20 @@ import { captureCommand } from './capture.ts';
 import { cleanupCommand } from './cleanup.ts';
 import type { AnyCommand } from './command.ts';
 import { completionCommand } from './completion.ts';
+import { dropsCommand } from './drops.ts';
 import { explainCommand } from './explain.ts';
 import { pathCommand } from './path.ts';
 import { versionCommand } from './version.ts';
 import { vethCommand } from './veth.ts';
 
 /** In the order in which help lists them. */
-export const commands: AnyCommand[] = [pathCommand, captureCommand, vethCommand, explainCommand, cleanupCommand, completionCommand, versionCommand];
+export const commands: AnyCommand[] = [
+  pathCommand,
+  captureCommand,
+  dropsCommand,
+  vethCommand,
+  explainCommand,
+  cleanupCommand,
+  completionCommand,
+  versionCommand,
+];

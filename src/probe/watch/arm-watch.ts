@@ -4,14 +4,17 @@ import type { TapRequest } from '../tap/tap-output.ts';
 import { TAP_STOP_SCRIPT } from '../tap/tap-script.ts';
 import { readBtf } from './btf.ts';
 import { headerEvent, readCapability } from './header-event.ts';
-import type { WatchRaw } from './watch-output.ts';
+import { MOST_PACKETS, type WatchRaw } from './watch-output.ts';
 import { CAPABILITY_SCRIPT, WATCH_SCRIPT } from './watch-script.ts';
 
-export interface WatchOptions {
+export interface WatchRequest {
   /** Namespaces whose traffic says whose the dropped packets are, where the kernel cannot. */
   taps: TapRequest[];
   /** A pcap-filter(7) expression for them. */
   filter: string;
+}
+
+export interface WatchOptions extends WatchRequest {
   /** Longest life on the node, whatever becomes of us. */
   maxSeconds: number;
 }
@@ -26,8 +29,7 @@ export interface ArmedWatch {
 const DROPS_KIB = 8 * 1024;
 const DEVICES_KIB = 16 * 1024;
 
-/** Packets per capture, and what of each: outer and inner headers. */
-const MOST_PACKETS = 20_000;
+/** Bytes of a packet: outer and inner headers. */
 const SNAPLEN = 160;
 
 const READY = /@ndw ready (\S+)\n/;

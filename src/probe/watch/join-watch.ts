@@ -20,8 +20,9 @@ const SAME_MOMENT = 250e-6;
 /** Ethernet header with or without a VLAN tag. */
 const LINK_HEADERS = [0, 14, 18];
 
-/** From device to device a packet goes at once; a longer pause means that its buffer was given to another one in between. */
+/** From device to device a packet goes at once, and keeps its length but for a link header; else its buffer was given to another one in between. */
 const NEXT_DEVICE = 500e-6;
+const LENGTH_CHANGES = [0, 4, 14, 18];
 
 /** Places of one packet that are looked at. */
 const MOST_PLACES = 4;
@@ -62,6 +63,9 @@ const merge = (drops: Trace['events'], devices: Trace['events']): Trace['events'
   return merged;
 };
 
+const goesOn = (last: DeviceEvent, next: DeviceEvent): boolean =>
+  next.time - last.time < NEXT_DEVICE && LENGTH_CHANGES.includes(Math.abs(next.length - last.length));
+
 /** Each drop with the device events of the same packet before it, latest first. */
 const lives = (events: Trace['events']): { free: FreeEvent; before: DeviceEvent[] }[] => {
   const chains = new Map<string, DeviceEvent[]>();
@@ -69,7 +73,7 @@ const lives = (events: Trace['events']): { free: FreeEvent; before: DeviceEvent[
     if (event.kind !== 'free') {
       const chain = chains.get(event.skb) ?? [];
       const [last] = chain;
-      chains.set(event.skb, last && event.time - last.time < NEXT_DEVICE ? [event, ...chain].slice(0, MOST_PLACES) : [event]);
+      chains.set(event.skb, last && goesOn(last, event) ? [event, ...chain].slice(0, MOST_PLACES) : [event]);
       return [];
     }
     const chain = chains.get(event.skb) ?? [];
@@ -97,13 +101,13 @@ const fromCaptures = (
   const captured = indexCaptured(output.captures, ports, limit);
   const devices = (output.devices?.events ?? []).filter((event) => event.kind !== 'free');
   const offset = offsetOf(drops, devices, captured);
-  const look = (event: DeviceEvent) => {
+  const look = (event: DeviceEvent, ethertype: number) => {
     if (offset === undefined) return undefined;
     const found = LINK_HEADERS.map((header) => captured.find(event.device, wayOf(event), event.length - header, event.time + offset, SAME_MOMENT));
-    return found.find((one) => one !== undefined);
+    return found.find((one) => one?.packet.link.ethertype === ethertype);
   };
   const results = lives(merge(drops.events, devices)).map(({ free, before }): KernelDrop => {
-    const seen = before.map((event) => ({ event, capture: look(event) }));
+    const seen = before.map((event) => ({ event, capture: look(event, free.protocol) }));
     const packet = seen.find(({ capture }) => capture)?.capture?.packet;
     return {
       ...common(free, start),

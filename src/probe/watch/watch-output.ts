@@ -2,6 +2,9 @@ import { constants, gunzipSync } from 'node:zlib';
 import { parseTrace, type Trace } from '../drops/parse-trace.ts';
 import type { TapRequest } from '../tap/tap-output.ts';
 
+/** Packets at which a capture ends by itself. */
+export const MOST_PACKETS = 20_000;
+
 /** Everything one node said of what its kernel dropped, as it came: enough to judge it again offline. */
 export interface WatchRaw {
   node: string;

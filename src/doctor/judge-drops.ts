@@ -26,7 +26,8 @@ export interface DropsEvidence {
 
 const MOST_FLOWS = 20;
 
-const whatOf = ({ kind, rule }: DropGroup): string => (rule ? `${ruleName(rule.ref)}: ${rule.ref.text}` : wordsFor(kind).short);
+const whatOf = ({ kind, rule, concern }: DropGroup): string =>
+  concern.flooded ? 'flooded by a bridge' : rule ? `${ruleName(rule.ref)}: ${rule.ref.text}` : wordsFor(kind).short;
 
 const rowOf = (group: DropGroup, seconds: number): DropRow => {
   const { concern, situation, reason, function: place, hook, rule, count, flows, kind } = group;

@@ -1,3 +1,4 @@
+import type { PodFacts } from '../../cluster/facts.ts';
 import { inPrefix, sameAddress } from '../../forwarding/address.ts';
 import type { Netns } from '../../node/snapshot.ts';
 import type { KernelDrop } from '../../probe/watch/kernel-drop.ts';
@@ -11,6 +12,8 @@ export interface Concern {
   severity: Severity;
   /** Why it is harmless, or what is not sure. */
   why?: string;
+  /** A bridge sent it to every port. */
+  flooded?: true;
 }
 
 const harmless = (why: string): Concern => ({ severity: 'harmless', why });
@@ -84,7 +87,7 @@ const isMulticast = (address: string): boolean => EVERYBODY.some((prefix) => inP
 const isBroadcast = (netns: Netns | undefined, address: string): boolean =>
   netns?.routes.some(({ type, destination }) => type === 'broadcast' && destination === `${address}/32`) ?? false;
 
-const belongsHere = (netns: Netns | undefined, address: string): boolean =>
+export const belongsHere = (netns: Netns | undefined, address: string): boolean =>
   netns?.links.some(({ addresses }) => addresses.some((own) => sameAddress(own.address, address))) ?? false;
 
 /** Kinds that are a firewall's or a program's decision: whom the packet was for does not matter. */
@@ -102,6 +105,15 @@ const noSocket = ({ packet }: KernelDrop): Concern => {
     : harmless('a late packet of a connection that is closed');
 };
 
+const FLOODED: Concern = { severity: 'warning', why: 'it does not know which port leads to that pod, and sends to all', flooded: true };
+
+/** A frame for another MAC: for an address that is held here the sender has a wrong one; for a pod's, the bridge has none. */
+const otherHost = (netns: Netns | undefined, destination: string | undefined, pods: PodFacts[]): Concern => {
+  if (destination !== undefined && belongsHere(netns, destination)) return problem;
+  const isPods = pods.some(({ ips, hostNetwork }) => !hostNetwork && ips.some((ip) => destination !== undefined && sameAddress(ip, destination)));
+  return isPods ? FLOODED : harmless('frames for others, on a port that gets them all');
+};
+
 const WITHOUT_NAME: Concern = { severity: 'warning', why: 'the kernel gives no reason' };
 
 /** Reasons that say nothing, and the one that echo replies and closed sockets share with a port where nobody listens. */
@@ -112,7 +124,7 @@ export const harmlessPlace = ({ reason, function: place }: KernelDrop): string |
   reason === undefined || SAYS_LITTLE.has(reason) ? HARMLESS_FUNCTIONS.find(([pattern]) => pattern.test(place))?.[1] : undefined;
 
 /** Whether a drop is worth a thought. `netns` is where it happened, as far as that is known. */
-export const concernOf = (drop: KernelDrop, kind: DropKind, netns: Netns | undefined): Concern => {
+export const concernOf = (drop: KernelDrop, kind: DropKind, netns: Netns | undefined, pods: PodFacts[]): Concern => {
   const { reason, stack, packet } = drop;
   const place = harmlessPlace(drop);
   if (place !== undefined) return harmless(place);
@@ -125,9 +137,7 @@ export const concernOf = (drop: KernelDrop, kind: DropKind, netns: Netns | undef
   // a frame that a tunnel has no peer for is lost, unless it was for everybody
   if (named !== undefined && !(reason === 'NO_TX_TARGET' && destination !== undefined)) return harmless(named);
   if (kind === 'no-socket') return noSocket(drop);
-  if (kind === 'otherhost') {
-    return destination !== undefined && belongsHere(netns, destination) ? problem : harmless('frames for others, on a port that gets them all');
-  }
+  if (kind === 'otherhost') return otherHost(netns, destination, pods);
   const above = reason === undefined || SAYS_LITTLE.has(reason) ? stack.slice(0, 3) : [];
   const [, why] = HARMLESS_FUNCTIONS.find(([pattern]) => above.some((name) => pattern.test(name))) ?? [];
   if (why !== undefined) return harmless(why);

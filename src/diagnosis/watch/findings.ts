@@ -1,4 +1,5 @@
 import { familyOf, hostPort } from '../../forwarding/address.ts';
+import { labelOf } from '../../forwarding/world.ts';
 import type { Finding } from '../finding.ts';
 import { inNetns, onNode } from '../remedy.ts';
 import { ruleName, ruleOwnerNote, ruleRemoval } from '../rule-words.ts';
@@ -46,6 +47,16 @@ const ruleEvidence = ({ rule, kind }: DropGroup): string[] => {
   return [`rule: ${rule.ref.text}`, ...counter];
 };
 
+/** Addresses nobody answers for now, in the namespaces that were read. */
+const silentNeighbours = ({ snapshot, facts }: WatchEvidence): string[] => {
+  const silent = snapshot.namespaces.flatMap((netns) =>
+    netns.neighbours
+      .filter(({ state }) => state === 'FAILED' || state === 'INCOMPLETE')
+      .map(({ address, device }) => `${address} on ${device} (${labelOf({ snapshot, netns }, { snapshots: [snapshot], facts })})`),
+  );
+  return silent.length === 0 ? [] : [`nobody answers for ${silent.slice(0, MOST_FLOWS).join(', ')}${silent.length > MOST_FLOWS ? ', …' : ''}`];
+};
+
 const titleOf = (node: string, { kind, rule, count }: DropGroup, seconds: number): string =>
   `${node} drops ${rateWords(count / seconds)} ${wordsFor(kind).title}${rule ? `: ${ruleName(rule.ref)}` : ''}.`;
 
@@ -70,6 +81,7 @@ const findingOf = (evidence: WatchEvidence, group: DropGroup): Finding => {
       ...ruleEvidence(group),
       ...flows.slice(0, MOST_FLOWS).map((flow) => `${flow.count} of ${count}: ${flowWords(flow)}`),
       ...more,
+      ...(kind === 'no-neighbour' ? silentNeighbours(evidence) : []),
       ...(flows.length === 0 ? ['whose packets they are could not be seen'] : []),
       [kernelWords(group), placeWords(group)].filter((part) => part !== '').join('; '),
       ...(concern.why === undefined ? [] : [concern.why]),

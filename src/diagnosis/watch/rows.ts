@@ -3,7 +3,7 @@ import { lookupRoute } from '../../forwarding/route/lookup.ts';
 import { labelOf, type Place } from '../../forwarding/world.ts';
 import type { KernelDrop } from '../../probe/watch/kernel-drop.ts';
 import { type DropKind, type Hook, meaningOf } from '../drops/meaning.ts';
-import { type Concern, concernOf, harmlessPlace } from './concern.ts';
+import { belongsHere, type Concern, concernOf, harmlessPlace } from './concern.ts';
 import { type WatchEvidence, worldOf } from './evidence.ts';
 import { type Flow, flowKey, flowOf } from './flow.ts';
 import { modelPacket } from './packet.ts';
@@ -75,6 +75,36 @@ const createRuleBook = (evidence: WatchEvidence): AskRule => {
   };
 };
 
+/** Ends of packets that were on their way through or out, and not for this host. */
+const ON_THE_WAY = new Set<DropKind>(['no-neighbour', 'forwarding-off', 'no-route', 'blackhole', 'unreachable', 'prohibit', 'too-big', 'ttl']);
+
+/**
+ * A buffer whose packet was delivered unseen, and that was then given to another one, leads to the wrong packet: one for this host cannot end
+ * on its way out of it. It can where its address was translated, so this counts only where the mistake is likely: a packet that waits for a
+ * neighbour waits long, and a kernel that others share has many more packets than are seen.
+ */
+const isMistaken = (evidence: WatchEvidence, { packet }: KernelDrop, { place }: Situation, kinds: DropKind[], hook: Hook | undefined): boolean => {
+  const waits = kinds.includes('no-neighbour');
+  if (!packet?.packet || (!waits && evidence.result.ownKernel)) return false;
+  const onTheWay = hook === 'FORWARD' || kinds.some((kind) => ON_THE_WAY.has(kind));
+  return onTheWay && belongsHere(place?.netns, packet.outer?.destination ?? packet.packet.destination);
+};
+
+const unknown = ({ packet: _, places: __, netns: ___, ...drop }: KernelDrop, { result }: WatchEvidence): KernelDrop => ({
+  ...drop,
+  places: [],
+  own: result.ownKernel,
+});
+
+/** The drop as far as what was joined to it can be believed. */
+const believed = (evidence: WatchEvidence, drop: KernelDrop): KernelDrop => {
+  const { kinds, hook } = meaningOf({ ...drop, tunnelled: drop.packet?.outer !== undefined });
+  return isMistaken(evidence, drop, situate(evidence, drop), kinds, hook) ? unknown(drop, evidence) : drop;
+};
+
+/** Many ports, one cause: the bridge that floods. */
+const whereFlooded: Situation = { where: 'every port' };
+
 const judge = (evidence: WatchEvidence, drop: KernelDrop, askRule: AskRule): Judged => {
   const situation = situate(evidence, drop);
   const { kinds, hook } =
@@ -82,10 +112,11 @@ const judge = (evidence: WatchEvidence, drop: KernelDrop, askRule: AskRule): Jud
   const rule = kinds.includes('rule') ? askRule(drop, situation, hook) : undefined;
   const kind = kindOf(kinds, situation, drop, rule);
   const flow = flowOf(drop);
+  const concern = concernOf(drop, kind, situation.place?.netns, evidence.facts.pods);
   return {
     kind,
-    concern: concernOf(drop, kind, situation.place?.netns),
-    situation,
+    concern,
+    situation: concern.flooded ? whereFlooded : situation,
     ...(drop.reason === undefined ? {} : { reason: drop.reason }),
     function: drop.function,
     ...(hook === undefined ? {} : { hook }),
@@ -131,8 +162,11 @@ export const dropGroups = (evidence: WatchEvidence): DropGroup[] => {
   const { pod } = evidence;
   const inPod = (place: Place): boolean => pod !== undefined && labelOf(place, world) === `pod ${pod.namespace}/${pod.name}`;
   const judged = evidence.result.drops
+    .map((drop) => believed(evidence, drop))
     .filter(({ own }) => own)
     .map((drop) => judge(evidence, drop, askRule))
+    // what passed this node and was dropped behind it is another one's of the same kernel
+    .filter(({ situation, concern }) => evidence.result.ownKernel || concern.flooded || situation.place !== undefined)
     .filter((one) => concerns(evidence, one, inPod));
   return [...Map.groupBy(judged, groupKey).values()]
     .flatMap(groupOf)

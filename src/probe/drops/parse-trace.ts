@@ -5,6 +5,8 @@ export interface DeviceEvent {
   time: number;
   /** Address of the packet's buffer, as printed: a name for as long as the packet lives, and another's soon after. */
   skb: string;
+  /** Number of the processor. */
+  cpu: string;
   device: string;
   /** skb->len: with the Ethernet header where a device that has one is given the packet, without where it comes from one. */
   length: number;
@@ -86,7 +88,7 @@ export const parseTrace = (text: string): Trace | string => {
     const anchor = ANCHOR.exec(what);
     if (device) {
       const [, event, name = '', skb = '', length] = device;
-      trace.events.push({ kind: event === 'net_dev_queue' ? 'queue' : 'receive', time, skb, device: name, length: Number(length) });
+      trace.events.push({ kind: event === 'net_dev_queue' ? 'queue' : 'receive', time, skb, cpu, device: name, length: Number(length) });
     } else if (free) {
       const reason = reasonOf(what, names);
       const event: FreeEvent = {

@@ -13,10 +13,8 @@ export interface Captured {
 
 /** Captured packets by what a device event tells of them. */
 export interface CapturedIndex {
-  /** The nearest one of this device, way and length at L3 within so many seconds. */
-  find: (device: string, way: 'in' | 'out', length: number, time: number, within: number) => Captured | undefined;
-  /** Times of all of these. */
-  times: (device: string, way: 'in' | 'out', length: number) => number[];
+  /** Those of this device, way and length at L3, in the order of their time. */
+  like: (device: string, way: 'in' | 'out', length: number) => Captured[];
   /** When the last packet was seen, where a capture ended before its time. */
   fullAt?: number;
 }
@@ -25,17 +23,6 @@ export interface CapturedIndex {
 const COOKED: Record<number, number> = { 113: 16, 276: 20 };
 
 const key = (device: string, way: 'in' | 'out', length: number): string => `${device} ${way} ${length}`;
-
-/** First position whose time is not before. */
-const lowerBound = (sorted: Captured[], time: number): number => {
-  let [from, to] = [0, sorted.length];
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    if ((sorted[middle]?.time ?? 0) < time) from = middle + 1;
-    else to = middle;
-  }
-  return from;
-};
 
 /** @param limit packets at which a capture ends by itself */
 export const indexCaptured = (captures: WatchCapture[], ports: TunnelPorts, limit: number): CapturedIndex => {
@@ -58,14 +45,5 @@ export const indexCaptured = (captures: WatchCapture[], ports: TunnelPorts, limi
     if (file.records.length >= limit && last !== undefined) fullAt = Math.min(last, fullAt ?? last);
   }
   for (const list of byKey.values()) list.sort((a, b) => a.time - b.time);
-  return {
-    times: (device, way, length) => (byKey.get(key(device, way, length)) ?? []).map(({ time }) => time),
-    find: (device, way, length, time, within) => {
-      const list = byKey.get(key(device, way, length)) ?? [];
-      const at = lowerBound(list, time);
-      const near = [list[at - 1], list[at]].filter((one) => one !== undefined && Math.abs(one.time - time) <= within);
-      return near.sort((a, b) => Math.abs((a?.time ?? 0) - time) - Math.abs((b?.time ?? 0) - time))[0];
-    },
-    ...(fullAt === undefined ? {} : { fullAt }),
-  };
+  return { like: (device, way, length) => byKey.get(key(device, way, length)) ?? [], ...(fullAt === undefined ? {} : { fullAt }) };
 };

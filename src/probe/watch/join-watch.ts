@@ -1,11 +1,11 @@
-import { densest } from '../drops/clock.ts';
 import { belongs, functionOf } from '../drops/join-drops.ts';
 import { type DeviceEvent, type FreeEvent, TRACE_LINE, type Trace } from '../drops/parse-trace.ts';
 import { readContents } from '../tap/dissect.ts';
 import type { TunnelPorts } from '../tap/tunnel.ts';
-import { type CapturedIndex, indexCaptured } from './captured.ts';
+import { type Captured, indexCaptured } from './captured.ts';
 import { type PacketHeaders, readHeaderEvent } from './header-event.ts';
-import type { DevicePlace, KernelDrop, WatchResult } from './kernel-drop.ts';
+import type { KernelDrop, WatchResult } from './kernel-drop.ts';
+import { clockBetween, matchDevices, wayOf } from './match-devices.ts';
 import type { WatchOutput } from './watch-output.ts';
 
 /**
@@ -14,40 +14,12 @@ import type { WatchOutput } from './watch-output.ts';
  * packet are the same moment of the same packet, and the buffer's life leads from there to the drop.
  */
 
-/** A device event and a captured packet this close are the same packet. */
-const SAME_MOMENT = 250e-6;
-
-/** Ethernet header with or without a VLAN tag. */
-const LINK_HEADERS = [0, 14, 18];
-
 /** From device to device a packet goes at once, and keeps its length but for a link header; else its buffer was given to another one in between. */
 const NEXT_DEVICE = 500e-6;
 const LENGTH_CHANGES = [0, 4, 14, 18];
 
 /** Places of one packet that are looked at. */
 const MOST_PLACES = 4;
-
-/** How wrong the anchors may be, and how many device events are compared with captures to do better. */
-const ANCHOR_ERROR = 0.05;
-const SAMPLE = 2_000;
-
-const wayOf = ({ kind }: DeviceEvent): DevicePlace['way'] => (kind === 'queue' ? 'out' : 'in');
-
-/** Seconds to add to the trace's clock to get that of the captures; undefined without anchors. */
-const offsetOf = ({ anchors }: Trace, devices: DeviceEvent[], captured: CapturedIndex): number | undefined => {
-  if (anchors.length === 0) return undefined;
-  const rough = Math.max(...anchors.map(({ mono, real }) => real - mono));
-  const every = Math.max(1, Math.floor(devices.length / SAMPLE));
-  const differences = devices
-    .filter((_, index) => index % every === 0)
-    .flatMap((event) =>
-      LINK_HEADERS.flatMap((header) => {
-        const near = captured.times(event.device, wayOf(event), event.length - header).map((time) => time - event.time - rough);
-        return near.filter((difference) => Math.abs(difference) < ANCHOR_ERROR).slice(0, 20);
-      }),
-    );
-  return rough + (densest(differences) ?? 0);
-};
 
 /** Both in the order of time. */
 const merge = (drops: Trace['events'], devices: Trace['events']): Trace['events'] => {
@@ -66,18 +38,28 @@ const merge = (drops: Trace['events'], devices: Trace['events']): Trace['events'
 const goesOn = (last: DeviceEvent, next: DeviceEvent): boolean =>
   next.time - last.time < NEXT_DEVICE && LENGTH_CHANGES.includes(Math.abs(next.length - last.length));
 
+/** A bridge gives each port but one a copy, whose buffer no device has seen: it is of the packet that came in last on this processor. */
+const COPIES = /^(br_flood|deliver_clone|maybe_deliver|br_multicast_flood)/;
+const COPIED_AT_ONCE = 200e-6;
+
 /** Each drop with the device events of the same packet before it, latest first. */
 const lives = (events: Trace['events']): { free: FreeEvent; before: DeviceEvent[] }[] => {
   const chains = new Map<string, DeviceEvent[]>();
+  const latest = new Map<string, DeviceEvent>();
   return events.flatMap((event) => {
     if (event.kind !== 'free') {
       const chain = chains.get(event.skb) ?? [];
       const [last] = chain;
       chains.set(event.skb, last && goesOn(last, event) ? [event, ...chain].slice(0, MOST_PLACES) : [event]);
+      latest.set(event.cpu, event);
       return [];
     }
     const chain = chains.get(event.skb) ?? [];
     chains.delete(event.skb);
+    if (event.stack.some((name) => COPIES.test(name))) {
+      const source = latest.get(event.cpu);
+      return [{ free: event, before: source && event.time - source.time < COPIED_AT_ONCE ? [source] : [] }];
+    }
     const [last] = chain;
     return [{ free: event, before: last && belongs(event, last) ? chain : [] }];
   });
@@ -100,11 +82,11 @@ const fromCaptures = (
 ): Pick<WatchResult, 'drops' | 'packetSeconds'> => {
   const captured = indexCaptured(output.captures, ports, limit);
   const devices = (output.devices?.events ?? []).filter((event) => event.kind !== 'free');
-  const offset = offsetOf(drops, devices, captured);
-  const look = (event: DeviceEvent, ethertype: number) => {
-    if (offset === undefined) return undefined;
-    const found = LINK_HEADERS.map((header) => captured.find(event.device, wayOf(event), event.length - header, event.time + offset, SAME_MOMENT));
-    return found.find((one) => one?.packet.link.ethertype === ethertype);
+  const offset = clockBetween(drops, devices, captured);
+  const matched: Map<DeviceEvent, Captured> = offset === undefined ? new Map() : matchDevices(devices, captured, offset);
+  const look = (event: DeviceEvent, ethertype: number): Captured | undefined => {
+    const found = matched.get(event);
+    return found?.packet.link.ethertype === ethertype ? found : undefined;
   };
   const results = lives(merge(drops.events, devices)).map(({ free, before }): KernelDrop => {
     const seen = before.map((event) => ({ event, capture: look(event, free.protocol) }));
@@ -170,14 +152,15 @@ const fromHeaders = (output: WatchOutput, drops: Trace, start: number, ports: Tu
 /** @param limit packets at which a capture ends by itself */
 export const joinWatch = (output: WatchOutput, ports: TunnelPorts, limit: number): WatchResult => {
   const { drops } = output;
-  const nothing: WatchResult = { drops: [], seconds: 0, lost: 0 };
+  const { ownKernel } = output;
+  const nothing: WatchResult = { drops: [], seconds: 0, lost: 0, ownKernel };
   if (!drops) return nothing;
   const stamps = drops.anchors.map(({ mono }) => mono);
   const [start, end] = [Math.min(...stamps), Math.max(...stamps)];
   if (!Number.isFinite(start)) return nothing;
   // the buffer keeps what comes first
   const last = drops.lostEvents > 0 ? (drops.events.at(-1)?.time ?? end) : end;
-  const lasting = { seconds: Math.max(0, last - start), lost: drops.lostEvents };
+  const lasting = { seconds: Math.max(0, last - start), lost: drops.lostEvents, ownKernel };
   if (output.headers) return { ...lasting, drops: fromHeaders(output, drops, start, ports) };
   return { ...lasting, ...fromCaptures(output, drops, start, ports, limit) };
 };

@@ -36,6 +36,8 @@ export interface WatchResult {
   seconds: number;
   /** Drops that were not recorded as there were too many. */
   lost: number;
+  /** The kernel is the node's alone. */
+  ownKernel: boolean;
   /** How long packets could be told, when that is not as long as drops were recorded. */
   packetSeconds?: number;
 }

@@ -33,7 +33,7 @@ const rowOf = (group: DropGroup, seconds: number): DropRow => {
   const { concern, situation, reason, function: place, hook, rule, count, flows, kind } = group;
   return {
     severity: concern.severity,
-    ...(concern.severity === 'harmless' ? {} : { code: wordsFor(kind).code }),
+    ...(concern.severity === 'harmless' ? {} : { code: wordsFor(kind, rule?.ref.text).code }),
     what: whatOf(group),
     ...(concern.why === undefined ? {} : { why: concern.why }),
     where: situation.where,
@@ -70,7 +70,7 @@ const limits = (output: WatchOutput, result: WatchResult): string[] => {
     ...(result.packetSeconds === undefined
       ? []
       : [`whose packets were dropped is known of the first ${seconds(result.packetSeconds)} only: ${node} is busy`]),
-    ...captures.flatMap(({ failed, lost, tap }) => [
+    ...(notTraced === undefined ? captures : []).flatMap(({ failed, lost, tap }) => [
       ...(failed === undefined ? [] : [`whose packets were dropped on ${node}: ${failed}`]),
       ...(lost > 0
         ? [

@@ -58,7 +58,7 @@ const silentNeighbours = ({ snapshot, facts }: WatchEvidence): string[] => {
 };
 
 const titleOf = (node: string, { kind, rule, count }: DropGroup, seconds: number): string =>
-  `${node} drops ${rateWords(count / seconds)} ${wordsFor(kind).title}${rule ? `: ${ruleName(rule.ref)}` : ''}.`;
+  `${node} drops ${rateWords(count / seconds)} ${wordsFor(kind, rule?.ref.text).title}${rule ? `: ${ruleName(rule.ref)}` : ''}.`;
 
 const confidenceOf = ({ rule, kind, flows }: DropGroup): Finding['confidence'] => {
   if (kind === 'rule' || kind === 'reject' || kind === 'policy') return rule?.sure && flows.length > 0 ? 'certain' : 'likely';
@@ -70,9 +70,10 @@ const findingOf = (evidence: WatchEvidence, group: DropGroup): Finding => {
   const { seconds } = evidence.result;
   const { flows, kind, concern, rule, situation, count } = group;
   const isRule = kind === 'rule' || kind === 'reject' || kind === 'policy';
+  const words = wordsFor(kind, rule?.ref.text);
   const more = flows.length > MOST_FLOWS ? [`and ${flows.length - MOST_FLOWS} more kinds of traffic`] : [];
   return {
-    code: wordsFor(kind).code,
+    code: words.code,
     severity: concern.severity === 'problem' ? 'problem' : 'warning',
     confidence: confidenceOf(group),
     title: titleOf(node, group, seconds),
@@ -86,7 +87,7 @@ const findingOf = (evidence: WatchEvidence, group: DropGroup): Finding => {
       [kernelWords(group), placeWords(group)].filter((part) => part !== '').join('; '),
       ...(concern.why === undefined ? [] : [concern.why]),
     ],
-    fix: isRule ? removalOf(node, group) : wordsFor(kind).advice,
+    fix: isRule && words.advice.length === 0 ? removalOf(node, group) : words.advice,
     notes: rule ? ruleOwnerNote(rule.ref.chain) : [],
   };
 };

@@ -115,5 +115,14 @@ const OTHER: KindWords = {
   advice: ['The function named here is where the kernel did it; its source says for what.'],
 };
 
-/** Kinds that only the model knows never come from a kernel. */
-export const wordsFor = (kind: DropKind): KindWords => KINDS[kind] ?? OTHER;
+/** kube-proxy rejects what is sent to a Service nobody serves, in each of its modes. */
+const NO_ENDPOINTS: KindWords = {
+  code: 'ND4003',
+  title: 'for a Service without ready endpoints',
+  short: 'Service without endpoints',
+  advice: ['The comment of the rule names the Service: kubectl get endpointslices, and why its pods are not ready.'],
+};
+
+/** Kinds that only the model knows never come from a kernel. @param rule its text, where one was found */
+export const wordsFor = (kind: DropKind, rule?: string): KindWords =>
+  kind === 'reject' && rule !== undefined && /has no (local )?endpoints|reject-chain/.test(rule) ? NO_ENDPOINTS : (KINDS[kind] ?? OTHER);

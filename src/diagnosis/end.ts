@@ -28,7 +28,7 @@ export interface PacketEnd {
 const spoken = new Set<Outcome>(['refused', 'reset']);
 
 /** Stops that tell the sender. */
-const tells = new Set<DropKind>(['reject', 'no-route', 'unreachable', 'prohibit', 'blackhole', 'not-translated']);
+const tells = new Set<DropKind>(['reject', 'no-route', 'unreachable', 'prohibit', 'blackhole', 'not-translated', 'kept']);
 
 /** A prediction that the probes of this leg did not refute. */
 const believable = (evidence: Evidence, leg: Leg, stop: ModelStop): boolean => {

@@ -9,7 +9,7 @@ import { type TunnelPorts, USUAL_TUNNEL_PORTS } from '../probe/tap/tunnel.ts';
 import { joinWatch } from '../probe/watch/join-watch.ts';
 import type { WatchResult } from '../probe/watch/kernel-drop.ts';
 import { MOST_PACKETS, readWatch, type WatchOutput, type WatchRaw } from '../probe/watch/watch-output.ts';
-import type { DropRow, DropsReport } from '../report/report.ts';
+import type { DropRow, DropsReport } from '../report/drops-report.ts';
 import { describeProblems } from './problems.ts';
 
 /** Everything one `drops` run learned. */

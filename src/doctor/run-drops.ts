@@ -4,7 +4,7 @@ import { CliError, EXIT } from '../cluster/errors.ts';
 import type { PodFacts } from '../cluster/facts.ts';
 import { readCluster } from '../cluster/read/cluster.ts';
 import { addressFilter } from '../probe/stream/flow-filter.ts';
-import type { DropsReport } from '../report/report.ts';
+import type { DropsReport } from '../report/drops-report.ts';
 import { judgeDrops } from './judge-drops.ts';
 import { isOpen, type OpenDoors } from './ports.ts';
 import type { Say } from './progress.ts';

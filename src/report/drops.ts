@@ -1,8 +1,8 @@
 import { hostPort } from '../forwarding/address.ts';
 import { type Canvas, isNarrow, mark, paint, plain } from './canvas.ts';
+import type { DropFlow, DropRow, DropsReport } from './drops-report.ts';
 import { escapeLine } from './escape.ts';
 import { renderFindings, renderNotChecked } from './findings.ts';
-import type { DropFlow, DropRow, DropsReport } from './report.ts';
 import { type Column, renderTable, wrapText } from './table.ts';
 
 export interface DropsView {

@@ -1,8 +1,10 @@
 import type { Answer } from '../diagnosis/answers.ts';
 import type { Finding } from '../diagnosis/finding.ts';
-import type { Hop, Packet, RuleRef } from '../forwarding/hop.ts';
+import type { Hop, Packet } from '../forwarding/hop.ts';
 import type { ProbeResult } from '../probe/probe.ts';
 import type { Attachment } from '../topology/attachment.ts';
+import type { DropsReport } from './drops-report.ts';
+import type { AnyPolicyReport } from './policy/reports.ts';
 
 /** What every report carries. The JSON and YAML outputs are this, with `apiVersion` and `kind` in front. */
 export interface ReportBase {
@@ -32,6 +34,8 @@ export interface PathReport extends ReportBase {
   answers: Answer[];
   /** Where packet and prediction differ: the packet counts, the reader should know. */
   disagreements: string[];
+  /** Commands that show the loss without netdoctor; empty when nothing is lost. */
+  byHand: string[];
   /** How the nodes' clocks differ, as the probes tell; empty when no probe crossed both ways. */
   clocks: ClockOffset[];
 }
@@ -87,62 +91,4 @@ export interface VethRow {
   attachment?: Attachment;
 }
 
-export interface DropsReport extends ReportBase {
-  kind: 'DropsReport';
-  node: string;
-  /** `default/web-0`, where only what concerns a pod is told. */
-  pod?: string;
-  /** How long drops were recorded. */
-  seconds: number;
-  /** How whose the packets are was found out: their headers were read at the drop, or captures beside it saw them; `reasons`: neither. */
-  seenBy: 'headers' | 'captures' | 'reasons';
-  rows: DropRow[];
-}
-
-/** Drops that are the same to whoever has to do something about them. */
-export interface DropRow {
-  severity: 'problem' | 'warning' | 'harmless';
-  /** Of the finding it belongs to; harmless ones have none. */
-  code?: string;
-  /** In words; a rule's name and text. */
-  what: string;
-  /** Why it is harmless, or what is not sure. */
-  why?: string;
-  /** `host`, `pod default/web-0`; empty where nobody knows. */
-  where: string;
-  interface?: string;
-  direction?: 'in' | 'out';
-  /** The kernel's name of the reason. */
-  reason?: string;
-  /** Kernel function that dropped. */
-  function: string;
-  /** Netfilter's hook. */
-  hook?: string;
-  rule?: DropRule;
-  count: number;
-  perSecond: number;
-  /** Most frequent first. */
-  flows: DropFlow[];
-  /** Kinds of traffic beyond these. */
-  moreFlows: number;
-}
-
-export interface DropRule extends RuleRef {
-  /** By how much its counter rose while the node was watched. */
-  packets?: number;
-  bytes?: number;
-  /** Counter and model agree. */
-  sure: boolean;
-}
-
-/** Traffic without the port that a client changes from connection to connection. */
-export interface DropFlow {
-  source: string;
-  destination: string;
-  protocol: string;
-  sourcePort?: number;
-  destinationPort?: number;
-  count: number;
-}
-
-export type Report = PathReport | VethReport | DropsReport;
+export type Report = PathReport | VethReport | DropsReport | AnyPolicyReport;

@@ -5,12 +5,14 @@ import { completionCommand } from './completion.ts';
 import { dropsCommand } from './drops.ts';
 import { explainCommand } from './explain.ts';
 import { pathCommand } from './path.ts';
+import { policyCommand } from './policy.ts';
 import { versionCommand } from './version.ts';
 import { vethCommand } from './veth.ts';
 
 /** In the order in which help lists them. */
 export const commands: AnyCommand[] = [
   pathCommand,
+  policyCommand,
   captureCommand,
   dropsCommand,
   vethCommand,

@@ -1,8 +1,8 @@
 import type { StopReason } from '../../forwarding/hop.ts';
 import type { Drop } from '../../probe/observation.ts';
 
-/** Ends that only the kernel can tell, beside those that the model knows. */
-export type DropKind = StopReason | 'qdisc' | 'xdp' | 'checksum' | 'no-socket' | 'socket' | 'port-mtu' | 'other';
+/** Ends that only the kernel or the whole of the evidence can tell, beside those that the model knows. */
+export type DropKind = StopReason | 'kept' | 'qdisc' | 'xdp' | 'checksum' | 'no-socket' | 'socket' | 'port-mtu' | 'other';
 
 export type Hook = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING' | 'ingress' | 'egress' | 'bridge';
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { judgeDrops } from '../../../src/doctor/judge-drops.ts';
 import type { NodeSnapshot } from '../../../src/node/snapshot.ts';
-import type { DropRow, DropsReport } from '../../../src/report/report.ts';
+import type { DropRow, DropsReport } from '../../../src/report/drops-report.ts';
 import { type FlannelCluster, flannelCluster, found, insertRule, setPolicy } from '../forwarding/world.ts';
 import { cooked2, ipv4, tcp, udp } from '../probe/packets.ts';
 import { type MadeWatch, makeWatch } from './watch-output.ts';

@@ -14,6 +14,7 @@ import type { Report } from '../report/report.ts';
 import { VERSION } from '../version.ts';
 import type { AgentFlags, ConnectionFlags, OutputFlags } from './connection-options.ts';
 import type { Context } from './context.ts';
+import { reasonOf } from './file-reason.ts';
 import { agentOptions, goLive, nodeDoors, podDoors } from './live.ts';
 import type { Progress } from './progress.ts';
 import { writeAll } from './write.ts';
@@ -36,19 +37,6 @@ export interface Session {
 }
 
 type Flags = ConnectionFlags & AgentFlags & OutputFlags;
-
-/** An error of the file system in words. */
-export const reasonOf = (error: unknown): string => {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const words: Record<string, string> = {
-    ENOENT: 'no such file',
-    EACCES: 'permission denied',
-    EISDIR: 'it is a directory',
-    ENOSPC: 'no space left on the device',
-    EROFS: 'the file system is read-only',
-  };
-  return words[code] ?? (error instanceof Error ? error.message : String(error));
-};
 
 const readBundle = async (file: string): Promise<Recording> => {
   const bytes = await readFile(file).catch((error: unknown) => {

@@ -1,5 +1,5 @@
 import { inPrefix, sameAddress } from '../forwarding/address.ts';
-import { isObject, unwrap } from '../forwarding/netfilter/nft-value.ts';
+import { isObject, unwrap } from '../forwarding/netfilter/nft/json.ts';
 import { hostNetns } from '../forwarding/world.ts';
 import type { Netns, NodeSnapshot } from '../node/snapshot.ts';
 

@@ -5,6 +5,7 @@ import { policyDrop, ruleDrop, ruleReject } from './causes/firewall.ts';
 import { flannelEntries } from './causes/flannel-entries.ts';
 import { forwardingOff, noRoute, reversePath, routeRefuses } from './causes/forwarding.ts';
 import { fullSizeVanishes } from './causes/full-size.ts';
+import { keptAddress } from './causes/kept-address.ts';
 import { linkDown } from './causes/link-down.ts';
 import { listensElsewhere, noListener } from './causes/listener.ts';
 import { lost } from './causes/lost.ts';
@@ -23,6 +24,7 @@ import { wrongAnswerer } from './causes/wrong-answerer.ts';
 /** Every known cause; where two are equally sure, the one further up is shown first. */
 export const causes: Cause[] = [
   duplicateAddress,
+  keptAddress,
   wrongAnswerer,
   ...linkDown,
   offBridge,

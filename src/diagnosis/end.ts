@@ -7,6 +7,7 @@ import { dropWords, type ObservedDrop, observedDrops } from './drops/observed.ts
 import { type Evidence, failingLegs, type Leg, legOf, outcomes, score } from './evidence.ts';
 import { type ModelStop, stopOf } from './model-stop.ts';
 import { contradicted } from './sightings.ts';
+import { unansweredNeighbour } from './unanswered.ts';
 
 /** Where a probe or its reply ends: as the model says, as the kernel says, or as both do. */
 export interface PacketEnd {
@@ -27,7 +28,7 @@ export interface PacketEnd {
 const spoken = new Set<Outcome>(['refused', 'reset']);
 
 /** Stops that tell the sender. */
-const tells = new Set<DropKind>(['reject', 'no-route', 'unreachable', 'prohibit', 'blackhole', 'not-translated']);
+const tells = new Set<DropKind>(['reject', 'no-route', 'unreachable', 'prohibit', 'blackhole', 'not-translated', 'kept']);
 
 /** A prediction that the probes of this leg did not refute. */
 const believable = (evidence: Evidence, leg: Leg, stop: ModelStop): boolean => {
@@ -41,7 +42,8 @@ export const endOf = (evidence: Evidence, leg: Leg): PacketEnd | undefined => {
   const predicted = stopOf(evidence, leg);
   const [drop] = observedDrops(evidence, leg);
   if (drop) return endOfDrop(evidence, leg, drop, predicted);
-  return predicted && believable(evidence, leg, predicted) ? predicted : undefined;
+  if (predicted && believable(evidence, leg, predicted)) return predicted;
+  return answered(leg.probe) === 0 ? unansweredNeighbour(evidence, leg) : undefined;
 };
 
 /** Where a failing probe ends, for one of these reasons. */
@@ -59,11 +61,21 @@ export const disagreements = (evidence: Evidence): string[] => [
   ...failingLegs(evidence).flatMap((leg) => droppedElsewhere(evidence, leg)),
 ];
 
+/** Ends that nobody predicts from what was read of a node: then the kernel contradicts nothing. */
+const UNFORESEEN = new Set<DropKind>(['tc', 'qdisc', 'xdp', 'checksum', 'socket', 'port-mtu', 'ttl', 'other']);
+
+/** The walk knows the hooks of IP; what devices and bridges filter by themselves is beyond it. */
+const isForeseeable = ({ kinds: [first = 'other'], hook }: ObservedDrop): boolean =>
+  !UNFORESEEN.has(first) && hook !== 'ingress' && hook !== 'egress' && hook !== 'bridge';
+
 /** The kernel dropped it at another place, or for another reason, than the model ends it. */
 const droppedElsewhere = (evidence: Evidence, leg: Leg): string[] => {
   const predicted = stopOf(evidence, leg);
   const [drop] = observedDrops(evidence, leg);
-  if (!drop || drop.kinds.includes('no-socket') || (predicted && agrees(predicted, drop))) return [];
+  if (!drop || drop.kinds.includes('no-socket')) return [];
+  if (predicted ? agrees(predicted, drop) || predicted.stop.reason === 'loop' : !isForeseeable(drop)) return [];
+  // a model that knows its limits is not contradicted beyond them
+  if (!predicted && [leg.there, leg.back].some((walk) => walk?.outcome === 'unknown')) return [];
   const { fromLabel, toLabel } = leg.probe.request;
   const model = predicted ? `ends it on ${predicted.hop.node} ${predicted.hop.interface} (${predicted.stop.message})` : 'lets it pass there';
   return [`${fromLabel} → ${toLabel}: ${dropWords(drop, leg.probe.attempts.length)}; the model ${model}`];

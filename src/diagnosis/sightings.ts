@@ -38,6 +38,18 @@ const reliable = ({ notSeen, dropped, full }: TapResult): boolean => notSeen ===
 export const seenAt = (evidence: Pick<Evidence, 'taps'>, leg: Leg, direction: Direction, hop: Hop): number | undefined =>
   watched(evidence, hop) ? countAttempts(sightingsOf(evidence, leg, direction).filter((sighting) => isAt(hop, sighting))) : undefined;
 
+/** How often a single attempt was seen at a hop: a few times when it is sent again, many times when it runs in a circle. */
+export const passesOf = (evidence: Pick<Evidence, 'taps'>, leg: Leg, direction: Direction, hop: Hop): number =>
+  Math.max(
+    0,
+    ...[
+      ...Map.groupBy(
+        sightingsOf(evidence, leg, direction).filter((sighting) => isAt(hop, sighting)),
+        ({ attempt }) => attempt,
+      ).values(),
+    ].map((group) => group.length),
+  );
+
 /** Frames for an unknown address are flooded to every port: being seen there is not getting through. */
 const mayBeFlooded = ({ snapshots }: Pick<Evidence, 'snapshots'>, sighting: Sighting): boolean => {
   const netns = snapshots.find(({ node }) => node === sighting.node)?.namespaces.find(({ inode }) => inode === sighting.netns);

@@ -2,6 +2,8 @@ import type { Endpoint } from '../cluster/endpoint.ts';
 import type { ClusterFacts, PodFacts } from '../cluster/facts.ts';
 import { dataPlane } from '../cni/identity.ts';
 import { answersTo } from '../diagnosis/answers.ts';
+import { blindSpots } from '../diagnosis/blind-spots.ts';
+import { byHandCommands } from '../diagnosis/by-hand.ts';
 import { diagnose, verdictOf } from '../diagnosis/diagnose.ts';
 import type { Evidence, WalkPair } from '../diagnosis/evidence.ts';
 import type { Packet } from '../forwarding/hop.ts';
@@ -109,13 +111,11 @@ const sentElsewhere = (main: ProbeResult, taps: TapResult[], { there }: WalkPair
   return new Set([...endpointsSeen(taps, main)].flatMap(([attempt, endpoint]) => (endpoint === followed ? [] : [attempt])));
 };
 
-/** Where the packet went though the model did not lead it there; where the model knows its limits (BPF, OVS) that is no contradiction. */
-const strayHops = ({ there, back }: WalkPair, hops: HopReport[]): string[] =>
-  [there, back].some((walk) => walk?.outcome === 'unknown')
-    ? []
-    : hops
-        .filter(({ unpredicted }) => unpredicted)
-        .map(({ node, interface: name, where }) => `${node} ${name} (${where}): the probe passed here, though the model does not lead it there`);
+/** Where the packet went though the model did not lead it there. */
+const strayHops = (hops: HopReport[]): string[] =>
+  hops
+    .filter(({ unpredicted }) => unpredicted)
+    .map(({ node, interface: name, where }) => `${node} ${name} (${where}): the probe passed here, though the model does not lead it there`);
 
 /** Evidence → report: pure, so that a bundle is judged exactly as the run was. */
 export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'timings'> => {
@@ -147,9 +147,12 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
   const packet = mainWalk.there?.packet ?? { source: question.source, destination: question.destination, protocol: question.protocol };
   const places = main ? tapSummary(taps, main.request.id) : [];
   const others = main ? sentElsewhere(main, taps, mainWalk) : new Set<number>();
-  const there = withUnpredicted(mainWalk.there?.hops ?? [], places, 'there', world, others);
-  const back = withUnpredicted(mainWalk.back?.hops ?? [], places, 'back', world, others);
+  const there = withUnpredicted(mainWalk.there, places, 'there', world, others);
+  const back = withUnpredicted(mainWalk.back, places, 'back', world, others);
   const clocks = clockOffsets(there, back, places);
+  const hops = withDrops(withSeen(there, taps, main, 'there', clocks), evidence, main, 'there');
+  const backHops = withDrops(withSeen(back, taps, main, 'back', clocks), evidence, main, 'back');
+  const verdict = verdictOf(evidence);
   return {
     kind: 'PathReport',
     time,
@@ -157,21 +160,22 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
     to: summaryOf(question.to, question.destination, question),
     packet,
     dataPlane: dataPlaneOf(snapshots, facts),
-    verdict: verdictOf(evidence),
-    hops: withDrops(withSeen(there, taps, main, 'there', clocks), evidence, main, 'there'),
-    back: withDrops(withSeen(back, taps, main, 'back', clocks), evidence, main, 'back'),
+    verdict,
+    hops,
+    back: backHops,
     checks: probes,
     answers: main ? answersTo(main, taps, world) : [],
     clocks,
+    disagreements: [...new Set([...notes, ...strayHops([...there, ...back])])],
     findings,
+    byHand: byHandCommands(evidence, hops, backHops),
     notChecked: [
       ...run.notChecked,
       ...untraced(run.drops),
       ...rulesUntraced(run.ruleTraces),
+      ...(verdict === 'broken' || verdict === 'intermittent' ? blindSpots(world, hops) : []),
       ...facts.notRead,
       ...describeProblems(snapshots),
-      ...notes,
-      ...strayHops(mainWalk, [...there, ...back]),
     ],
   };
 };

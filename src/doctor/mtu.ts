@@ -1,4 +1,5 @@
-import { lookupRoute } from '../forwarding/route.ts';
+import { familyOf } from '../forwarding/address.ts';
+import { lookupRoute } from '../forwarding/route/lookup.ts';
 import { hostNetns, linkNamed } from '../forwarding/world.ts';
 import type { Netns, NodeSnapshot } from '../node/snapshot.ts';
 import { answered, type ProbeRequest, type ProbeResult } from '../probe/probe.ts';
@@ -14,9 +15,9 @@ const netnsOf = ({ node, from }: Sender, snapshots: NodeSnapshot[]): Netns | und
 /** Bytes at L3 that the sender believes the way to take: its route's MTU, else its device's. Nothing for itself. */
 export const senderMtu = (sender: Sender, destination: string, snapshots: NodeSnapshot[]): number | undefined => {
   const netns = netnsOf(sender, snapshots);
-  const route = netns && lookupRoute(netns, { packet: { source: '', destination, protocol: 'icmp' }, mark: 0 });
+  const route = netns && lookupRoute(netns, { family: familyOf(destination), source: '', destination, mark: 0, iif: 'lo' });
   if (route?.kind !== 'unicast') return undefined;
-  return route.route.mtu ?? linkNamed(netns, route.device)?.mtu;
+  return route.route.mtu ?? linkNamed(netns, route.paths[0].device)?.mtu;
 };
 
 /** MTUs that links and tunnels in use have, and some between. */

@@ -1,5 +1,5 @@
-import type { Hop } from '../forwarding/hop.ts';
-import { labelOf, linkNamed, type Place, placeAt, type World } from '../forwarding/world.ts';
+import type { Hop, Walk } from '../forwarding/hop.ts';
+import { labelOf, linkNamed, placeAt, type World } from '../forwarding/world.ts';
 import type { TapPlace } from '../probe/tap/tap-summary.ts';
 import type { HopReport } from '../report/report.ts';
 import { isAt, type Leg, packetsOf, timesOf } from './places.ts';
@@ -20,7 +20,21 @@ const isFlooded = (world: World, places: TapPlace[], place: TapPlace): boolean =
   );
 };
 
-const hopOf = (world: World, place: TapPlace, at: Place | undefined, like: Hop | undefined, leg: Leg): HopReport => {
+/**
+ * The bridge whose ports the packet was led through: whether a translated frame is handed from port to port or by way of the bridge's own
+ * device depends on the neighbour's cached header, which nothing shows (br_nf_pre_routing_finish_bridge).
+ */
+const isBridgeBetween = (world: World, place: TapPlace, hops: Hop[]): boolean => {
+  const netns = placeAt(world, place.node, place.netns)?.netns;
+  const bridge = linkNamed(netns, place.interface);
+  if (!bridge) return false;
+  return hops.some(
+    (hop) => hop.netns === place.netns && hop.node === place.node && linkNamed(netns, hop.interface)?.master?.ifindex === bridge.ifindex,
+  );
+};
+
+const hopOf = (world: World, place: TapPlace, like: Hop | undefined, leg: Leg): HopReport => {
+  const at = placeAt(world, place.node, place.netns);
   const link = linkNamed(at?.netns, place.interface);
   return {
     node: place.node,
@@ -31,7 +45,6 @@ const hopOf = (world: World, place: TapPlace, at: Place | undefined, like: Hop |
     direction: place.direction,
     what: place.tunnel === undefined ? '' : `inside ${place.tunnel}`,
     packet: [...packetsOf(place, leg).values()][0] ?? like?.packet ?? { source: '', destination: '', protocol: 'icmp' },
-    unpredicted: true,
   };
 };
 
@@ -40,7 +53,10 @@ const hopOf = (world: World, place: TapPlace, at: Place | undefined, like: Hop |
  * own node only: each comes behind the last hop of that node which saw the packet earlier.
  * @param others attempts that a Service sent to another endpoint, which take another way
  */
-export const withUnpredicted = (hops: Hop[], places: TapPlace[], leg: Leg, world: World, others: Set<number>): HopReport[] => {
+export const withUnpredicted = (walk: Walk | undefined, places: TapPlace[], leg: Leg, world: World, others: Set<number>): HopReport[] => {
+  const hops = walk?.hops ?? [];
+  // a model that knows its limits (an outside host, BPF, OVS) is not contradicted by what lies behind them
+  const surprise = walk && walk.outcome !== 'unknown' ? { unpredicted: true } : {};
   const crossed = places.filter((place) => [...timesOf(place, leg).keys()].some((attempt) => !others.has(attempt)));
   const extra = crossed
     .filter((place) => place.interface !== 'lo' && !hops.some((hop) => isAt(place, hop)) && !isFlooded(world, crossed, place))
@@ -56,7 +72,7 @@ export const withUnpredicted = (hops: Hop[], places: TapPlace[], leg: Leg, world
     const before = result.findLastIndex((hop) => hop.node === place.node && (times.get(hop) ?? Number.POSITIVE_INFINITY) <= time);
     const first = result.findIndex((hop) => hop.node === place.node);
     const index = before >= 0 ? before + 1 : first >= 0 ? first : result.length;
-    const hop = hopOf(world, place, placeAt(world, place.node, place.netns), result[index - 1], leg);
+    const hop = { ...hopOf(world, place, result[index - 1], leg), ...(isBridgeBetween(world, place, hops) ? {} : surprise) };
     times.set(hop, time);
     result.splice(index, 0, hop);
   }

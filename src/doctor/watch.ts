@@ -45,7 +45,7 @@ const MORE_ATTEMPTS = 15;
 const NEIGHBOUR_TIMEOUT_MS = 3_300;
 
 /** Host namespaces of every open node, and those of the pods at the ends. */
-const tapRequests = ({ doors, pods }: Scene, snapshots: NodeSnapshot[]): TapRequest[] =>
+export const tapRequests = ({ doors, pods }: Pick<Scene, 'doors' | 'pods'>, snapshots: NodeSnapshot[]): TapRequest[] =>
   snapshots.flatMap((snapshot): TapRequest[] => {
     const { node } = snapshot;
     const reach = doors.find((door) => door.node === node)?.reach;

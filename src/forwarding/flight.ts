@@ -1,63 +1,105 @@
 import type { Link } from '../node/snapshot.ts';
-import type { Hop, Packet, StopReason, Translation } from './hop.ts';
+import { type Connection, type Tuple, translationOf } from './conntrack.ts';
+import type { Decider, Fork } from './fork.ts';
+import { choose } from './fork.ts';
+import type { Decision, Hop, Outcome, Packet, PathMtu, StopReason, Translation, TunnelKind } from './hop.ts';
 import type { Pass } from './pass.ts';
-import { labelOf, type Place, placeKey, type World } from './world.ts';
+import { labelOf, type Place, type World } from './world.ts';
 
 /** The packet under way with what the kernel keeps beside it (struct sk_buff). */
 export interface Flight {
   packet: Packet;
   mark: number;
-  /** What conntrack says where the packet is now is asked per netns; this says which direction of the flow it is. */
+  /** Hops left; absent until the packet was sent. */
+  ttl?: number;
   direction: 'request' | 'reply';
   /** Set while the packet is the payload's carrier. */
   carries?: Carried;
+  /** IPVS sends it on (skb->ipvs_property). */
+  viaIpvs?: boolean;
+  /** An ICMP error: the packet it is about, as it was where the error was made. */
+  about?: Tuple;
 }
 
 /** What a tunnel header wraps. */
 export interface Carried {
-  kind: 'vxlan' | 'ipip';
+  kind: TunnelKind;
   vni?: number;
   port?: number;
+  /** GRE key, or the WireGuard public keys of both ends. */
+  key?: string;
+  sender?: string;
   inner: Flight;
-  /** Link-level destination of the inner frame, where it is known. */
-  innerMac?: string;
+  /** Of the inner frame, where the tunnel carries Ethernet. */
+  frame?: Frame;
+  /** Bytes the tunnel adds to the inner L3 packet. */
+  overhead: number;
+}
+
+/** A packet's Ethernet header as far as it is known. */
+export interface Frame {
+  to?: string | undefined;
+  from?: string | undefined;
+  vlan?: number | undefined;
+  /** The destination was written down by somebody, and no answer will correct it. */
+  fixed?: boolean | undefined;
+  /** Why there is no destination: nobody answers, or it is not known who would. */
+  state?: string | undefined;
 }
 
 /** What the walk does next; one function in walk.ts's table handles each. */
 export type Step =
-  /** A local process or a tunnel device hands a packet to the IP stack. */
-  | { at: 'output'; place: Place; flight: Flight }
+  /** A local process or a tunnel device hands a packet to the IP stack; `oif` where its socket is bound to a device. */
+  | { at: 'output'; place: Place; flight: Flight; oif?: string | undefined }
   /** The IP stack hands a packet to a device; `nextHop` is the address to resolve. */
   | { at: 'transmit'; place: Place; device: Link; flight: Flight; nextHop: string; what: string }
+  /** A frame is put on a device. */
+  | { at: 'emit'; place: Place; device: Link; flight: Flight; frame: Frame; what: string; nextHop?: string | undefined }
   /** A frame arrives at a device from outside its netns. */
-  | { at: 'receive'; place: Place; device: Link; flight: Flight; mac?: string }
+  | { at: 'receive'; place: Place; device: Link; flight: Flight; frame: Frame }
   /** A packet enters the IP stack through a device; with `pass` it went through PREROUTING on its bridge already (ip_sabotage_in). */
-  | { at: 'input'; place: Place; device: Link; flight: Flight; bridgePort?: string; pass?: Pass }
-  | { at: 'end'; outcome: 'delivered' | 'stopped' | 'left' | 'unknown'; place?: Place };
+  | { at: 'input'; place: Place; device: Link; flight: Flight; frame: Frame; bridgePort?: string | undefined; pass?: Pass | undefined }
+  | { at: 'end'; outcome: Outcome; place?: Place; packet?: Packet };
 
 export interface WalkOptions {
   /** Where the kernel picks an endpoint at random, take this one. */
   endpoint?: string;
-  /** Translations the request left behind: a reply is translated back by them. */
-  translations?: Translation[];
-  /** `node/inode` whose conntrack saw the request. */
-  tracked?: string[];
+  /** `established`: a packet of a connection that is under way, for which conntrack has entries wherever it passes. */
+  connection?: 'new' | 'established';
+  /** What conntrack remembers of the request: a reply is put through these. */
+  connections?: Connection[];
+  /** Ways in each netns' iptables and routing tables followed per walk, before the rest is left unknown. Default 64. */
+  budget?: number;
 }
 
-/** What the steps of one walk write to. */
-export interface Journey {
+/** What the steps of one run write to. */
+export interface Journey extends Decider {
   world: World;
   options: WalkOptions;
   hops: Hop[];
+  /** Decisions made before the hop they belong to. */
+  pending: Decision[];
   /** The packet as the sending process made it, with the source the route chose. */
   sent?: Packet;
-  translations: Translation[];
-  tracked: Set<string>;
+  connections: Connection[];
   choices: Set<string>;
+  /** Answers assumed for matches that cannot be judged, so that one packet gets one answer. */
+  assumed: Map<string, number>;
+  /** Rules looked at so far. */
+  work: number;
+  /** Nothing beyond here is more than an assumption. */
+  opaque: boolean;
+  mtu?: PathMtu;
 }
 
 /** The innermost packet: what both ends talk about. */
 export const innermost = (flight: Flight): Packet => (flight.carries ? innermost(flight.carries.inner) : flight.packet);
+
+/** Bytes of all tunnel headers around the innermost packet. */
+export const overheadOf = ({ carries }: Flight): number => (carries ? carries.overhead + overheadOf(carries.inner) : 0);
+
+export const translationsOf = ({ connections }: Pick<Journey, 'connections'>): Translation[] =>
+  connections.flatMap((connection) => translationOf(connection) ?? []);
 
 export interface HopDetail {
   place: Place;
@@ -65,10 +107,9 @@ export interface HopDetail {
   direction: 'in' | 'out';
   what: string;
   flight: Flight;
-  unsure?: string | undefined;
 }
 
-export const addHop = (journey: Journey, { place, device, direction, what, flight, unsure }: HopDetail): void => {
+export const addHop = (journey: Journey, { place, device, direction, what, flight }: HopDetail): void => {
   const { carries, packet } = flight;
   journey.hops.push({
     node: place.snapshot.node,
@@ -90,7 +131,8 @@ export const addHop = (journey: Journey, { place, device, direction, what, fligh
           },
         }
       : {}),
-    ...(unsure === undefined ? {} : { unsure }),
+    ...(journey.pending.length > 0 ? { decisions: journey.pending.splice(0) } : {}),
+    ...(journey.opaque ? { assumed: true } : {}),
   });
 };
 
@@ -101,9 +143,17 @@ export const say = (journey: Journey, ...words: string[]): void => {
   if (hop && said.length > 0) hop.what = [hop.what, ...said].filter((word) => word !== '').join(', ');
 };
 
-export const doubt = (journey: Journey, ...reasons: string[]): void => {
+export const joined = (...words: string[]): string => words.filter((word) => word !== '').join(', ');
+
+/** Names an object that decided where the packet is now, or where it will be next. */
+export const decided = (journey: Journey, at: 'here' | 'next', decision: Decision): void => {
   const hop = journey.hops.at(-1);
-  if (hop && reasons.length > 0) hop.unsure = [hop.unsure, ...reasons].filter((reason) => reason !== undefined).join('; ');
+  if (at === 'next') journey.pending.push(decision);
+  else if (hop) hop.decisions = [...(hop.decisions ?? []), decision];
+};
+
+export const doubt = (hop: Hop | undefined, ...reasons: string[]): void => {
+  if (hop && reasons.length > 0) hop.unsure = [...new Set([...(hop.unsure?.split('; ') ?? []), ...reasons])].join('; ');
 };
 
 export interface StopDetail {
@@ -130,10 +180,24 @@ export const stop = (journey: Pick<Journey, 'hops'>, { reason, message, decidedB
 
 /** Beyond here nothing can be said. */
 export const lose = (journey: Journey, reason: string): Step => {
-  doubt(journey, reason);
+  doubt(journey.hops.at(-1), reason);
   return { at: 'end', outcome: 'unknown' };
 };
 
-export const remember = (journey: Journey, place: Place): void => {
-  journey.tracked.add(placeKey(place));
+/** One answer per question and run: asked again, the same fork is not a new one. */
+export const assume = (journey: Journey, key: string, fork: Fork): number => {
+  const known = journey.assumed.get(key);
+  if (known !== undefined) return known;
+  const way = choose(journey, fork);
+  journey.assumed.set(key, way);
+  return way;
+};
+
+/** More rules than any real ruleset has on one packet's way: chains that call each other twice and again double with each. */
+const MOST_WORK = 3_000_000;
+
+/** Counts one rule; true when enough is enough. */
+export const tires = (journey: Journey): boolean => {
+  journey.work += 1;
+  return journey.work > MOST_WORK;
 };

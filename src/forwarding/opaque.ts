@@ -13,7 +13,9 @@ const programmed: { marker: string; devices: RegExp; owner: string }[] = [
 
 /** Who decides about packets at this device instead of the routing tables; undefined when nobody does. */
 export const deciderAt = (place: Place, device: Link, direction: 'in' | 'out'): string | undefined =>
-  knownPlane(place.netns, device) ?? switchPort(place, device) ?? (direction === 'in' ? program(place.netns, device) : undefined);
+  knownPlane(place.netns, device) ??
+  switchPort(place, device) ??
+  (direction === 'in' && device.xdp ? `an XDP program on ${device.name} decides` : undefined);
 
 const knownPlane = (netns: Netns, device: Link): string | undefined => {
   const plane = programmed.find(({ marker, devices }) => devices.test(device.name) && linkNamed(netns, marker) !== undefined);
@@ -25,15 +27,3 @@ const switchPort = ({ snapshot, netns }: Place, device: Link): string | undefine
   const bridge = netns.role === 'host' ? snapshot.ovs?.bridges.find(({ ports }) => ports.some(({ name }) => name === device.name)) : undefined;
   return bridge && `the flows of OVS bridge ${bridge.name} decide at ${device.name}`;
 };
-
-const deciding = new Set(['bpf', 'mirred']);
-
-const program = (netns: Netns, device: Link): string | undefined => {
-  if (device.xdp) return `an XDP program on ${device.name} decides`;
-  const kinds = netns.tc.filters.filter(({ device: name, parent }) => name === device.name && parent === 'ingress').map(kindOf);
-  const kind = kinds.find((candidate) => deciding.has(candidate));
-  return kind && `a tc ${kind} on ${device.name} decides`;
-};
-
-const kindOf = ({ kind, actions }: Netns['tc']['filters'][number]): string =>
-  kind === 'bpf' ? 'bpf' : (actions.find((action) => deciding.has(action.kind))?.kind ?? kind);

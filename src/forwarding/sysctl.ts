@@ -31,3 +31,11 @@ const withValue = (name: string, value: string | undefined): { name: string; val
 /** 0 none, 1 strict, 2 loose: the larger of `all` and the interface's own (include/linux/inetdevice.h IN_DEV_RPFILTER). IPv6 has none. */
 export const reversePathMode = (netns: Netns, device: string): number =>
   Math.max(Number(interfaceSysctl(netns, 4, 'all', 'rp_filter') ?? 0), Number(interfaceSysctl(netns, 4, device, 'rp_filter') ?? 0));
+
+/** A switch that is on for the interface when it is on for it or for `all` (IN_DEV_ORCONF). */
+export const isOnAnywhere = (netns: Netns, device: string, name: string): boolean =>
+  [device, 'all'].some((which) => Number(interfaceSysctl(netns, 4, which, name) ?? 0) > 0);
+
+/** A level that is the larger of the interface's and that of `all` (IN_DEV_MAXCONF). */
+export const largerOf = (netns: Netns, device: string, name: string): number =>
+  Math.max(...[device, 'all'].map((which) => Number(interfaceSysctl(netns, 4, which, name) ?? 0)));

@@ -1,92 +1,137 @@
 import { hostPort, sameAddress } from './address.ts';
-import type { Flight, Journey, Step, WalkOptions } from './flight.ts';
-import { stop } from './flight.ts';
-import type { Packet, Walk } from './hop.ts';
-import { input, output } from './stack.ts';
-import { receive, transmit } from './transmit.ts';
-import { placeAt, type World } from './world.ts';
+import { explore, type RunTree } from './explore.ts';
+import { doubt, type Flight, translationsOf, type WalkOptions } from './flight.ts';
+import { type Fork, leadsToEndpoints, type Taken } from './fork.ts';
+import type { Hop, Packet, Walk } from './hop.ts';
+import { type Departure, type Run, run, type Start } from './journey.ts';
+import { decisive, exemplary, type Outlook, outlookOf } from './outlook.ts';
+import type { World } from './world.ts';
 
-/** Where a packet is sent from. */
-export interface Start {
-  node: string;
-  /** Inode. */
-  netns: string;
-}
+export type { Start } from './journey.ts';
 
-/** More steps than any sane path has: beyond it the packet runs in a circle until its TTL is gone. */
-const maxSteps = 200;
+/** Runs spent on what nobody knows, before the rest of it is left unknown. */
+const BUDGET = 64;
 
 /**
- * Predicts the way of a packet from a netns, as the kernels of the snapshots would send it. An empty source is chosen by the route.
- * `options.endpoint` follows one endpoint where a Service picks at random.
+ * Predicts the way of a packet from a netns, as the kernels of the snapshots would send it. An empty source is chosen by the route. Where
+ * dice are rolled, one way is shown: to `options.endpoint`, else to the first endpoint, else the likeliest. Where a rule could not be
+ * judged, both its answers are tried; only if they end differently is the walk in doubt, and then the brighter one is shown.
  */
 export const walk = (packet: Packet, start: Start, world: World, options: WalkOptions = {}): Walk =>
-  follow({ packet: { ...packet }, mark: 0, direction: 'request' }, start, world, options);
+  single(departure(packet, start, world, 'request', options));
 
 /** The way of the answer to a delivered walk; undefined when there is nobody to answer. */
 export const walkBack = (there: Walk, world: World): Walk | undefined => {
   if (!there.end) return undefined;
-  const asked = arrivedPacket(there);
-  const reply: Packet = {
-    ...asked,
-    source: asked.destination,
-    destination: asked.source,
-    ...swappedPorts(asked),
+  return checkAnswer(single(departure(replyTo(there), there.end, world, 'reply', { connections: there.connections })), there);
+};
+
+/** All ways a packet can take, each with its share. */
+export const walkAll = (packet: Packet, start: Start, world: World, options: WalkOptions = {}): WalkTree =>
+  treeOf(whole(departure(packet, start, world, 'request', options)), (one) => one);
+
+/** All ways of the answer to one way there. */
+export const walkAllBack = (there: Walk, world: World): WalkTree | undefined => {
+  if (!there.end) return undefined;
+  const tree = whole(departure(replyTo(there), there.end, world, 'reply', { connections: there.connections }));
+  return treeOf(tree, (back) => checkAnswer(back, there));
+};
+
+/** A walk, or a place where it can go several ways. */
+export type WalkTree = { walk: Walk; outlook: Outlook } | { fork: Fork; outlook: Outlook; ways: WalkBranch[] };
+
+export interface WalkBranch {
+  label: string;
+  /** 0 to 1, of those that came here; absent where nobody can know. */
+  share?: number;
+  /** Absent where too many ways lead on to follow them all. */
+  next?: WalkTree;
+}
+
+const departure = (packet: Packet, start: Start, world: World, direction: Flight['direction'], options: WalkOptions): Departure => ({
+  flight: { packet, mark: packet.mark ?? 0, direction },
+  start,
+  world,
+  options,
+});
+
+const single = (from: Departure): Walk => {
+  const first = run(from, []);
+  const open = first.journey.taken.some(({ fork }) => matters(fork));
+  if (!open) return walkOf(first, []);
+  const tree = grow(from, first, matters);
+  return walkOf(exemplary(tree) ?? first, decisive(tree), outlookOf(tree));
+};
+
+/** Which endpoint of a Service is asked is the caller's choice; everything else that is open is tried. */
+const matters = (fork: Fork): boolean => fork.kind !== 'chance' || !leadsToEndpoints(fork);
+
+const whole = (from: Departure): RunTree => grow(from, run(from, []), () => true);
+
+const grow = (from: Departure, first: Run, opens: (fork: Fork) => boolean): RunTree =>
+  explore(first, { budget: from.options.budget ?? BUDGET, again: (script) => run(from, script), opens });
+
+/** With a program in the way the walk is an assumption; a rule that was not judged leaves the brighter end standing, in doubt. */
+const walkOf = ({ journey, end, packet }: Run, doubts: Fork[], outlook?: Outlook): Walk => {
+  const questions = new Set(doubts.map(({ what }) => what));
+  for (const taken of journey.taken) if (questions.has(taken.fork.what)) doubt(hopAt(journey.hops, taken), taken.fork.what);
+  const blocked = outlook !== undefined && outlook.unknown > 0 && doubts.some(({ kind }) => kind === 'opaque');
+  const outcome = blocked ? 'unknown' : end.outcome;
+  const delivered = outcome === 'delivered' && end.place ? { end: { node: end.place.snapshot.node, netns: end.place.netns.inode } } : {};
+  return {
+    packet,
+    hops: journey.hops,
+    outcome,
+    ...delivered,
+    ...(outcome === 'delivered' && end.packet ? { arrived: end.packet } : {}),
+    translations: translationsOf(journey),
+    connections: journey.connections,
+    choices: journey.taken.filter(({ fork }) => fork.kind === 'chance').map(({ fork }) => fork.what),
+    doubts: [...questions],
+    ...(journey.mtu ? { mtu: journey.mtu } : {}),
   };
-  const options = { translations: there.translations, tracked: there.tracked };
-  const back = follow({ packet: reply, mark: 0, direction: 'reply' }, there.end, world, options);
-  return back.outcome === 'delivered' ? checkAnswer(back, there) : back;
+};
+
+/** Forks come up while a packet is at a hop; those before the first belong to it. */
+const hopAt = (hops: Hop[], { hops: count }: Taken): Hop | undefined => hops[Math.max(0, count - 1)];
+
+const treeOf = (tree: RunTree, judge: (walk: Walk) => Walk): WalkTree => {
+  if ('run' in tree) return { walk: judge(walkOf(tree.run, [])), outlook: outlookOf(tree) };
+  const ways = tree.ways.map(({ way: { label, share }, next }) => ({
+    label,
+    ...(share === undefined ? {} : { share }),
+    ...(next ? { next: treeOf(next, judge) } : {}),
+  }));
+  return { fork: tree.fork, outlook: outlookOf(tree), ways };
 };
 
 /** The packet as the receiver's process sees it: after every translation on the way. */
 const arrivedPacket = (there: Walk): Packet => there.arrived ?? there.packet;
 
-const swappedPorts = ({ sourcePort, destinationPort }: Packet): Pick<Packet, 'sourcePort' | 'destinationPort'> => ({
-  ...(destinationPort === undefined ? {} : { sourcePort: destinationPort }),
-  ...(sourcePort === undefined ? {} : { destinationPort: sourcePort }),
-});
-
-/** A reply counts only when it comes from whom was asked: an untranslated one is answered with a reset. */
-const checkAnswer = (back: Walk, there: Walk): Walk => {
-  const answer = back.arrived ?? back.packet;
-  if (sameAddress(answer.source, there.packet.destination)) return back;
-  stop(back, {
-    reason: 'not-translated',
-    message: `the reply comes from ${answer.source}, but ${there.packet.destination} was asked: it missed the node's translation`,
-    facts: { source: answer.source, asked: hostPort(there.packet.destination, there.packet.destinationPort) },
-  });
-  return { ...back, outcome: 'stopped' };
-};
-
-const follow = (flight: Flight, start: Start, world: World, options: WalkOptions): Walk => {
-  const journey: Journey = { world, options, hops: [], translations: [], tracked: new Set(), choices: new Set() };
-  const place = placeAt(world, start.node, start.netns);
-  let step: Step = place ? { at: 'output', place, flight } : { at: 'end', outcome: 'unknown' };
-  for (let steps = 0; step.at !== 'end'; steps += 1) {
-    step = steps < maxSteps ? advance(step, journey) : endlessly(journey);
-  }
+const replyTo = (there: Walk): Packet => {
+  const asked = arrivedPacket(there);
+  const { source, destination, protocol, sourcePort, destinationPort, length } = asked;
   return {
-    packet: journey.sent ?? flight.packet,
-    hops: journey.hops,
-    outcome: step.outcome,
-    ...(step.place ? { end: { node: step.place.snapshot.node, netns: step.place.netns.inode }, arrived: flight.packet } : {}),
-    translations: journey.translations,
-    tracked: [...journey.tracked],
-    choices: [...journey.choices],
+    source: destination,
+    destination: source,
+    protocol,
+    ...(destinationPort === undefined ? {} : { sourcePort: destinationPort }),
+    ...(sourcePort === undefined ? {} : { destinationPort: sourcePort }),
+    ...(length === undefined ? {} : { length }),
   };
 };
 
-const advance = (step: Exclude<Step, { at: 'end' }>, journey: Journey): Step => {
-  switch (step.at) {
-    case 'output':
-      return output(step, journey);
-    case 'transmit':
-      return transmit(step, journey);
-    case 'receive':
-      return receive(step, journey);
-    case 'input':
-      return input(step, journey);
+/** A reply counts only when it comes from whom was asked: an untranslated one is answered with a reset. */
+const checkAnswer = (back: Walk, there: Walk): Walk => {
+  const answer = back.arrived;
+  if (back.outcome !== 'delivered' || !answer || sameAddress(answer.source, there.packet.destination)) return back;
+  const hop = back.hops.at(-1);
+  if (hop) {
+    hop.stop = {
+      reason: 'not-translated',
+      message: `the reply comes from ${answer.source}, but ${there.packet.destination} was asked: it missed the node's translation`,
+      facts: { source: answer.source, asked: hostPort(there.packet.destination, there.packet.destinationPort) },
+    };
   }
+  return { ...back, outcome: 'stopped' };
 };
-
-const endlessly = (journey: Journey): Step => stop(journey, { reason: 'loop', message: 'the packet runs in a circle until its TTL is gone' });

@@ -1,5 +1,5 @@
 import type { ClusterFacts } from '../cluster/facts.ts';
-import type { Link, Netns, NodeSnapshot } from '../node/snapshot.ts';
+import type { Family, Link, Netns, NodeSnapshot } from '../node/snapshot.ts';
 import { sameAddress } from './address.ts';
 
 /** All that prediction reads: what the nodes said, and the API's names for things. */
@@ -24,11 +24,34 @@ export const placeAt = (world: World, node: string, inode: string): Place | unde
   return snapshot && netns ? { snapshot, netns } : undefined;
 };
 
+interface LinkIndex {
+  count: number;
+  byName: Map<string, Link>;
+  byIndex: Map<number, Link>;
+  ports: Map<number, Link[]>;
+}
+
+const linkIndexes = new WeakMap<Link[], LinkIndex>();
+
+/** A node has hundreds of interfaces and a walk asks for them by name at every rule and route. */
+const indexOf = ({ links }: Netns): LinkIndex => {
+  const known = linkIndexes.get(links);
+  if (known && known.count === links.length) return known;
+  const index = {
+    count: links.length,
+    byName: new Map(links.map((link) => [link.name, link])),
+    byIndex: new Map(links.map((link) => [link.ifindex, link])),
+    ports: Map.groupBy(links, ({ master }) => master?.ifindex ?? 0),
+  };
+  linkIndexes.set(links, index);
+  return index;
+};
+
 export const linkNamed = (netns: Netns | undefined, name: string | undefined): Link | undefined =>
-  name === undefined ? undefined : netns?.links.find((link) => link.name === name);
+  name === undefined || netns === undefined ? undefined : indexOf(netns).byName.get(name);
 
 export const linkAt = (netns: Netns, ifindex: number | undefined): Link | undefined =>
-  ifindex === undefined ? undefined : netns.links.find((link) => link.ifindex === ifindex);
+  ifindex === undefined ? undefined : indexOf(netns).byIndex.get(ifindex);
 
 /** `pod default/web-0`, `host`, or a netns nobody claims. */
 export const labelOf = (place: Place, world: World): string => {
@@ -61,11 +84,29 @@ export const peerOf = (place: Place, link: Link): End | undefined => {
     const peer = netns && linkAt(netns, index);
     return netns && peer?.kind === 'veth' ? { place: { snapshot: place.snapshot, netns }, link: peer } : undefined;
   }
-  const pairs = place.snapshot.namespaces
-    .filter((netns) => netns.inode !== place.netns.inode)
-    .flatMap((netns) => netns.links.filter((candidate) => pointsBack(candidate, index, link.ifindex)).map((peer) => ({ netns, peer })));
+  const pairs = (pairsOf(place.snapshot).get(`${index} ${link.ifindex}`) ?? []).filter(({ netns }) => netns.inode !== place.netns.inode);
   const [only] = pairs;
-  return only && pairs.length === 1 ? { place: { snapshot: place.snapshot, netns: only.netns }, link: only.peer } : undefined;
+  return only && pairs.length === 1 ? { place: { snapshot: place.snapshot, netns: only.netns }, link: only.link } : undefined;
+};
+
+interface VethEnd {
+  netns: Netns;
+  link: Link;
+}
+
+const pairIndexes = new WeakMap<NodeSnapshot, { count: number; pairs: Map<string, VethEnd[]> }>();
+
+/** Every veth of the node by its own ifindex and its peer's. */
+const pairsOf = (snapshot: NodeSnapshot): Map<string, VethEnd[]> => {
+  const count = snapshot.namespaces.reduce((sum, { links }) => sum + links.length, 0);
+  const known = pairIndexes.get(snapshot);
+  if (known && known.count === count) return known.pairs;
+  const ends = snapshot.namespaces.flatMap((netns) =>
+    netns.links.filter(({ kind, peerIfindex }) => kind === 'veth' && peerIfindex !== undefined).map((link) => ({ netns, link })),
+  );
+  const pairs = Map.groupBy(ends, ({ link: { ifindex, peerIfindex } }) => `${ifindex} ${peerIfindex}`);
+  pairIndexes.set(snapshot, { count, pairs });
+  return pairs;
 };
 
 /** The netns at the other end of a veth, also where its interfaces were not read. */
@@ -83,11 +124,14 @@ export const unread = ({ snapshot, netns }: Place, ...sections: string[]): boole
 /** Whether its routes are known: of a netns nobody asked for only interfaces or addresses are read. */
 export const wasRead = (netns: Netns): boolean => netns.seen !== 'links' && netns.seen !== 'listed';
 
-const pointsBack = (candidate: Link, ifindex: number, peerIfindex: number): boolean =>
-  candidate.kind === 'veth' && candidate.ifindex === ifindex && candidate.peerIfindex === peerIfindex;
+/** Routes of one family that could not all be read. */
+export const unreadRoutes = (place: Place, family: Family): boolean => unread(place, `inet-${family}`, `routes-${family}`, `rules-${family}`);
 
-/** Ports of a bridge, in ifindex order. */
-export const portsOf = (netns: Netns, bridge: Link): Link[] => netns.links.filter((link) => link.master?.ifindex === bridge.ifindex);
+/** Rules that packets of one family meet and that could not all be read. */
+export const unreadRules = (place: Place, family: Family): boolean => unread(place, `iptables-nft-${family}`, `iptables-legacy-${family}`, 'nft');
+
+/** Ports of a bridge, in the order of the netns' links. */
+export const portsOf = (netns: Netns, bridge: Link): Link[] => indexOf(netns).ports.get(bridge.ifindex) ?? [];
 
 /** The node whose host netns holds the address, other than the one asked from. */
 export const nodeHolding = (world: World, address: string, except: string): End | undefined => {

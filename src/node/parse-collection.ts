@@ -13,11 +13,14 @@ import { parseNft, withoutIptables } from './parse/nft.ts';
 import { parseOvnAcls, parseOvnFlows } from './parse/ovn.ts';
 import { parseOvs } from './parse/ovs.ts';
 import { parseConntrack, parseSysctls, readGrepped } from './parse/proc.ts';
+import { parseProtocolCounters } from './parse/protocol-counters.ts';
+import { parseRecent } from './parse/recent.ts';
 import { parseRoutes } from './parse/routes.ts';
 import { parseRules } from './parse/rules.ts';
 import { parseProcSockets, parseSctpEndpoints, parseSockets } from './parse/sockets.ts';
 import { parseFilters, parseQdiscs } from './parse/tc.ts';
 import { parseVlans } from './parse/vlans.ts';
+import { parseWireguard } from './parse/wireguard.ts';
 import { problemOf, unparsedProblem } from './problems.ts';
 import type { RawCollection, RawSection } from './raw.ts';
 import type { CiliumState, Family, Netns, NodeSnapshot, SectionProblem } from './snapshot.ts';
@@ -88,7 +91,12 @@ const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Secti
     ],
     fdb: sections.read('fdb', parseFdb),
     vlans: sections.read('vlans', parseVlans),
-    netfilter: { iptables, nft: withoutIptables(sections.read('nft', parseNft), iptables), ipsets: sections.read('ipset', parseIpset) },
+    netfilter: {
+      iptables,
+      nft: withoutIptables(sections.read('nft', parseNft), iptables),
+      ipsets: sections.read('ipset', parseIpset),
+      ...(sections.has('recent') ? { recent: parseRecent(sections.text('recent')) } : {}),
+    },
     tc: {
       qdiscs: sections.read('tc-qdisc', parseQdiscs),
       filters: [
@@ -103,6 +111,8 @@ const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Secti
       ...sections.read('sockets-sctp', parseSctpEndpoints),
     ],
     ipvs: sections.read('ipvs', parseIpvs),
+    counters: sections.read('counters', parseProtocolCounters),
+    ...(sections.has('wireguard') ? { wireguard: sections.read('wireguard', parseWireguard) } : {}),
     ...optional('conntrack', parseConntrack(sections.text('conntrack'))),
   };
 };

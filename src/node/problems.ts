@@ -3,7 +3,7 @@ import type { RawSection } from './raw.ts';
 import type { SectionProblem } from './snapshot.ts';
 
 /** grep's exit status tells whether a line matched, not whether reading worked. */
-const GREPPED: ReadonlySet<string> = new Set(['sysctls', 'conntrack', 'ipam', 'sockets-proc']);
+const GREPPED: ReadonlySet<string> = new Set(['sysctls', 'conntrack', 'counters', 'ipam', 'sockets-proc', 'recent']);
 
 const firstLine = (text: string): string => text.trim().split('\n')[0] ?? '';
 

@@ -74,7 +74,10 @@ export interface Netns {
   sysctls: Record<string, string>;
   sockets: ListeningSocket[];
   ipvs: IpvsService[];
+  wireguard?: WireguardDevice[];
   conntrack?: ConntrackCounters;
+  /** The IP stack's own counters, by protocol and name: `Ip.InAddrErrors`, `TcpExt.IPReversePathFilter`, `Ip6.InNoRoutes`. */
+  counters?: Record<string, number>;
 }
 
 export interface Address {
@@ -111,13 +114,29 @@ export interface Link {
   /** `ethtool -S` peer_ifindex, the independent second source. */
   ethtoolPeerIfindex?: number;
   alias?: string;
+  /** Name or number of its group, where it is not the default one. */
+  group?: string;
+  /** IFF_NOARP: neighbours are not asked for. */
+  noArp?: boolean;
   addresses: Address[];
   vxlan?: { vni: number; port: number; local?: string; remote?: string; group?: string; underlay?: string; learning: boolean; external: boolean };
   /** Ports of a bridge only. */
   bridgePort?: { state: string; hairpin: boolean; learning: boolean; flood: boolean; isolated: boolean; guard: boolean };
-  /** Bridges only. */
-  bridge?: { stp: boolean; vlanFiltering: boolean; groupForwardMask: string };
+  /** Bridges only. `callIptables`: br_netfilter for this bridge alone. */
+  bridge?: { stp: boolean; vlanFiltering: boolean; groupForwardMask: string; callIptables?: boolean; callIp6tables?: boolean };
+  /** macvlan, macvtap and ipvlan. */
   macvlanMode?: string;
+  /** 802.1Q VLAN devices. */
+  vlan?: { id: number; protocol: string };
+  geneve?: { vni: number; port: number; remote?: string; external: boolean };
+  /** ipip, sit, gre, ip6tnl…: both ends where they are fixed. */
+  ipTunnel?: { local?: string; remote?: string; key?: string; external: boolean; pmtuDiscovery: boolean };
+  /** Table of a VRF. */
+  vrfTable?: string;
+  /** Bonds and teams: the mode, and the port in use where only one is. */
+  bond?: { mode: string; active?: string };
+  /** `tun` or `tap`. */
+  tunType?: string;
   stats?: LinkStats;
   xdp: boolean;
 }
@@ -146,11 +165,15 @@ export interface Route {
   device?: string;
   source?: string;
   metric: number;
+  /** Type of service it is for; absent or 0 for any. */
+  tos?: number;
   protocol: string;
   scope: string;
   /** `onlink`, `linkdown`, `dead`, `offload`… */
   flags: string[];
   mtu?: number;
+  /** `mtu lock`: discovery does not change it, and what is larger is fragmented. */
+  mtuLock?: boolean;
   /** Multipath next hops; empty for a single path. */
   nexthops: { gateway?: string; device?: string; weight: number; flags: string[] }[];
 }
@@ -168,10 +191,18 @@ export interface Rule {
   ipproto?: string;
   sport?: string;
   dport?: string;
+  /** `1000-2000`: owner of the sending socket. */
+  uidRange?: string;
+  tos?: number;
+  tunnelId?: string;
+  /** Looks in the table of the packet's VRF. */
+  l3mdev?: boolean;
   /** Table name for a lookup; `action` is then `lookup`. */
   table?: string;
   /** Results with a prefix this short or shorter do not count (wg-quick). */
   suppressPrefixLength?: number;
+  /** Nor do those out of a device of this group. */
+  suppressGroup?: string;
   action: string;
 }
 
@@ -212,6 +243,8 @@ export interface Netfilter {
   iptables: IptablesTable[];
   nft: NftTable[];
   ipsets: Ipset[];
+  /** /proc/net/xt_recent: list → addresses in it; absent where there is no such list or it was not read. */
+  recent?: Record<string, string[]>;
 }
 
 export interface IptablesTable {
@@ -247,6 +280,8 @@ export interface IptablesRule {
 export interface NftTable {
   family: 'ip' | 'ip6' | 'inet' | 'bridge' | 'arp' | 'netdev';
   name: string;
+  /** `dormant`: its chains are asked by nobody. */
+  flags?: string[];
   chains: NftChain[];
   sets: NftSet[];
   objects: unknown[];
@@ -274,6 +309,11 @@ export interface Ipset {
   name: string;
   type: string;
   family?: Family;
+  /** Addresses count by their first bits only. */
+  netmask?: number;
+  /** Bits of a packet's mark that count. */
+  markmask?: string;
+  /** What was added; `nomatch` and `wildcard` follow their entry. */
   entries: string[];
 }
 
@@ -289,6 +329,8 @@ export interface TcFilter {
   kind: string;
   protocol: string;
   pref: number;
+  /** What it asks for, a line each as tc prints it: `match 0a000001/ffffffff at 16`, `ip_proto tcp`; absent where it was not read. */
+  keys?: string[];
   /** mirred: where packets go; bpf: program name. */
   actions: { kind: string; detail: string; redirectTo?: string; packets: number; dropped: number }[];
 }
@@ -309,7 +351,28 @@ export interface IpvsService {
   address: string;
   port: number;
   scheduler: string;
+  /** A client stays with its server for a while. */
+  persistent?: boolean;
   servers: { address: string; port: number; weight: number; forward: string }[];
+}
+
+/** What `wg show` says of a device, without private or preshared keys. */
+export interface WireguardDevice {
+  device: string;
+  publicKey?: string;
+  listenPort?: number;
+  /** Mark of the packets it sends. */
+  fwmark?: number;
+  peers: WireguardPeer[];
+}
+
+export interface WireguardPeer {
+  publicKey: string;
+  /** `192.0.2.1:51820`; absent until it was heard from or told. */
+  endpoint?: string;
+  allowedIps: string[];
+  /** Seconds since the epoch, 0 when there never was one. */
+  latestHandshake: number;
 }
 
 export interface ConntrackCounters {

@@ -1,4 +1,4 @@
-import type { Packet } from '../forwarding/hop.ts';
+import type { Packet, TunnelKind } from '../forwarding/hop.ts';
 
 /** One captured packet that belongs to a probe: the strongest evidence there is. */
 export interface Sighting {
@@ -11,7 +11,7 @@ export interface Sighting {
   /** Innermost addresses and ports. */
   packet: Packet;
   /** Outer header when it was seen encapsulated. */
-  outer?: { kind: 'vxlan' | 'geneve' | 'ipip'; source: string; destination: string; port?: number; vni?: number };
+  outer?: { kind: TunnelKind; source: string; destination: string; port?: number; vni?: number };
   /** Bytes at L3 as captured, tunnel headers included. */
   wireLength: number;
   /** Link-level sender as captured. */

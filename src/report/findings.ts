@@ -31,11 +31,23 @@ const renderFinding = (finding: Finding, canvas: Canvas): string => {
 
 export const renderFindings = (findings: Finding[], canvas: Canvas): string => findings.map((finding) => renderFinding(finding, canvas)).join('\n\n');
 
+const list = (head: string, lines: string[], canvas: Canvas): string =>
+  lines.length === 0
+    ? ''
+    : [paint(canvas, 'bold', head), ...lines.map((line) => wrapText(say(canvas, line), canvas, `  ${mark(canvas, 'bullet')} `, '    '))].join('\n');
+
 /** What could not be checked: shown, because silence is never health. */
-export const renderNotChecked = (notChecked: string[], canvas: Canvas): string =>
-  notChecked.length === 0
+export const renderNotChecked = (notChecked: string[], canvas: Canvas): string => list('Not checked:', notChecked, canvas);
+
+/** Where the model was wrong: no fault of the cluster, but the reader should know what the report stands on. */
+export const renderDisagreements = (disagreements: string[], canvas: Canvas): string =>
+  list('Predicted otherwise (what the packets did counts):', disagreements, canvas);
+
+/** Commands are never wrapped: they are to be copied. */
+export const renderByHand = (commands: string[], canvas: Canvas): string =>
+  commands.length === 0
     ? ''
     : [
-        paint(canvas, 'bold', 'Not checked:'),
-        ...notChecked.map((line) => wrapText(say(canvas, line), canvas, `  ${mark(canvas, 'bullet')} `, '    ')),
+        paint(canvas, 'bold', 'To see it by hand, while the question is asked again:'),
+        ...commands.map((command) => `  ${paint(canvas, 'cyan', say(canvas, command))}`),
       ].join('\n');

@@ -7,6 +7,7 @@ import { path } from './netdoctor.ts';
 const expectHealthy = (report: PathReport): void => {
   expect(report.findings.map(({ code, title }) => `${code} ${title}`)).to.deep.equal([]);
   expect(report.verdict).to.equal('healthy');
+  expect(report.disagreements).to.deep.equal([]);
   expect(report.hops).to.not.deep.equal([]);
   const missed = [...report.hops, ...report.back].filter(({ seen }) => seen && seen.k !== seen.n);
   expect(missed.map(({ node, where, interface: name, seen }) => `${node} ${where} ${name} ${seen?.k}/${seen?.n}`)).to.deep.equal([]);

@@ -1,3 +1,4 @@
+import { captureCommand } from './capture.ts';
 import { cleanupCommand } from './cleanup.ts';
 import type { AnyCommand } from './command.ts';
 import { completionCommand } from './completion.ts';
@@ -8,4 +9,13 @@ import { versionCommand } from './version.ts';
 import { vethCommand } from './veth.ts';
 
 /** In the order in which help lists them. */
-export const commands: AnyCommand[] = [pathCommand, policyCommand, vethCommand, explainCommand, cleanupCommand, completionCommand, versionCommand];
+export const commands: AnyCommand[] = [
+  pathCommand,
+  policyCommand,
+  captureCommand,
+  vethCommand,
+  explainCommand,
+  cleanupCommand,
+  completionCommand,
+  versionCommand,
+];

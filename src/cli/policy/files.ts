@@ -7,7 +7,7 @@ import { checkPolicies } from '../../policy/manifest/check.ts';
 import { type Manifest, type ManifestFile, type ManifestProblem, parseManifests } from '../../policy/manifest/parse.ts';
 import { placed } from '../../policy/manifest/place.ts';
 import type { Context } from '../context.ts';
-import { reasonOf } from '../session.ts';
+import { reasonOf } from '../file-reason.ts';
 
 /** What `kubectl apply -f` takes of a directory. */
 const MANIFEST = /\.(ya?ml|json)$/i;

@@ -5,14 +5,20 @@ import { draftOf } from '../draft.ts';
 import { type PacketEnd, packetEnd } from '../end.ts';
 import type { Evidence } from '../evidence.ts';
 import { onNode } from '../remedy.ts';
+import { passesOf } from '../sightings.ts';
 
 const tcAt = (evidence: Evidence, { hop }: PacketEnd): TcState | undefined => placeAt(evidence, hop.node, hop.netns ?? '')?.netns.tc;
 
 const linkAt = (evidence: Evidence, { hop }: PacketEnd): Link | undefined =>
   linkNamed(placeAt(evidence, hop.node, hop.netns ?? '')?.netns, hop.interface);
 
-const describeFilter = ({ device, parent, kind, pref, actions }: TcFilter): string =>
-  `${device} ${parent} pref ${pref} ${kind}${actions.map(({ kind: action, detail }) => ` ${[action, detail].filter(Boolean).join(' ')}`).join('')}`;
+/** Instructions of a classic program and flags of the hardware tell a reader nothing. */
+const shorten = (detail: string): string => detail.replace(/ *bytecode '[^']*'/, '').replace(/ *not_in_hw/, '');
+
+const describeFilter = ({ device, parent, kind, pref, actions }: TcFilter): string => {
+  const does = actions.map(({ kind: action, detail }) => [action === kind ? '' : action, shorten(detail)].filter(Boolean).join(' '));
+  return [device, parent, `pref ${pref}`, kind, ...does].filter(Boolean).join(' ');
+};
 
 /** Ingress filters of the device it came in by; egress filters of any device it could go on to. */
 const filtersAt = (evidence: Evidence, end: PacketEnd): TcFilter[] => {
@@ -32,8 +38,12 @@ export const trafficControl: Cause = {
     const filters = filtersAt(evidence, end);
     const egress = end.drop?.drop.reason === 'TC_EGRESS';
     const [only, ...others] = filters;
-    const where = egress ? `on its way out behind ${name}` : `as it comes in by ${name}`;
+    // the kernel tells the place before; the device is the only one behind it that has such filters
+    const [device, ...devices] = new Set(filters.map((filter) => filter.device));
+    const behind = device === undefined || devices.length > 0 ? `behind ${name}` : `by ${device}`;
+    const where = egress ? `on its way out ${behind}` : `as it comes in by ${name}`;
     return draftOf(evidence, end, {
+      ...(egress && device !== undefined && devices.length === 0 ? { place: { node, interface: device } } : {}),
       title: `A traffic-control filter or BPF program on ${node} drops it ${where}.`,
       evidence: [
         ...filters.slice(0, 4).map((filter) => `filter: ${describeFilter(filter)}`),
@@ -58,15 +68,24 @@ export const queueFull: Cause = {
     const end = packetEnd(evidence, 'qdisc');
     if (!end) return undefined;
     const { node, interface: name } = end.hop;
-    const qdiscs = (tcAt(evidence, end)?.qdiscs ?? []).filter(({ device }) => device === name || end.hop.direction === 'in');
+    const qdiscs = (tcAt(evidence, end)?.qdiscs ?? []).filter(({ device, dropped }) => device === name && dropped > 0);
     return draftOf(evidence, end, {
-      title: `The queue of an interface on ${node} drops it, behind ${name}.`,
-      evidence: qdiscs
-        .filter(({ dropped }) => dropped > 0)
-        .map(({ device, kind, dropped }) => `qdisc ${kind} of ${device} has dropped ${dropped} packets`),
-      fix: ['Raise its limit or rate, or take the traffic off that fills it:', onNode(node, `tc -s qdisc show`)],
+      title: `The queue of ${name} on ${node} drops it.`,
+      evidence: qdiscs.map(({ kind, handle, dropped }) => `qdisc ${kind} ${handle} of ${name} has dropped ${dropped} packets`),
+      fix: ['Raise its limit or rate, or take the traffic off that fills it:', onNode(node, `tc -s qdisc show dev ${name}`)],
     });
   },
+};
+
+/** More often than any sender tries again. */
+const CIRCLING = 8;
+
+/** Nodes on which one packet was seen again and again. */
+const circle = (evidence: Evidence, end: PacketEnd): { nodes: string[]; passes: number } | undefined => {
+  const passes = passesOf(evidence, end.leg, end.direction, end.hop);
+  const hops = end.walk.hops.filter((hop) => passesOf(evidence, end.leg, end.direction, hop) > CIRCLING);
+  const nodes = [...new Set([...hops.map(({ node }) => node), end.hop.node])];
+  return passes > CIRCLING || hops.length > 0 ? { nodes, passes } : undefined;
 };
 
 export const hopLimit: Cause = {
@@ -75,11 +94,24 @@ export const hopLimit: Cause = {
   recognise: (evidence) => {
     const end = packetEnd(evidence, 'ttl', 'loop');
     if (!end) return undefined;
-    const { node, interface: name } = end.hop;
+    const { node, interface: name, packet } = end.hop;
+    const found = circle(evidence, end);
+    if (found || end.stop.reason === 'loop')
+      return draftOf(evidence, end, {
+        title: `The packet runs in a circle ${found && found.nodes.length > 1 ? `between ${found.nodes.join(' and ')}` : `on ${node}`} until its time to live is over.`,
+        evidence: [end.stop.message, ...(found && found.passes > 0 ? [`a single packet passed ${name} on ${node} ${found.passes} times`] : [])],
+        fix: [
+          `Look at the route to ${packet.destination} on each of them: two that point at each other make the circle.`,
+          ...(found?.nodes ?? [node]).map((one) => onNode(one, `ip route get ${packet.destination}`)),
+        ],
+      });
+    const { fromLabel } = end.leg.probe.request;
     return draftOf(evidence, end, {
-      title: `The packet's time to live ends on ${node} (${name}): it runs in a circle or was sent with too small a one.`,
+      title: `The packet's time to live is used up when it comes to ${node}: ${end.direction === 'there' ? fromLabel : 'the target'} sends it with too small a one.`,
       evidence: [end.stop.message],
-      fix: [`Look at the routes to ${end.hop.packet.destination} on the nodes it passed: two that point at each other make the circle.`],
+      fix: [
+        `Let the sender start with the usual 64 (sysctl ${packet.destination.includes(':') ? 'net.ipv6.conf.all.hop_limit' : 'net.ipv4.ip_default_ttl'} in its network namespace, or the socket option of the program).`,
+      ],
     });
   },
 };

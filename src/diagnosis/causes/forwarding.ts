@@ -59,7 +59,7 @@ export const routeRefuses: Cause = {
         ? `ip rule del priority ${rule}`
         : `ip route del ${end.stop.decidedBy}${table === 'main' || table === undefined ? '' : ` table ${table}`}`;
     return draftOf(evidence, end, {
-      title: `A ${end.stop.reason} ${route === undefined ? 'rule' : 'route'} on ${node} (${end.hop.where}) refuses ${destination}.`,
+      title: `${end.stop.reason === 'unreachable' ? 'An' : 'A'} ${end.stop.reason} ${route === undefined ? 'rule' : 'route'} on ${node} (${end.hop.where}) refuses ${destination}.`,
       evidence: [`${end.stop.decidedBy ?? end.stop.message}${table === undefined ? '' : ` in table ${table}`}`],
       fix: end.hop.where === 'host' ? [onNode(node, command)] : [`In ${end.hop.where}: ${command}`],
     });

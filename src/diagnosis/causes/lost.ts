@@ -2,6 +2,7 @@ import type { Hop } from '../../forwarding/hop.ts';
 import { answered } from '../../probe/probe.ts';
 import type { Cause } from '../cause.ts';
 import { probeWords } from '../draft.ts';
+import { counterHints } from '../drops/kernel-counters.ts';
 import { checkWords, type Evidence, failingLegs, type Leg } from '../evidence.ts';
 import { seenAt } from '../sightings.ts';
 
@@ -68,6 +69,7 @@ export const lost: Cause = {
           'node-to-node',
           'pod-to-endpoint',
         ),
+        ...counterHints(evidence, leg),
         ...doubts(leg).slice(0, 5),
       ],
       fix: ['Keep a recording with --save FILE.tgz: it holds all that was read and seen.'],

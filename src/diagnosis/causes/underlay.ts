@@ -1,8 +1,9 @@
 import { withoutTunnel } from '../../cni/flannel.ts';
 import { identifyCni } from '../../cni/identity.ts';
 import { familyOf } from '../../forwarding/address.ts';
-import type { Hop, Walk } from '../../forwarding/hop.ts';
+import type { Hop, TunnelKind, Walk } from '../../forwarding/hop.ts';
 import { fails } from '../../probe/probe.ts';
+import { isBlind } from '../blind-spots.ts';
 import type { Cause } from '../cause.ts';
 import { probeWords } from '../draft.ts';
 import { check, checkWords, type Evidence, failingLegs, type Leg, snapshotOf } from '../evidence.ts';
@@ -56,8 +57,18 @@ const suspect = (evidence: Evidence): (Crossing & { seen: ReturnType<typeof watc
 };
 
 const tunnelWords = ({ tunnel }: Hop): { name: string; port: string } => {
-  const names = { vxlan: 'VXLAN', geneve: 'Geneve', ipip: 'IPIP' };
-  return { name: tunnel ? names[tunnel.kind] : 'the tunnel', port: tunnel?.port === undefined ? 'IP protocol 4' : `UDP ${tunnel.port}` };
+  const names: Record<TunnelKind, string> = {
+    vxlan: 'VXLAN',
+    geneve: 'Geneve',
+    ipip: 'IPIP',
+    sit: 'SIT',
+    ip6tnl: 'IPv6 tunnel',
+    gre: 'GRE',
+    wireguard: 'WireGuard',
+  };
+  const protocols: Partial<Record<TunnelKind, number>> = { sit: 41, ip6tnl: 41, gre: 47 };
+  const protocol = `IP protocol ${(tunnel && protocols[tunnel.kind]) ?? 4}`;
+  return { name: tunnel ? names[tunnel.kind] : 'the tunnel', port: tunnel?.port === undefined ? protocol : `UDP ${tunnel.port}` };
 };
 
 const confidenceOf = (verdict: Verdict, nodes: boolean | undefined): Confidence =>
@@ -80,7 +91,7 @@ export const underlayDropsTunnel: Cause = {
     const total = leg.probe.attempts.length;
     return {
       severity: 'problem',
-      confidence: confidenceOf(seen.verdict, nodes),
+      confidence: isBlind(evidence, arrived) ? 'likely' : confidenceOf(seen.verdict, nodes),
       title: `The network between ${left.node} and ${arrived.node} drops ${name} (${port}).`,
       ...(direction === 'there' && leg.probe.request.purpose === 'main' ? { hop: index } : {}),
       place: { node: left.node, interface: left.interface },

@@ -1,5 +1,5 @@
 import type { RuleRef } from '../../forwarding/hop.ts';
-import { ruleText } from '../../forwarding/netfilter/nft-text.ts';
+import { ruleText } from '../../forwarding/netfilter/nft/text.ts';
 import type { Family, IptablesChain, IptablesTable, Netns, NftTable } from '../../node/snapshot.ts';
 
 /** A rule or chain policy whose counter rose between two readings. */

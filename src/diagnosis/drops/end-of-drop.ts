@@ -1,16 +1,12 @@
-import { hostPort } from '../../forwarding/address.ts';
 import type { Hop, RuleRef, Walk } from '../../forwarding/hop.ts';
-import { describeRoute, lookupRoute } from '../../forwarding/route.ts';
-import { forwardingSwitch } from '../../forwarding/sysctl.ts';
-import { labelOf, linkNamed, type Place, placeAt } from '../../forwarding/world.ts';
+import { labelOf, type Place, placeAt } from '../../forwarding/world.ts';
 import type { PacketEnd } from '../end.ts';
 import type { Evidence, Leg } from '../evidence.ts';
 import type { ModelStop } from '../model-stop.ts';
 import { type Culprit, culpritOf } from './culprit.ts';
 import type { DropKind } from './meaning.ts';
 import type { ObservedDrop } from './observed.ts';
-
-type Story = Omit<PacketEnd['stop'], 'reason'>;
+import { routeStory, type Story, storyOf } from './story.ts';
 
 /** The kernel dropped it in the netns where the model ends it, for a reason that fits. */
 export const agrees = ({ hop, stop, direction }: ModelStop, observed: ObservedDrop): boolean =>
@@ -50,64 +46,6 @@ const ruleStory = ({ hook }: ObservedDrop, culprit: Culprit | undefined): Story 
   };
 };
 
-/** What the FIB of that netns says of the packet now. */
-const routeStory = ({ netns }: Place, { drop }: ObservedDrop): Story & { kind?: DropKind } => {
-  const route = lookupRoute(netns, { packet: drop.packet, mark: 0, iif: drop.interface });
-  const { destination } = drop.packet;
-  if (route.kind !== 'refused')
-    return { message: `no route to ${destination} was found, though there is ${describeRoute(route)}`, facts: { destination } };
-  const decidedBy = route.route
-    ? `${route.route.type} ${route.route.destination}`
-    : route.rule
-      ? `rule ${route.rule.priority}: ${route.rule.action}`
-      : undefined;
-  return {
-    kind: route.reason,
-    message: describeRoute(route),
-    ...(decidedBy === undefined ? {} : { decidedBy }),
-    facts: {
-      destination,
-      ...(route.route ? { route: decidedBy ?? '', table: route.route.table } : {}),
-      ...(route.rule ? { rule: `${route.rule.priority}` } : {}),
-    },
-  };
-};
-
-/** Words and facts of an end that only the kernel saw, by its kind. */
-const storyOf = (place: Place | undefined, kind: DropKind, observed: ObservedDrop): Story => {
-  const { interface: name, packet, wireLength } = observed.drop;
-  const { source, destination } = packet;
-  const link = linkNamed(place?.netns, name);
-  const facts = { interface: name };
-  switch (kind) {
-    case 'forwarding-off': {
-      const { name: sysctl, value } = place
-        ? forwardingSwitch(place.netns, destination.includes(':') ? 6 : 4, name)
-        : { name: 'net.ipv4.ip_forward' };
-      return { message: `${sysctl} is ${value ?? 'off'}`, facts: { ...facts, sysctl } };
-    }
-    case 'reverse-path':
-      return { message: `the route back to ${source} does not lead out of ${name}`, facts: { ...facts, source } };
-    case 'martian-source':
-      return { message: `${source} is an address that cannot come from outside here`, facts: { ...facts, source } };
-    case 'otherhost':
-      return { message: `the frame is addressed to another MAC than ${name}'s ${link?.mac ?? ''}`, facts: { ...facts, mac: link?.mac ?? '' } };
-    case 'no-neighbour':
-      return { message: `nobody answered for the next hop of ${destination}`, facts: { ...facts, address: destination } };
-    case 'no-tunnel-device':
-      return { message: `no interface takes the tunnel's packets that arrive on ${name}`, facts };
-    case 'too-big':
-    case 'port-mtu':
-      return { message: `${wireLength} bytes are more than the next device takes`, facts: { ...facts, length: `${wireLength}` } };
-    case 'ttl':
-      return { message: 'its time to live was over', facts };
-    case 'no-socket':
-      return { message: `no socket takes ${hostPort(destination, packet.destinationPort)}`, facts };
-    default:
-      return { message: `the kernel dropped it${observed.drop.reason === undefined ? '' : ` for ${observed.drop.reason}`}`, facts };
-  }
-};
-
 const ROUTING = new Set<DropKind>(['no-route', 'blackhole', 'unreachable', 'prohibit']);
 
 /** The hop at which the packet was last, on the predicted way or off it. */
@@ -138,7 +76,15 @@ export const endOfDrop = (evidence: Evidence, leg: Leg, observed: ObservedDrop, 
   const extra = { drop: observed, ...(culprit ? { culprit } : {}) };
   // a counter that rose by exactly the probes outdoes what the model makes of the rules
   if (known && !((culprit?.counted || culprit?.traced) && !sameRule(known.stop.facts, culprit))) return { ...known, ...extra };
-  const walk = leg[observed.direction] ?? { packet: observed.drop.packet, hops: [], outcome: 'unknown', translations: [], tracked: [], choices: [] };
+  const walk = leg[observed.direction] ?? {
+    packet: observed.drop.packet,
+    hops: [],
+    outcome: 'unknown',
+    translations: [],
+    connections: [],
+    choices: [],
+    doubts: [],
+  };
   const place = placeAt(evidence, observed.drop.node, observed.drop.netns);
   const at = { leg, walk, direction: observed.direction, ...hopAt(observed, walk, evidence, place), ...extra };
   if (isFirewall) return { ...at, stop: { reason: firewallKind(leg, culprit), ...ruleStory(observed, culprit) } };
@@ -147,5 +93,5 @@ export const endOfDrop = (evidence: Evidence, leg: Leg, observed: ObservedDrop, 
     const { kind, ...story } = routeStory(place, observed);
     return { ...at, stop: { reason: kind ?? first, ...story } };
   }
-  return { ...at, stop: { reason: first, ...storyOf(place, first, observed) } };
+  return { ...at, stop: { reason: first, ...storyOf(evidence, place, first, observed) } };
 };

@@ -1,8 +1,8 @@
 import type { StopReason } from '../../forwarding/hop.ts';
 import type { Drop } from '../../probe/observation.ts';
 
-/** Ends that only the kernel can tell, beside those that the model knows. */
-export type DropKind = StopReason | 'qdisc' | 'xdp' | 'checksum' | 'no-socket' | 'socket' | 'port-mtu' | 'other';
+/** Ends that only the kernel or the whole of the evidence can tell, beside those that the model knows. */
+export type DropKind = StopReason | 'kept' | 'qdisc' | 'xdp' | 'checksum' | 'no-socket' | 'socket' | 'port-mtu' | 'other';
 
 export type Hook = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING' | 'ingress' | 'egress' | 'bridge';
 
@@ -74,6 +74,10 @@ const BY_FUNCTION: [RegExp, DropKind[]][] = [
 
 /** Callers of a hook (include/linux/netfilter.h NF_HOOK users), innermost first on the stack. */
 const HOOKS: [RegExp, Hook][] = [
+  // br_netfilter gives bridged packets to the hooks of IP (net/bridge/br_netfilter_hooks.c)
+  [/^br_nf_forward/, 'FORWARD'],
+  [/^br_nf_pre_routing/, 'PREROUTING'],
+  [/^br_nf_post_routing/, 'POSTROUTING'],
   [/^(br_nf_|br_handle_frame|br_forward|__br_forward|br_pass_frame_up|br_netif_receive)/, 'bridge'],
   [/^(ip6?_forward|ip6_forward_finish)/, 'FORWARD'],
   [/^(ip_local_deliver|ip6_input)/, 'INPUT'],

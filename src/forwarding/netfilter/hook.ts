@@ -1,100 +1,203 @@
 import type { Family, Netns } from '../../node/snapshot.ts';
+import { decided } from '../flight.ts';
+import { choose } from '../fork.ts';
 import type { RuleRef } from '../hop.ts';
-import { type HookName, proceed, type RuleContext, type Verdict } from './context.ts';
-import { chainNamed, runBaseChain } from './iptables.ts';
-import { runNftBaseChain } from './nft.ts';
+import { type HookName, isV6, type Pass } from '../pass.ts';
+import { unreadRules } from '../world.ts';
+import { proceed, type Verdict } from './context.ts';
+import { chainNamed } from './iptables/compile.ts';
+import { runBaseChain } from './iptables/run.ts';
+import { scheduled } from './ipvs.ts';
+import { sidesAt, translate } from './nat.ts';
+import { runNftBaseChain } from './nft/run.ts';
+import { track } from './track.ts';
 
-/** One registered base chain, in the kernel's order at its hook. */
-interface BaseChain {
+/** One registered base chain, or what the kernel does by itself, in the kernel's order at its hook. */
+interface Station {
   priority: number;
-  /** NAT chains see only the first packet of a flow. */
+  /** NAT chains see only the first packet of a flow, all in one go (nf_nat_core.c nf_nat_inet_fn). */
   nat: boolean;
-  run: (context: RuleContext) => Verdict;
+  run: (pass: Pass) => Verdict;
 }
 
+/** Which rules see a packet: those of its own family, or those of the bridge it crosses. */
+type Layer = Family | 'bridge';
+
 /** Priorities of iptables' tables (include/uapi/linux/netfilter_ipv4.h nf_ip_hook_priorities). */
-const tablePriorities: Record<string, number> = { raw: -300, mangle: -150, filter: 0, security: 50 };
+const tablePriorities: Record<string, number> = { raw: -300, mangle: -150, nat: -100, filter: 0, security: 50 };
 
-/** Where conntrack undoes a translation for the reply: destinations before routing, sources after. */
-const destinationNat = -100;
-const sourceNat = 100;
+const CONNTRACK = -200;
+const DESTINATION_NAT = -100;
+const SOURCE_NAT = 100;
 
-const tablePriority = (table: string, hook: HookName): number =>
-  table === 'nat' ? (hook === 'prerouting' || hook === 'output' ? destinationNat : sourceNat) : (tablePriorities[table] ?? 0);
+const cache = new WeakMap<Netns, Map<string, Station[]>>();
 
-const cache = new WeakMap<Netns, Map<string, BaseChain[]>>();
-
-const baseChains = (netns: Netns, family: Family, hook: HookName): BaseChain[] => {
-  const known = cache.get(netns) ?? new Map<string, BaseChain[]>();
+const stations = (netns: Netns, layer: Layer, hook: HookName): Station[] => {
+  const known = cache.get(netns) ?? new Map<string, Station[]>();
   cache.set(netns, known);
-  const key = `${family} ${hook}`;
-  const chains = known.get(key) ?? collect(netns, family, hook);
+  const key = `${layer} ${hook}`;
+  const chains = known.get(key) ?? collect(netns, layer, hook);
   known.set(key, chains);
   return chains;
 };
 
-const collect = (netns: Netns, family: Family, hook: HookName): BaseChain[] =>
-  [...iptablesChains(netns, family, hook), ...nftChains(netns, family, hook)].sort((a, b) => a.priority - b.priority);
+const collect = (netns: Netns, layer: Layer, hook: HookName): Station[] => {
+  const chains = [...(layer === 'bridge' ? [] : iptablesChains(netns, layer, hook)), ...nftChains(netns, layer, hook)].sort(byPriority);
+  const own = layer === 'bridge' ? [] : builtin(hook, chains);
+  return [...own, ...chains.filter(({ nat }) => !nat)].sort(byPriority);
+};
 
-const iptablesChains = (netns: Netns, family: Family, hook: HookName): BaseChain[] =>
+const byPriority = (a: Station, b: Station): number => a.priority - b.priority;
+
+/** Connection tracking, translation and IPVS, which are no rules but stand among them. */
+const builtin = (hook: HookName, chains: Station[]): Station[] => {
+  const at = natPriority(hook);
+  const nat = chains.filter((chain) => chain.nat);
+  return [
+    ...(hook === 'prerouting' || hook === 'output' ? [{ priority: CONNTRACK, nat: false, run: track }] : []),
+    ...(at === undefined
+      ? []
+      : [
+          {
+            priority: at,
+            nat: false,
+            run: (pass: Pass) =>
+              translate(
+                pass,
+                nat.map(({ run }) => run),
+              ),
+          },
+        ]),
+    // just before source NAT of what is meant for this host, just behind destination NAT of what it sends (ip_vs_core.c ip_vs_ops4)
+    ...(hook === 'input' || hook === 'output'
+      ? [{ priority: hook === 'input' ? SOURCE_NAT - 1 : DESTINATION_NAT + 2, nat: false, run: scheduled }]
+      : []),
+  ];
+};
+
+const natPriority = (hook: HookName): number | undefined => {
+  const [side] = sidesAt(hook);
+  return side === undefined ? undefined : side === 'destination' ? DESTINATION_NAT : SOURCE_NAT;
+};
+
+const iptablesChains = (netns: Netns, family: Family, hook: HookName): Station[] =>
   netns.netfilter.iptables
     .filter((table) => table.family === family)
     .flatMap((table) => {
       const chain = chainNamed(table, hook.toUpperCase());
-      const run = (context: RuleContext): Verdict => (chain ? runBaseChain(table, chain, context) : proceed);
-      return chain ? [{ priority: tablePriority(table.table, hook), nat: table.table === 'nat', run }] : [];
+      const run = (pass: Pass): Verdict => (chain ? runBaseChain(table, chain, pass) : proceed);
+      return chain ? [{ priority: tablePriorities[table.table] ?? 0, nat: table.table === 'nat', run: routed(table.table, hook, run) }] : [];
     });
 
-const nftChains = (netns: Netns, family: Family, hook: HookName): BaseChain[] =>
+/** Only what mangle OUTPUT, or an nft chain of type route, changes is routed again (ip_tables.c ipt_mangle_out, nft_chain_route.c). */
+const routed =
+  (table: string, hook: HookName, run: (pass: Pass) => Verdict) =>
+  (pass: Pass): Verdict => {
+    if (table !== 'mangle' || hook !== 'output') return run(pass);
+    const { mark, packet } = pass.flight;
+    const verdict = run(pass);
+    const { flight } = pass;
+    if (mark !== flight.mark || packet.tos !== flight.packet.tos || packet.destination !== flight.packet.destination) pass.reroute = true;
+    return verdict;
+  };
+
+const familiesOf: Record<Layer, string[]> = { 4: ['ip', 'inet'], 6: ['ip6', 'inet'], bridge: ['bridge'] };
+
+const nftChains = (netns: Netns, layer: Layer, hook: HookName): Station[] =>
   netns.netfilter.nft
-    .filter((table) => table.family === 'inet' || table.family === (family === 4 ? 'ip' : 'ip6'))
+    .filter((table) => familiesOf[layer].includes(table.family))
     .flatMap((table) =>
       table.chains
-        .filter((chain) => chain.hook === hook)
+        .filter((chain) => chain.hook === hook && !isDormant(table.flags))
         .map((chain) => ({
           priority: chain.priority ?? 0,
           nat: chain.type === 'nat',
-          run: (context: RuleContext): Verdict => runNftBaseChain(table, chain, context),
+          run: routed(chain.type === 'route' ? 'mangle' : '', hook, (pass) => runNftBaseChain(table, chain, pass)),
         })),
     );
 
-export interface HookResult {
-  kind: 'accept' | 'drop' | 'reject';
-  /** The rule that dropped, or the last that accepted explicitly. */
-  by?: RuleRef;
-}
+const isDormant = (flags: string[] | undefined): boolean => flags?.includes('dormant') === true;
 
-/** How a hook changes the packet; given by the IP stack, which knows conntrack. */
-interface HookActions {
-  /** At priority -100 (before routing) and 100 (after). */
-  undo: (context: RuleContext) => void;
-  translate: (context: RuleContext, verdict: Extract<Verdict, { kind: 'dnat' | 'snat' }>) => void;
-}
+/** Chains on a device itself, before the IP stack or behind it: netdev tables, and inet's ingress (nf_hook_ingress, nf_hook_egress). */
+const deviceStations = (netns: Netns, device: string, hook: HookName): Station[] =>
+  netns.netfilter.nft
+    .filter(({ family }) => family === 'netdev' || family === 'inet')
+    .flatMap((table) =>
+      table.chains
+        .filter((chain) => chain.hook === hook && chain.device?.split(',').includes(device) === true && !isDormant(table.flags))
+        .map((chain) => ({ priority: chain.priority ?? 0, nat: false, run: (pass: Pass) => runNftBaseChain(table, chain, pass) })),
+    )
+    .sort(byPriority);
 
-/** All base chains of one hook in order: an accept goes on to the next chain, a drop is final. */
-export const runHook = (context: RuleContext, actions: HookActions): HookResult => {
-  const at = context.hook === 'prerouting' || context.hook === 'output' ? destinationNat : sourceNat;
-  const family = context.packet.destination.includes(':') ? 6 : 4;
+export type HookResult =
+  | { kind: 'accept'; by?: RuleRef }
+  | { kind: 'drop' | 'reject'; by: RuleRef }
+  | { kind: 'redirect'; device: string; by: RuleRef }
+  /** No interface has an address to translate to. */
+  | { kind: 'untranslatable'; by: RuleRef };
+
+/** All chains of one hook in order: an accept goes on to the next chain, a drop is final. */
+const runStations = (pass: Pass, all: Station[]): HookResult => {
   let accepted: RuleRef | undefined;
-  let translated = false;
-  let undone = false;
-  const undo = (): void => {
-    if (!undone) actions.undo(context);
-    undone = true;
-  };
-  for (const chain of baseChains(context.netns, family, context.hook)) {
-    if (chain.priority >= at) undo();
-    if (chain.nat && (context.state !== 'NEW' || translated)) continue;
-    const verdict = chain.run(context);
-    if (verdict.kind === 'accept' && !chain.nat) accepted = verdict.by ?? accepted;
-    if (verdict.kind === 'dnat' || verdict.kind === 'snat') {
-      translated = true;
-      actions.translate(context, verdict);
-    }
+  for (const station of all) {
+    const verdict = station.run(pass);
+    if (verdict.kind === 'accept') accepted = verdict.by ?? accepted;
+    if (verdict.kind === 'untranslatable' || verdict.kind === 'redirect') return verdict;
     if (verdict.kind !== 'drop' && verdict.kind !== 'reject') continue;
-    if (!context.shaky) return { kind: verdict.kind, by: verdict.by };
-    context.unsure.push(`may be dropped by ${verdict.by.table} ${verdict.by.text}`);
+    decided(pass.journey, sideOf(pass), { by: 'rule', object: objectOf(verdict.by) });
+    return { kind: verdict.kind, by: verdict.by };
   }
-  undo();
+  if (accepted) decided(pass.journey, sideOf(pass), { by: 'rule', object: objectOf(accepted) });
   return { kind: 'accept', ...(accepted ? { by: accepted } : {}) };
+};
+
+/** `filter FORWARD #3: -A FORWARD …` */
+export const objectOf = ({ table, chain, number, text, backend }: RuleRef): string =>
+  `${table} ${chain}${number === undefined ? '' : backend === 'nft' ? ` handle ${number}` : ` #${number}`}: ${text}`;
+
+/** Rules asked on the way out belong to the interface the packet has not reached yet. */
+export const sideOf = ({ hook }: Pass): 'here' | 'next' => (hook === 'output' || hook === 'postrouting' || hook === 'egress' ? 'next' : 'here');
+
+/** What was cut off or could not be read may drop the packet at any of its hooks. */
+const whatWasNotRead = (pass: Pass): HookResult | undefined => {
+  const { place, journey, hook } = pass;
+  if (!unreadRules(place, isV6(pass.flight.packet) ? 6 : 4)) return undefined;
+  const what = 'not all firewall rules here could be read';
+  const by: RuleRef = { backend: 'nft', table: 'unread', chain: hook, text: what };
+  const way = choose(journey, { kind: 'unknown', what, by, ways: [{ label: 'they let it pass' }, { label: 'they drop it' }] });
+  return way === 0 ? undefined : { kind: 'drop', by };
+};
+
+/** Runs one hook of the packet's family. */
+export const runHook = (pass: Pass, hook: HookName): HookResult => {
+  pass.hook = hook;
+  pass.bridge = undefined;
+  const result = runStations(pass, stations(pass.place.netns, isV6(pass.flight.packet) ? 6 : 4, hook));
+  if (result.kind !== 'accept' || (hook !== 'forward' && hook !== 'input')) return result;
+  return whatWasNotRead(pass) ?? result;
+};
+
+/** Runs one hook of the bridge family. */
+export const runBridgeHook = (pass: Pass, hook: HookName, bridge: string): HookResult => {
+  const all = stations(pass.place.netns, 'bridge', hook);
+  if (all.length === 0) return { kind: 'accept' };
+  pass.hook = hook;
+  pass.bridge = bridge;
+  const result = runStations(pass, all);
+  pass.bridge = undefined;
+  return result;
+};
+
+/** Runs the chains on one device. */
+export const runDeviceHook = (pass: Pass, hook: 'ingress' | 'egress', device: string): HookResult => {
+  const all = deviceStations(pass.place.netns, device, hook);
+  if (all.length === 0) return { kind: 'accept' };
+  const { iif, oif } = pass;
+  pass.hook = hook;
+  if (hook === 'ingress') pass.iif = device;
+  else pass.oif = device;
+  const result = runStations(pass, all);
+  pass.iif = iif;
+  pass.oif = oif;
+  return result;
 };

@@ -21,8 +21,11 @@ read_netns() {
   section vlans bridge $ND_JSON vlan show
   read_netfilter
   [ -r /proc/net/ip_vs ] && quick_section ipvs cat /proc/net/ip_vs
+  read_recent
+  read_wireguard
   read_tc
   quick_section conntrack grep -sH . /proc/sys/net/netfilter/nf_conntrack_count /proc/sys/net/netfilter/nf_conntrack_max /proc/net/stat/nf_conntrack
+  quick_section counters grep -sh . /proc/net/snmp /proc/net/netstat /proc/net/snmp6
   read_sysctls
   read_sockets
 }
@@ -153,9 +156,35 @@ read_tc() {
   done
 }
 
+# Which clients a Service with session affinity remembers
+read_recent() {
+  for file in /proc/net/xt_recent/*; do
+    [ -e "$file" ] || return
+    break
+  done
+  quick_section recent grep -sH . /proc/net/xt_recent/*
+}
+
+# Peers and their addresses; neither private nor preshared keys, which "wg show all dump" would tell
+read_wireguard() {
+  has_module wireguard wg_xmit && find_tool ip || return
+  # shellcheck disable=SC2086
+  [ -n "$(guarded $tool link show type wireguard 2>/dev/null)" ] || return
+  find_tool wg || { skip_section wireguard missing 'no wg in the image or on the node'; return; }
+  open_section wireguard "$by"
+  for what in public-key listen-port fwmark endpoints allowed-ips latest-handshakes; do
+    printf '@ %s\n' "$what"
+    # shellcheck disable=SC2086
+    guarded $tool show all "$what" 2>/dev/null
+  done
+  close_section 0 ''
+}
+
 read_sysctls() {
   quick_section sysctls grep -rsH . /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/ip_nonlocal_bind /proc/sys/net/ipv4/ip_local_port_range \
     /proc/sys/net/ipv4/icmp_echo_ignore_all /proc/sys/net/ipv4/fib_multipath_hash_policy /proc/sys/net/ipv4/fwmark_reflect \
+    /proc/sys/net/ipv4/ip_default_ttl /proc/sys/net/ipv4/ip_forward_use_pmtu /proc/sys/net/ipv4/ip_no_pmtu_disc \
+    /proc/sys/net/ipv4/fib_multipath_use_neigh /proc/sys/net/ipv6/fib_multipath_hash_policy /proc/sys/net/ipv6/icmp/echo_ignore_all \
     /proc/sys/net/ipv4/tcp_mtu_probing /proc/sys/net/ipv4/tcp_tw_recycle /proc/sys/net/ipv4/tcp_timestamps \
     /proc/sys/net/ipv4/neigh/default/gc_thresh1 /proc/sys/net/ipv4/neigh/default/gc_thresh2 /proc/sys/net/ipv4/neigh/default/gc_thresh3 \
     /proc/sys/net/ipv6/neigh/default/gc_thresh3 /proc/sys/net/ipv6/bindv6only /proc/sys/net/ipv6/route/max_size \
@@ -165,8 +194,10 @@ read_sysctls() {
     /proc/sys/net/ipv4/conf/*/rp_filter /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv4/conf/*/proxy_arp \
     /proc/sys/net/ipv4/conf/*/accept_local /proc/sys/net/ipv4/conf/*/route_localnet /proc/sys/net/ipv4/conf/*/arp_ignore \
     /proc/sys/net/ipv4/conf/*/arp_announce /proc/sys/net/ipv4/conf/*/arp_filter /proc/sys/net/ipv4/conf/*/src_valid_mark \
-    /proc/sys/net/ipv4/conf/*/disable_policy /proc/sys/net/ipv6/conf/*/forwarding /proc/sys/net/ipv6/conf/*/disable_ipv6 \
-    /proc/sys/net/ipv6/conf/*/proxy_ndp /proc/sys/net/ipv6/conf/*/accept_ra
+    /proc/sys/net/ipv4/conf/*/disable_policy /proc/sys/net/ipv4/conf/*/ignore_routes_with_linkdown \
+    /proc/sys/net/ipv4/conf/*/proxy_arp_pvlan /proc/sys/net/ipv4/conf/*/bc_forwarding /proc/sys/net/ipv6/conf/*/forwarding /proc/sys/net/ipv6/conf/*/disable_ipv6 \
+    /proc/sys/net/ipv6/conf/*/proxy_ndp /proc/sys/net/ipv6/conf/*/accept_ra /proc/sys/net/ipv6/conf/*/force_forwarding /proc/sys/net/ipv6/conf/*/ignore_routes_with_linkdown \
+    /proc/sys/net/ipv6/conf/all/hop_limit
 }
 
 # ss where the kernel can answer it without loading a module, else /proc/net, which cannot tell a dual socket or its process

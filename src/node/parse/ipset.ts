@@ -1,7 +1,10 @@
 import type { Ipset } from '../snapshot.ts';
-import { linesOf, type Parsed } from './json.ts';
+import { linesOf, optional, type Parsed } from './json.ts';
 
-/** `ipset save`: `create NAME TYPE family inet …`, then `add NAME ENTRY …`. Of an entry's options only `nomatch` decides anything. */
+/** Options of an entry that decide what it matches. */
+const deciding = ['nomatch', 'wildcard'];
+
+/** `ipset save`: `create NAME TYPE family inet …`, then `add NAME ENTRY …`. */
 export const parseIpset = (text: string): Parsed<Ipset[]> => {
   const sets = new Map<string, Ipset>();
   const unparsed: string[] = [];
@@ -9,10 +12,19 @@ export const parseIpset = (text: string): Parsed<Ipset[]> => {
     const [verb, name = '', word = '', ...options] = line.trim().split(/\s+/);
     const set = sets.get(name);
     if (verb === 'create' && word !== '') {
-      const family = options[options.indexOf('family') + 1];
-      sets.set(name, { name, type: word, ...(family === 'inet' ? { family: 4 } : family === 'inet6' ? { family: 6 } : {}), entries: [] });
+      const after = (key: string): string | undefined => (options.includes(key) ? options[options.indexOf(key) + 1] : undefined);
+      const family = after('family');
+      const netmask = after('netmask');
+      sets.set(name, {
+        name,
+        type: word,
+        ...(family === 'inet' ? { family: 4 } : family === 'inet6' ? { family: 6 } : {}),
+        ...(netmask !== undefined && /^\d+$/.test(netmask) ? { netmask: Number(netmask) } : {}),
+        ...optional('markmask', after('markmask')),
+        entries: [],
+      });
     } else if (verb === 'add' && set && word !== '') {
-      set.entries.push(options.includes('nomatch') ? `${word} nomatch` : word);
+      set.entries.push([word, ...deciding.filter((option) => options.includes(option))].join(' '));
     } else {
       unparsed.push(line.slice(0, 120));
     }

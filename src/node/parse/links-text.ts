@@ -1,6 +1,7 @@
 import type { LinkStats } from '../snapshot.ts';
 import { familyOf } from './address.ts';
 import { optional, type Parsed } from './json.ts';
+import { linkDetails } from './link-details.ts';
 import type { UnresolvedLink } from './links.ts';
 
 /**
@@ -28,6 +29,9 @@ const KINDS = [
   'macvtap',
   'ipvlan',
   'ipip',
+  'ip6tnl',
+  'gretap',
+  'team',
   'sit',
   'gre',
   'geneve',
@@ -54,6 +58,7 @@ const readHead = (match: RegExpMatchArray): UnresolvedLink => {
     carrier: flags.includes('LOWER_UP'),
     operstate: after(rest, 'state') ?? 'UNKNOWN',
     promiscuous: flags.includes('PROMISC'),
+    ...(flags.includes('NOARP') ? { noArp: true } : {}),
     ...optional('masterName', after(rest, 'master')),
     ...(peer === undefined ? optional('parentName', behind === 'NONE' ? undefined : behind) : { peerIfindex: Number(peer) }),
     addresses: [],
@@ -144,17 +149,36 @@ const readDetail = (link: UnresolvedLink, line: string): boolean => {
   }
   if (!KINDS.includes(word)) return false;
   link.kind = word;
-  if (word === 'vxlan') link.vxlan = readVxlan(line);
-  if (word === 'bridge') {
-    link.bridge = {
-      stp: after(line, 'stp_state') === '1',
-      vlanFiltering: after(line, 'vlan_filtering') === '1',
-      groupForwardMask: after(line, 'group_fwd_mask') ?? '0',
-    };
-  }
-  const mode = after(line, 'mode');
-  if (mode !== undefined && /^(macvlan|macvtap|ipvlan)$/.test(word)) link.macvlanMode = mode;
+  Object.assign(link, word === 'vxlan' ? { vxlan: readVxlan(line) } : linkDetails(word, wordsAsData(word, line)));
   return true;
+};
+
+/** The line of a kind as the data JSON would have had: `vlan protocol 802.1Q id 10 <REORDER_HDR>` */
+const wordsAsData = (kind: string, line: string): Record<string, unknown> => {
+  const words = line.split(/\s+/);
+  const keys = [
+    'id',
+    'protocol',
+    'remote',
+    'local',
+    'dstport',
+    'mode',
+    'table',
+    'active_slave',
+    'type',
+    'stp_state',
+    'vlan_filtering',
+    'group_fwd_mask',
+  ];
+  const data = Object.fromEntries(
+    [...keys, 'nf_call_iptables', 'nf_call_ip6tables', 'key', 'ikey'].flatMap((key) => {
+      const value = after(line, key);
+      return value === undefined ? [] : [[key === 'dstport' ? 'port' : key, value]];
+    }),
+  );
+  // an ipvlan's mode stands alone
+  const own = kind === 'ipvlan' && data.mode === undefined ? words.find((word) => /^l3s?$|^l2$/.test(word)) : undefined;
+  return { ...data, ...(own === undefined ? {} : { mode: own }), external: words.includes('external'), pmtudisc: !words.includes('nopmtudisc') };
 };
 
 /** Lines that say nothing we keep. */

@@ -15,6 +15,7 @@ import {
   stringAt,
   stringsAt,
 } from './json.ts';
+import { linkDetails } from './link-details.ts';
 import { readLinkText } from './links-text.ts';
 
 /** A link before the names of its master and parent were looked up among the others. */
@@ -71,17 +72,6 @@ const readStats = (item: Json): LinkStats | undefined => {
   };
 };
 
-const readVxlan = (data: Json): NonNullable<Link['vxlan']> => ({
-  vni: numberAt(data, 'id') ?? 0,
-  port: numberAt(data, 'port') ?? 0,
-  ...optional('local', stringAt(data, 'local') ?? stringAt(data, 'local6')),
-  ...optional('remote', stringAt(data, 'remote') ?? stringAt(data, 'remote6')),
-  ...optional('group', stringAt(data, 'group') ?? stringAt(data, 'group6')),
-  ...optional('underlay', stringAt(data, 'link')),
-  learning: data.learning !== false,
-  external: data.external === true,
-});
-
 const readBridgePort = (data: Json): NonNullable<Link['bridgePort']> => ({
   state: stringAt(data, 'state') ?? 'unknown',
   hairpin: data.hairpin === true,
@@ -91,11 +81,7 @@ const readBridgePort = (data: Json): NonNullable<Link['bridgePort']> => ({
   guard: data.guard === true,
 });
 
-const readBridge = (data: Json): NonNullable<Link['bridge']> => ({
-  stp: numberAt(data, 'stp_state') === 1,
-  vlanFiltering: numberAt(data, 'vlan_filtering') === 1,
-  groupForwardMask: stringAt(data, 'group_fwd_mask') ?? '0',
-});
+const groupOf = (name: string | undefined): string | undefined => (name === 'default' || name === '0' ? undefined : name);
 
 const readLink = (item: Json): UnresolvedLink | undefined => {
   const ifindex = numberAt(item, 'ifindex');
@@ -121,11 +107,11 @@ const readLink = (item: Json): UnresolvedLink | undefined => {
     ...optional('peerIfindex', numberAt(item, 'link_index')),
     ...optional('linkNsid', numberAt(item, 'link_netnsid')),
     ...optional('alias', stringAt(item, 'ifalias')),
+    ...optional('group', groupOf(stringAt(item, 'group'))),
+    ...(flags.includes('NOARP') ? { noArp: true } : {}),
     addresses: readEach(listAt(item, 'addr_info').filter(isRecord), readAddress).value,
-    ...(kind === 'vxlan' ? { vxlan: readVxlan(data) } : {}),
     ...(stringAt(info, 'info_slave_kind') === 'bridge' ? { bridgePort: readBridgePort(recordAt(info, 'info_slave_data')) } : {}),
-    ...(kind === 'bridge' ? { bridge: readBridge(data) } : {}),
-    ...(kind === 'macvlan' || kind === 'macvtap' || kind === 'ipvlan' ? optional('macvlanMode', stringAt(data, 'mode')) : {}),
+    ...linkDetails(kind, data),
     ...optional('stats', readStats(item)),
     xdp: 'xdp' in item,
   };

@@ -77,7 +77,10 @@ export const parseNft = (text: string): Parsed<NftTable[]> => {
       else unparsed.push(JSON.stringify(entry).slice(0, 120));
     } else if (kind === 'set' || kind === 'map') {
       table.sets.push(readSet(item, kind === 'map'));
-    } else if (kind !== 'table') {
+    } else if (kind === 'table') {
+      const flags = typeof item.flags === 'string' ? [item.flags] : stringsAt(item, 'flags');
+      if (flags.length > 0) table.flags = flags;
+    } else {
       table.objects.push(entry);
     }
   }

@@ -31,6 +31,9 @@ const readNexthop = (item: Json): Nexthop => ({
   flags: stringsAt(item, 'flags'),
 });
 
+/** `0x10`, or a name of /etc/iproute2/rt_dsfield, which is not ours to know. */
+export const tosOf = (text: string | undefined): number | undefined => (text === undefined || Number.isNaN(Number(text)) ? undefined : Number(text));
+
 export const routeFromJson = (item: Json, asked: Family): Route | undefined => {
   const destination = stringAt(item, 'dst');
   if (destination === undefined) return undefined;
@@ -46,6 +49,7 @@ export const routeFromJson = (item: Json, asked: Family): Route | undefined => {
     ...optional('device', stringAt(item, 'dev')),
     ...optional('source', stringAt(item, 'prefsrc')),
     metric: numberAt(item, 'metric') ?? 0,
+    ...optional('tos', tosOf(stringAt(item, 'tos'))),
     protocol: protocolName(stringAt(item, 'protocol') ?? 'boot'),
     scope: scopeName(stringAt(item, 'scope') ?? 'global'),
     flags: stringsAt(item, 'flags'),
@@ -98,6 +102,7 @@ const fromWords = (all: readonly string[], family: Family): Route | undefined =>
     ...optional('device', device),
     ...optional('source', wordAfter(words, 'src')),
     metric: Number(wordAfter(words, 'metric') ?? 0) || 0,
+    ...optional('tos', tosOf(wordAfter(words, 'tos'))),
     protocol: protocolName(wordAfter(words, 'proto') ?? 'boot'),
     scope: scopeName(wordAfter(words, 'scope') ?? 'global'),
     flags,

@@ -1,6 +1,7 @@
 import type { Family, Rule } from '../snapshot.ts';
 import { asPrefix } from './address.ts';
 import { flagAt, type Json, numberAt, optional, type Parsed, readList, stringAt } from './json.ts';
+import { tosOf } from './routes.ts';
 import { tableName } from './rtnetlink.ts';
 
 const selector = (item: Json, key: 'src' | 'dst', family: Family): string => {
@@ -36,6 +37,11 @@ export const ruleFromJson = (item: Json, family: Family): Rule | undefined => {
     ...optional('dport', portRange(item, 'dport')),
     ...optional('table', table === undefined ? undefined : tableName(table)),
     ...optional('suppressPrefixLength', numberAt(item, 'suppress_prefixlen')),
+    ...optional('suppressGroup', stringAt(item, 'suppress_ifgroup')),
+    ...optional('uidRange', numberAt(item, 'uid_start') === undefined ? undefined : `${numberAt(item, 'uid_start')}-${numberAt(item, 'uid_end')}`),
+    ...optional('tos', tosOf(stringAt(item, 'tos'))),
+    ...optional('tunnelId', stringAt(item, 'tun_id')),
+    ...('l3mdev' in item ? { l3mdev: true } : {}),
     action: target === undefined ? (stringAt(item, 'action') ?? 'lookup') : `goto ${target}`,
   };
 };
@@ -59,6 +65,7 @@ const VALUED = [
   'uidrange',
   'realms',
   'suppress_ifgroup',
+  'tun_id',
 ];
 
 /** `32765:	not from 10.0.0.0/8 fwmark 0x1/0xff iif eth0 lookup main`; a word that takes no value and is no flag is the action. */
@@ -92,6 +99,11 @@ const fromLine = (line: string, family: Family): Rule | undefined => {
     ...optional('dport', values.get('dport')),
     ...optional('table', table === undefined ? undefined : tableName(table)),
     ...optional('suppressPrefixLength', suppress === undefined ? undefined : Number(suppress)),
+    ...optional('suppressGroup', values.get('suppress_ifgroup')),
+    ...optional('uidRange', values.get('uidrange')),
+    ...optional('tos', tosOf(values.get('tos'))),
+    ...optional('tunnelId', values.get('tun_id')),
+    ...(table === '[l3mdev-table]' ? { l3mdev: true } : {}),
     action: target === undefined ? (action ?? 'lookup') : `goto ${target}`,
   };
 };

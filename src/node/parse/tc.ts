@@ -40,8 +40,20 @@ const programOf = (kind: string, text: string): Action[] =>
 const readFilter = (text: string, device: string, side: string): TcFilter => {
   const value = (key: string): string | undefined => text.match(new RegExp(`\\b${key} (\\S+)`))?.[1];
   const kind = text.match(/\bpref \d+ (\S+)/)?.[1] ?? '';
-  return { device, parent: side, kind, protocol: value('protocol') ?? 'all', pref: Number(value('pref') ?? 0), actions: programOf(kind, text) };
+  return {
+    device,
+    parent: side,
+    kind,
+    protocol: value('protocol') ?? 'all',
+    pref: Number(value('pref') ?? 0),
+    keys: [],
+    actions: programOf(kind, text),
+  };
 };
+
+/** Flags of where a filter runs and counters are no keys. */
+const NO_KEY =
+  /^(not_in_hw|in_hw|skip_sw|skip_hw|used_hw_stats|hw_stats|Action statistics|Sent|backlog|index|installed|cookie|no_percpu|random type|rule hit|\(rule hit)/;
 
 /** `clsact eth0`: devices with a place for filters, in the order they were asked. Only clsact has an egress side. */
 const devicesOf = (text: string, side: 'ingress' | 'egress'): string[] =>
@@ -82,6 +94,9 @@ export const parseFilters = (text: string, side: 'ingress' | 'egress', deviceLis
     } else if (sent) {
       const last = current?.actions.at(-1);
       if (last) Object.assign(last, { packets: Number(sent[1]), dropped: Number(sent[2]) });
+    } else if (current && (current.actions.length === 0 || current.kind === 'bpf')) {
+      const key = line.trim().replace(/ \(success \d+ ?\)$/, '');
+      if (!NO_KEY.test(key)) current.keys?.push(key);
     }
   }
   // a device that went meanwhile leaves no answer, and then whose the others are is not known

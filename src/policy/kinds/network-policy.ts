@@ -1,4 +1,4 @@
-import { contains, parsePrefix } from '../../forwarding/address.ts';
+import { inPrefix, parsePrefix } from '../../forwarding/address.ts';
 import type { Context } from '../context.ts';
 import { type Field, itemsOf, membersOf, oneOf, required, textOf, wrong } from '../field.ts';
 import type { Direction, Peer, Policy, PolicyRef, Rule, Subject } from '../model.ts';
@@ -43,15 +43,11 @@ const readBlock = (context: Context, field: Field, index: number): Peer => {
     if (text === undefined) return [];
     const inner = parsePrefix(text);
     if (!inner || !text.includes('/')) wrong(item, `"${text}" is no network: ADDRESS/LENGTH is expected`);
-    else if (prefix && !(inner.length > prefix.length && contains(prefix, { family: inner.family, value: firstOf(inner) })))
-      wrong(item, `${text} is not a part of ${cidr}`);
+    else if (prefix && !(inner.length > prefix.length && inPrefix(cidr, text.split('/')[0] ?? ''))) wrong(item, `${text} is not a part of ${cidr}`);
     return [text];
   });
   return cidrPeer(context, index, cidr, except, addresses(context));
 };
-
-const firstOf = ({ family, network, length }: { family: 4 | 6; network: bigint; length: number }): bigint =>
-  network << BigInt((family === 4 ? 32 : 128) - length);
 
 const readPeer = (context: Context, field: Field, index: number, namespace: string): Peer => {
   const { podSelector, namespaceSelector, ipBlock } = membersOf(field, ['podSelector', 'namespaceSelector', 'ipBlock']);

@@ -15,9 +15,9 @@ export const atomsOf = (family: Family, prefixes: Iterable<Prefix>): Atoms => {
   const cuts = new Set<bigint>([0n]);
   for (const { family: own, network, length } of prefixes) {
     if (own !== family) continue;
-    const shift = BigInt(bits[family] - length);
-    cuts.add(network << shift);
-    const end = (network + 1n) << shift;
+    const first = BigInt(network);
+    cuts.add(first);
+    const end = first + (1n << BigInt(bits[family] - length));
     if (end < limit) cuts.add(end);
   }
   return { family, starts: [...cuts].sort((a, b) => (a < b ? -1 : 1)) };

@@ -34,7 +34,7 @@ const signatureOf =
 
 const pieceOf = (atoms: Record<Family, Atoms>, ip: string): string => {
   const address = parseAddress(ip);
-  return address ? `${address.family}:${atomOf(atoms[address.family], address.value)}` : '';
+  return address ? `${address.family}:${atomOf(atoms[address.family], BigInt(address.value))}` : '';
 };
 
 export const atomsOfEngine = ({ context }: Engine): Record<Family, Atoms> => {
@@ -71,5 +71,5 @@ export const outsideClasses = (engine: Engine, family: Family, others: readonly 
     [engine, ...others].flatMap(({ context }) => [...context.reads.prefixes.values()]),
   ).flatMap((region) => {
     const address = addressIn(region);
-    return address === undefined ? [] : [{ party: outside(textOf(address, family)), pods: [], region }];
+    return address === undefined ? [] : [{ party: outside(textOf(family, address)), pods: [], region }];
   });

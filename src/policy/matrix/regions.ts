@@ -15,10 +15,10 @@ export interface Region {
   children: Region[];
 }
 
-const blockOf = ({ family, network, length }: Prefix): Omit<Region, 'parent'> => {
-  const shift = BigInt(BITS[family] - length);
-  const first = network << shift;
-  return { family, block: `${textOf(first, family)}/${length}`, first, last: ((network + 1n) << shift) - 1n, children: [] };
+const blockOf = ({ family, network, length }: Pick<Prefix, 'family' | 'network' | 'length'>): Omit<Region, 'parent'> => {
+  const first = BigInt(network);
+  const last = first + (1n << BigInt(BITS[family] - length)) - 1n;
+  return { family, block: `${textOf(family, first)}/${length}`, first, last, children: [] };
 };
 
 /** An address that is in a region's block and in none of those inside it; undefined when they leave none. */

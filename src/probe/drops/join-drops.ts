@@ -42,17 +42,17 @@ const identify = (events: DeviceEvent[], sightings: Sighting[], offset: number):
   return found;
 };
 
-/** Each kfree_skb with the last device event of the same buffer before it. */
-const ends = ({ events }: Trace): { free: FreeEvent; last?: DeviceEvent }[] => {
-  const lives = new Map<string, DeviceEvent>();
+/** Each kfree_skb with the last two device events of the same buffer before it. */
+const ends = ({ events }: Trace): { free: FreeEvent; last: DeviceEvent; before?: DeviceEvent }[] => {
+  const lives = new Map<string, DeviceEvent[]>();
   return events.flatMap((event) => {
     if (event.kind !== 'free') {
-      lives.set(event.skb, event);
+      lives.set(event.skb, [event, ...(lives.get(event.skb) ?? [])].slice(0, 2));
       return [];
     }
-    const last = lives.get(event.skb);
+    const [last, before] = lives.get(event.skb) ?? [];
     lives.delete(event.skb);
-    return [{ free: event, ...(last ? { last } : {}) }];
+    return last ? [{ free: event, last, ...(before ? { before } : {}) }] : [];
   });
 };
 
@@ -63,14 +63,37 @@ const heldBack = (free: FreeEvent): boolean => [free.location, ...free.stack.sli
 /** A life whose buffer was freed unseen and given to another packet would end in that one's drop: it must end soon, or while waiting. */
 const belongs = (free: FreeEvent, last: DeviceEvent): boolean => free.time - last.time < AT_ONCE || heldBack(free);
 
-/** Each echo reply is given to raw sockets, where ping takes it, and then freed for want of a ping socket (net/ipv4/ping.c ping_rcv). */
-const isDelivery = (free: FreeEvent, { what }: Sighting): boolean => what === 'reply' && functionOf(free) === 'ping_rcv';
+/**
+ * Each echo reply is given to raw sockets, where ping takes it, and then freed for want of a ping socket (net/ipv4/ping.c ping_rcv). An echo
+ * request that arrived is freed as dropped where its reply could not be sent (icmpv6_echo_reply in net/ipv6/icmp.c).
+ */
+const isDelivery = (free: FreeEvent, { what }: Sighting): boolean =>
+  (what === 'reply' && functionOf(free) === 'ping_rcv') ||
+  (what === 'request' && functionOf(free) === 'icmpv6_rcv' && (free.reason ?? 'NOT_SPECIFIED') === 'NOT_SPECIFIED');
 
-const dropOf = (node: string, free: FreeEvent, sighting: Sighting, offset: number): Drop => ({
+/** The place where the packet ended, and what a capture knows of it. */
+interface Recognised {
+  sighting: Sighting;
+  device: string;
+  direction: Sighting['direction'];
+}
+
+/**
+ * A capture sees a packet as a device receives it or, behind the queue, as it leaves. So one that the queue drops was handed to the device
+ * (__dev_queue_xmit in net/core/dev.c) and is known only from the place before.
+ */
+const recognise = (known: Map<DeviceEvent, Sighting>, last: DeviceEvent, before: DeviceEvent | undefined): Recognised | undefined => {
+  const sighting = known.get(last);
+  if (sighting) return { sighting, device: sighting.interface, direction: sighting.direction };
+  const earlier = last.kind === 'queue' && before && last.time - before.time < AT_ONCE ? known.get(before) : undefined;
+  return earlier && { sighting: earlier, device: last.device, direction: 'out' };
+};
+
+const dropOf = (node: string, free: FreeEvent, { sighting, device, direction }: Recognised, offset: number): Drop => ({
   node,
   netns: sighting.netns,
-  interface: sighting.interface,
-  direction: sighting.direction,
+  interface: device,
+  direction,
   time: free.time + offset,
   probe: sighting.probe ?? '',
   attempt: sighting.attempt ?? -1,
@@ -83,7 +106,10 @@ const dropOf = (node: string, free: FreeEvent, sighting: Sighting, offset: numbe
   stack: free.stack,
 });
 
-/** The same packet at a later place: then what was freed was a copy (flooding, a mirror). */
+/**
+ * The same packet at a later place: then what was freed was a copy (flooding, a mirror). What came in goes on within its namespace only;
+ * what a bridge gives to its other ports meanwhile is no sequel of it.
+ */
 const wentOn = (sightings: Sighting[], at: Sighting, free: number): boolean =>
   sightings.some(
     ({ probe, attempt, what, time, interface: name, netns }) =>
@@ -92,7 +118,7 @@ const wentOn = (sightings: Sighting[], at: Sighting, free: number): boolean =>
       what === at.what &&
       time > at.time &&
       time < free + AT_ONCE &&
-      (name !== at.interface || netns !== at.netns),
+      (netns === at.netns ? name !== at.interface : at.direction === 'out'),
   );
 
 /** `taps` are this node's captures, joined to the probes. */
@@ -107,9 +133,10 @@ export const joinDrops = (node: string, text: string | undefined, taps: TapResul
   if (offset === undefined)
     return { ...nothing, lostEvents: trace.lostEvents, notTraced: 'its clock could not be matched with that of the captures' };
   const known = identify(devices, sightings, offset);
-  const drops = ends(trace).flatMap(({ free, last }) => {
-    const sighting = last && belongs(free, last) ? known.get(last) : undefined;
-    return sighting && !isDelivery(free, sighting) && !wentOn(sightings, sighting, free.time + offset) ? [dropOf(node, free, sighting, offset)] : [];
+  const drops = ends(trace).flatMap(({ free, last, before }) => {
+    const found = belongs(free, last) ? recognise(known, last, before) : undefined;
+    if (!found || isDelivery(free, found.sighting) || wentOn(sightings, found.sighting, free.time + offset)) return [];
+    return [dropOf(node, free, found, offset)];
   });
   return { node, drops, lostEvents: trace.lostEvents };
 };

@@ -28,14 +28,17 @@ clean() {
   rm -rf "$dir"
 }
 
-# The node's own /proc/sys, as a container's is read-only.
-logs=/proc/1/root/proc/sys/net/netfilter/nf_log
+# A container's /proc/sys is read-only, the node's own is not; which namespace is meant is the reader's in both.
+logs=
+for base in /proc/sys /proc/1/root/proc/sys; do
+  [ -w "$base/net/netfilter/nf_log/2" ] && (: >>"$base/net/netfilter/nf_log/2") 2>/dev/null && logs=$base/net/netfilter/nf_log && break
+done
 log_number() { case $1 in ip_tables_names) echo 2 ;; *) echo 10 ;; esac; }
 
 turn_logs() {
   for names in ip_tables_names ip6_tables_names; do
     number=$(log_number "$names")
-    [ -n "$(cat "/proc/net/$names" 2>/dev/null)" ] && [ -w "$logs/$number" ] || continue
+    [ -n "$(cat "/proc/net/$names" 2>/dev/null)" ] && [ -n "$logs" ] || continue
     saved="$saved $number=$(cat "$logs/$number")"
     echo nfnetlink_log >"$logs/$number"
   done
@@ -113,8 +116,9 @@ main() {
   fi
   turn_logs
   if [ -n "$saved" ] && command -v tcpdump >/dev/null 2>&1; then
-    timeout "$life" tcpdump -i nflog:0 --immediate-mode -U -s 128 -c 5000 -w "$dir/log" >/dev/null 2>"$dir/log.err" </dev/null &
+    timeout "$life" tcpdump -i nflog:0 --immediate-mode -U -s 128 -c 5000 -w - >"$dir/log" 2>"$dir/log.err" </dev/null &
     monitors="$monitors $!"
+    await grep -q 'listening on' "$dir/log.err"
   fi
   await listening
   for hook in prerouting output; do

@@ -21,12 +21,12 @@ interface Said {
 /** One invocation, its output read to the end. */
 const netdoctor = async (line: string, stdin = ''): Promise<Said> => {
   const said = { out: '', err: '' };
-  const stream = (into: 'out' | 'err'): NodeJS.WriteStream => {
+  const stream = (into: 'out' | 'err'): NodeJS.WriteStream & { fd: number } => {
     const through = new PassThrough();
     through.on('data', (chunk: Buffer) => {
       said[into] += chunk.toString();
     });
-    return through as unknown as NodeJS.WriteStream;
+    return Object.assign(through as unknown as NodeJS.WriteStream, { fd: 1 } as const);
   };
   const input = new PassThrough();
   input.end(stdin);

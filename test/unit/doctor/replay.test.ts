@@ -43,8 +43,8 @@ const replayVeth = async (name: string): Promise<VethReport> => {
 describe('an incident recorded on the lab, judged again', () => {
   for (const name of ['healthy', 'healthy-service']) {
     it(`${name}: nothing is found`, async () => {
-      const { findings, verdict, notChecked } = await replay(name);
-      expect({ findings, verdict, notChecked }).to.deep.equal({ findings: [], verdict: 'healthy', notChecked: [] });
+      const { findings, verdict, notChecked, disagreements } = await replay(name);
+      expect({ findings, verdict, notChecked, disagreements }).to.deep.equal({ findings: [], verdict: 'healthy', notChecked: [], disagreements: [] });
     });
   }
 

@@ -36,7 +36,7 @@ const sets: Ipset[] = [
   { name: 'pods', type: 'hash:net', family: 4, entries: ['10.244.0.0/24', '10.244.0.4 nomatch'] },
   { name: 'servers', type: 'hash:ip,port', family: 4, entries: ['10.244.1.5,tcp:8000-8100'] },
   { name: 'all', type: 'list:set', entries: ['servers'] },
-  { name: 'macs', type: 'hash:mac', entries: [] },
+  { name: 'odd', type: 'hash:colour', entries: [] },
 ];
 
 const tries: Try[] = [
@@ -106,7 +106,7 @@ const tries: Try[] = [
     ends: 'delivered unsure',
   },
   { says: 'luck is no verdict', rules: ['-A FORWARD -m statistic --mode random --probability 0.5 -j DROP'], ends: 'delivered unsure' },
-  { says: 'a set type that is not understood', rules: ['-A FORWARD -m set --match-set macs src -j DROP'], ipsets: sets, ends: 'delivered unsure' },
+  { says: 'a set type that is not understood', rules: ['-A FORWARD -m set --match-set odd src -j DROP'], ipsets: sets, ends: 'delivered unsure' },
 ];
 
 describe('iptables rules in FORWARD', () => {

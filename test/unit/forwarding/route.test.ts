@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { contains, parseAddress, parsePrefix } from '../../../src/forwarding/address.ts';
-import { lookupRoute, selectSource } from '../../../src/forwarding/route.ts';
+import { lookupRoute, type RouteDecision } from '../../../src/forwarding/route/lookup.ts';
+import type { RouteQuery } from '../../../src/forwarding/route/rules.ts';
+import { selectSource } from '../../../src/forwarding/route/source.ts';
 import type { Netns, Route, Rule } from '../../../src/node/snapshot.ts';
 import { address, emptyNetns, found, makeLink, route } from './world.ts';
 
@@ -12,7 +14,15 @@ const netnsWith = (routes: Route[], rules: Rule[] = []): Netns => ({
   rules,
 });
 
-const to = (destination: string, mark = 0) => ({ packet: { source: '192.0.2.1', destination, protocol: 'tcp' as const }, mark });
+const to = (destination: string, mark = 0): RouteQuery => ({ family: 4, destination, source: '192.0.2.1', mark, iif: 'lo', protocol: 6 });
+
+/** The device it leaves by, or why it does not. */
+const outcome = (decision: RouteDecision): string => {
+  if (decision.kind === 'refused') return decision.reason;
+  return decision.kind === 'local'
+    ? 'local'
+    : decision.paths.map(({ device, gateway }) => `${device}${gateway === undefined ? '' : ` via ${gateway}`}`).join(' or ');
+};
 
 const rule = (priority: number, more: Partial<Rule>): Rule => ({
   family: 4,
@@ -52,22 +62,19 @@ describe('a route look-up', () => {
       rule(32766, { table: 'main' }),
     ];
     const netns = netnsWith(routes, rules);
-    const device = (destination: string, mark: number): string => {
-      const decision = lookupRoute(netns, to(destination, mark));
-      return decision.kind === 'refused' ? decision.reason : decision.device;
-    };
+    const device = (destination: string, mark: number): string => outcome(lookupRoute(netns, to(destination, mark)));
     expect(device('10.1.1.1', 0)).to.equal('eth0');
     expect(device('10.1.1.1', 3)).to.equal('eth1');
     expect(device('10.9.1.1', 1)).to.equal('eth0');
     expect(device('10.66.1.1', 0)).to.equal('prohibit');
-    expect(device('192.0.2.3', 0)).to.equal('eth2');
+    expect(device('192.0.2.3', 0)).to.equal('local');
   });
 
   it('does not count the default route of a table whose rule suppresses it', () => {
     const rules = [rule(10, { table: 'main', suppressPrefixLength: 0 }), rule(20, { table: '51820' })];
     const netns = netnsWith([route('default dev eth0'), route('10.1.0.0/16 dev eth2'), route('default dev eth1 table 51820')], rules);
-    expect(lookupRoute(netns, to('10.1.0.1'))).to.include({ device: 'eth2' });
-    expect(lookupRoute(netns, to('8.8.8.8'))).to.include({ device: 'eth1' });
+    expect(outcome(lookupRoute(netns, to('10.1.0.1')))).to.equal('eth2');
+    expect(outcome(lookupRoute(netns, to('8.8.8.8')))).to.equal('eth1');
   });
 
   it('skips dead paths of a multipath route', () => {
@@ -78,15 +85,15 @@ describe('a route look-up', () => {
         { gateway: '192.0.2.10', device: 'eth1', weight: 1, flags: [] },
       ],
     };
-    expect(lookupRoute(netnsWith([multipath]), to('10.1.1.1'))).to.include({ device: 'eth1', gateway: '192.0.2.10', alternatives: 1 });
+    expect(outcome(lookupRoute(netnsWith([multipath]), to('10.1.1.1')))).to.equal('eth1 via 192.0.2.10');
   });
 
   it('chooses the source on the subnet of the next hop', () => {
     const netns = netnsWith([route('default via 198.51.100.1 dev eth0')]);
     found(netns.links[0]).addresses.push(address('198.51.100.20/24'));
     const decision = lookupRoute(netns, to('203.0.113.1'));
-    if (decision.kind === 'refused') throw new Error('refused');
-    expect(selectSource(netns, decision, '203.0.113.1')).to.equal('198.51.100.20');
+    if (decision.kind !== 'unicast') throw new Error('refused');
+    expect(selectSource(netns, decision, decision.paths[0], '203.0.113.1')).to.equal('198.51.100.20');
   });
 });
 

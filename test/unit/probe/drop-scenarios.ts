@@ -175,6 +175,10 @@ export const dropScenarios: DropScenario[] = [
     `${n2} sh -c 'ip route del unreachable ${b4}; ip -6 route del unreachable ${b6}'`,
     { at: 'n2 flannel.1', reason: /.*/ },
   ),
+  each('queue-full', 'tc -n $P"n2" qdisc add dev veth2 root pfifo limit 0', 'tc -n $P"n2" qdisc del dev veth2 root', {
+    at: 'n2 veth2',
+    reason: 'QDISC_DROP',
+  }),
   each(
     'neighbour-unanswered',
     `ip -n $P"b" link set eth0 arp off; ip -n $P"n2" neigh flush dev cni0`,

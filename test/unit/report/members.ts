@@ -1,6 +1,6 @@
 import type { Answer } from '../../../src/diagnosis/answers.ts';
 import type { Finding } from '../../../src/diagnosis/finding.ts';
-import type { Packet, Stop, StopReason } from '../../../src/forwarding/hop.ts';
+import type { Decision, Packet, Stop, StopReason } from '../../../src/forwarding/hop.ts';
 import type { LinkStats } from '../../../src/node/snapshot.ts';
 import type { Attempt, Outcome, ProbePurpose, ProbeRequest, ProbeResult } from '../../../src/probe/probe.ts';
 import type { ClockOffset, EndpointSummary, HopReport, PathReport, VethReport, VethRow } from '../../../src/report/report.ts';
@@ -15,7 +15,10 @@ export const all =
 /** Properties of a path report and of what it holds, by the names of the schema's definitions. */
 export const inPathReport: Record<string, string[]> = {
   endpoint: all<keyof EndpointSummary>()(['label', 'kind', 'node', 'address', 'port', 'protocol', 'chosen']),
-  packet: all<keyof Packet>()(['source', 'destination', 'protocol', 'sourcePort', 'destinationPort', 'length']),
+  packet: all<keyof Packet>()([
+    ...(['source', 'destination', 'protocol', 'sourcePort', 'destinationPort', 'length'] as const),
+    ...(['ttl', 'dontFragment', 'tcpFlags', 'icmp', 'tos', 'mark', 'uid', 'gid'] as const),
+  ]),
   hop: all<keyof HopReport>()([
     'node',
     'netns',
@@ -26,8 +29,10 @@ export const inPathReport: Record<string, string[]> = {
     'what',
     'packet',
     'tunnel',
+    'decisions',
     'stop',
     'unsure',
+    'assumed',
     'seen',
     'notVisible',
     'delayMicros',
@@ -35,6 +40,7 @@ export const inPathReport: Record<string, string[]> = {
     'seenAs',
     'unpredicted',
   ]),
+  decision: all<keyof Decision>()(['by', 'object']),
   stop: all<keyof Stop>()(['reason', 'message', 'decidedBy', 'facts']),
   check: all<keyof ProbeResult>()(['request', 'attempts', 'notRun']),
   probeRequest: all<keyof ProbeRequest>()([
@@ -88,6 +94,8 @@ export const pathReport = all<keyof PathReport>()([
   'checks',
   'answers',
   'clocks',
+  'disagreements',
+  'byHand',
   'findings',
   'notChecked',
   'timings',
@@ -116,9 +124,14 @@ export const stopReasons = all<StopReason>()([
   'policy',
   'reject',
   'not-translated',
+  'no-translation',
+  'martian-destination',
+  'vlan',
   'tc',
+  'no-peer',
   'too-big',
   'ttl',
+  'program',
   'loop',
 ]);
 

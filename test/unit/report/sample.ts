@@ -35,6 +35,8 @@ export const lostInUnderlay = (): PathReport => ({
   back: [],
   answers: [],
   clocks: [],
+  disagreements: [],
+  byHand: [],
   checks: [
     {
       request: {

@@ -4,6 +4,7 @@ import { parseIpvs } from '../../../../src/node/parse/ipvs.ts';
 import { parseNamespaces, parseNsids } from '../../../../src/node/parse/namespaces.ts';
 import { parseOvs } from '../../../../src/node/parse/ovs.ts';
 import { parseConntrack, parseSysctls } from '../../../../src/node/parse/proc.ts';
+import { parseProtocolCounters } from '../../../../src/node/parse/protocol-counters.ts';
 import { parseProcSockets, parseSctpEndpoints, parseSockets } from '../../../../src/node/parse/sockets.ts';
 import { parseFilters, parseQdiscs } from '../../../../src/node/parse/tc.ts';
 import { parseVlans } from '../../../../src/node/parse/vlans.ts';
@@ -40,7 +41,7 @@ describe('/proc/net/ip_vs', () => {
         scheduler: 'rr',
         servers: [{ address: 'fd00:10:244::2', port: 53, weight: 0, forward: 'Masq' }],
       },
-      { protocol: 'tcp', address: '10.96.0.2', port: 80, scheduler: 'rr', servers: [] },
+      { protocol: 'tcp', address: '10.96.0.2', port: 80, scheduler: 'rr', persistent: true, servers: [] },
       { protocol: 'fwmark', address: '0x00000001', port: 0, scheduler: 'wlc', servers: [] },
     ]);
   });
@@ -118,6 +119,7 @@ describe('tc', () => {
         kind: 'bpf',
         protocol: 'all',
         pref: 1,
+        keys: [],
         actions: [{ kind: 'bpf', detail: 'cil_from_container-lxc1 direct-action not_in_hw id 99 tag ab jited', packets: 0, dropped: 0 }],
       },
     ]);
@@ -160,6 +162,32 @@ describe('sysctls', () => {
       'net.ipv4.conf.vxlan.calico.rp_filter': '0',
       'net.ipv4.ip_local_port_range': '32768 60999',
     }));
+});
+
+describe('counters of the IP stack', () => {
+  it('are a line of names over a line of values, or a name and a value', () => {
+    const text = [
+      'Ip: Forwarding DefaultTTL InReceives InAddrErrors',
+      'Ip: 1 64 1200 7',
+      'TcpExt: SyncookiesSent IPReversePathFilter',
+      'TcpExt: 0 5',
+      'Ip6InNoRoutes                   \t3',
+      'Icmp6InMsgs 12',
+    ].join('\n');
+    expect(parseProtocolCounters(text)).to.deep.equal({
+      value: {
+        'Ip.Forwarding': 1,
+        'Ip.DefaultTTL': 64,
+        'Ip.InReceives': 1200,
+        'Ip.InAddrErrors': 7,
+        'TcpExt.SyncookiesSent': 0,
+        'TcpExt.IPReversePathFilter': 5,
+        'Ip6.InNoRoutes': 3,
+        'Icmp6.InMsgs': 12,
+      },
+      unparsed: [],
+    });
+  });
 });
 
 describe('conntrack counters', () => {

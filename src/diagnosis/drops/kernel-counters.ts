@@ -1,0 +1,106 @@
+import type { Netns, NodeSnapshot } from '../../node/snapshot.ts';
+import type { Evidence, Leg } from '../evidence.ts';
+
+/** Counters that count packets the kernel did not take (net/ipv4/proc.c, net/ipv6/proc.c), and what each means. */
+const MEANING: Record<string, string> = {
+  'Ip.InHdrErrors': 'bad header or time to live over',
+  'Ip.InAddrErrors': 'not forwarded: forwarding is off, or a bad address',
+  'Ip.InDiscards': 'discarded',
+  'Ip.OutDiscards': 'discarded on the way out',
+  'Ip.OutNoRoutes': 'no route',
+  'Ip.FragFails': 'too large and not to be fragmented',
+  'IpExt.InNoRoutes': 'no route',
+  'IpExt.InTruncatedPkts': 'truncated',
+  'IpExt.InCsumErrors': 'wrong checksum',
+  'TcpExt.IPReversePathFilter': 'rp_filter',
+  'TcpExt.ListenOverflows': 'accept queue of a listening socket full',
+  'TcpExt.ListenDrops': 'dropped by a listening socket',
+  'TcpExt.TCPBacklogDrop': 'backlog of a socket full',
+  'Tcp.InErrs': 'bad TCP segments',
+  'Tcp.InCsumErrors': 'wrong TCP checksum',
+  'Udp.NoPorts': 'no socket on the UDP port',
+  'Udp.InErrors': 'not taken by a UDP socket',
+  'Udp.RcvbufErrors': 'receive buffer of a UDP socket full',
+  'Udp.InCsumErrors': 'wrong UDP checksum',
+  'Ip6.InHdrErrors': 'bad header or hop limit over',
+  'Ip6.InTooBigErrors': 'too large for the next link',
+  'Ip6.InNoRoutes': 'no route',
+  'Ip6.InAddrErrors': 'not forwarded: forwarding is off, or a bad address',
+  'Ip6.InDiscards': 'discarded',
+  'Ip6.OutDiscards': 'discarded on the way out',
+  'Ip6.OutNoRoutes': 'no route',
+  'Udp6.NoPorts': 'no socket on the UDP port',
+};
+
+interface Rise {
+  name: string;
+  by: number;
+}
+
+const protocolRises = (before: Netns, after: Netns): Rise[] =>
+  Object.entries(MEANING).flatMap(([name, meaning]) => {
+    const by = (after.counters?.[name] ?? 0) - (before.counters?.[name] ?? 0);
+    return before.counters && by > 0 ? [{ name: `${name} (${meaning})`, by }] : [];
+  });
+
+const linkRises = (before: Netns, after: Netns): Rise[] =>
+  after.links.flatMap((link) => {
+    const old = before.links.find(({ ifindex }) => ifindex === link.ifindex)?.stats;
+    const now = link.stats;
+    if (!old || !now) return [];
+    return [
+      { name: `received and dropped on ${link.name}`, by: now.rxDropped - old.rxDropped },
+      { name: `receive errors of ${link.name}`, by: now.rxErrors - old.rxErrors },
+      { name: `dropped before sending on ${link.name}`, by: now.txDropped - old.txDropped },
+      { name: `send errors of ${link.name}`, by: now.txErrors - old.txErrors },
+      { name: `received on ${link.name} for another MAC`, by: now.rxOtherhost - old.rxOtherhost },
+    ];
+  });
+
+const tcRises = (before: Netns, after: Netns): Rise[] =>
+  after.tc.qdiscs.map(({ device, kind, handle, parent, dropped }) => {
+    const old = before.tc.qdiscs.find((qdisc) => qdisc.device === device && qdisc.handle === handle && qdisc.parent === parent);
+    return { name: `dropped by qdisc ${kind} of ${device}`, by: old ? dropped - old.dropped : 0 };
+  });
+
+const conntrackRises = ({ conntrack: before }: Netns, { conntrack: after }: Netns): Rise[] =>
+  before && after
+    ? [
+        { name: 'conntrack entries that could not be inserted', by: after.insertFailed - before.insertFailed },
+        { name: 'packets dropped by conntrack', by: after.drop - before.drop },
+        { name: 'conntrack entries evicted early', by: after.earlyDrop - before.earlyDrop },
+      ]
+    : [];
+
+const risesIn = (before: Netns, after: Netns): Rise[] => [
+  ...protocolRises(before, after),
+  ...linkRises(before, after),
+  ...tcRises(before, after),
+  ...conntrackRises(before, after),
+];
+
+const pairs = ({ before, snapshots }: Evidence): { after: NodeSnapshot; earlier: Netns; later: Netns }[] =>
+  (before ?? []).flatMap((snapshot) => {
+    const after = snapshots.find(({ node }) => node === snapshot.node);
+    return snapshot.namespaces.flatMap((earlier) => {
+      const later = after?.namespaces.find(({ inode }) => inode === earlier.inode);
+      return after && later ? [{ after, earlier, later }] : [];
+    });
+  });
+
+/**
+ * Counters of dropped packets that rose at least as often as attempts of this leg were lost, those that rose least first: what is left to
+ * go by where the kernel's own events cannot be had. Others' packets count as well, so that they are hints.
+ */
+export const counterHints = (evidence: Evidence, { probe }: Leg): string[] => {
+  const lost = probe.attempts.filter(({ outcome }) => outcome !== 'answered').length;
+  const found = pairs(evidence).flatMap(({ after, earlier, later }) =>
+    risesIn(earlier, later)
+      .filter(({ by }) => by >= lost)
+      .map(({ name, by }) => ({ by, text: `${after.node}${later.role === 'host' ? '' : ` (${later.role})`}: ${name} rose by ${by}` })),
+  );
+  return found
+    .sort((a, b) => a.by - b.by)
+    .slice(0, 4)
+    .map(({ text }) => text);
+};

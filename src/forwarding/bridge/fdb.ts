@@ -1,0 +1,70 @@
+import type { FdbEntry, Link } from '../../node/snapshot.ts';
+import { isUplink } from '../device/uplink.ts';
+import { linkNamed, type Place, peerOf, portsOf } from '../world.ts';
+
+/** Where a frame goes: a port with the entry that says so, or found by flooding. */
+export type Found = { port: Link; entry?: FdbEntry } | 'nobody' | 'unknown';
+
+/** FDB, else flooding: then the port whose far end has the address takes the frame (net/bridge/br_input.c br_handle_frame_finish). */
+export const portTo = (place: Place, bridge: Link, mac: string | undefined, vlan: number | undefined, from: Link | undefined): Found => {
+  if (mac === undefined) return 'unknown';
+  const ports = portsOf(place.netns, bridge);
+  const entry = entryFor(place, ports, mac, vlan);
+  const known = entry && linkNamed(place.netns, entry.device);
+  if (entry && known) return { port: known, entry };
+  const flooded = ports.filter((port) => port.bridgePort?.flood !== false);
+  const ends = flooded
+    .filter((candidate) => candidate.ifindex !== from?.ifindex || candidate.bridgePort?.hairpin === true)
+    .map((candidate) => ({ candidate, peer: peerOf(place, candidate) }));
+  const behind = ends.find(({ peer }) => peer !== undefined && (peer.link.mac === mac || leadsTo(peer.place, peer.link, mac)));
+  if (behind) return { port: behind.candidate };
+  // the network between the nodes, or a tunnel, is behind one port: it is there or nowhere
+  const outward = ends.filter(({ candidate, peer }) => !peer && (candidate.kind === 'vxlan' || isUplink(place, candidate)));
+  const [only] = outward;
+  if (only && outward.length === 1 && ends.every((end) => end.peer !== undefined || end === only)) return { port: only.candidate };
+  return ends.every(({ peer }) => peer !== undefined) || isElsewhere(place, bridge, mac) ? 'nobody' : 'unknown';
+};
+
+/** `self` entries are the device's own filter, entries with a destination the tunnel's. */
+const entryFor = ({ netns }: Place, ports: Link[], mac: string, vlan: number | undefined): FdbEntry | undefined => {
+  const names = new Set(ports.map(({ name }) => name));
+  return netns.fdb.find(
+    (entry) =>
+      entry.mac === mac &&
+      names.has(entry.device) &&
+      entry.destination === undefined &&
+      !entry.flags.includes('self') &&
+      (entry.vlan === undefined || vlan === undefined || entry.vlan === vlan),
+  );
+};
+
+/** The port's far end is itself a port of another bridge, behind which the address is. */
+const leadsTo = (place: Place, port: Link, mac: string): boolean => {
+  const bridge = port.master && place.netns.links.find((link) => link.ifindex === port.master?.ifindex);
+  if (bridge?.kind !== 'bridge') return false;
+  if (bridge.mac === mac) return true;
+  return portsOf(place.netns, bridge).some((other) => other !== port && peerOf(place, other)?.link.mac === mac);
+};
+
+/** The owner of the address is known, and what leads to it is no port of this bridge. */
+const isElsewhere = (place: Place, bridge: Link, mac: string): boolean =>
+  place.snapshot.namespaces.some((netns) =>
+    netns.links
+      .filter((link) => link.mac === mac)
+      .map((link) => peerOf({ snapshot: place.snapshot, netns }, link))
+      .some((peer) => peer?.place.netns === place.netns && peer.link.master?.ifindex !== bridge.ifindex),
+  );
+
+/** `0a:58:0a:f4:00:05 dev veth1 master cni0` */
+export const entryLine = ({ mac, device, master, destination, vlan, flags, state }: FdbEntry): string =>
+  [
+    mac,
+    `dev ${device}`,
+    destination === undefined ? '' : `dst ${destination}`,
+    vlan === undefined ? '' : `vlan ${vlan}`,
+    master === undefined ? '' : `master ${master}`,
+    ...flags.filter((flag) => flag !== 'master' && flag !== state),
+    state,
+  ]
+    .filter((word) => word !== '')
+    .join(' ');

@@ -1,0 +1,80 @@
+import type { Link } from '../../node/snapshot.ts';
+import { addHop, decided, type Flight, type Frame, type Journey, lose, type Step, type StopDetail, stop } from '../flight.ts';
+import { runBridgeHook, runHook } from '../netfilter/hook.ts';
+import { type Pass, startPass } from '../pass.ts';
+import { refusal, sayChange } from '../stack/hook.ts';
+import { narrow, silentlyTooBig } from '../stack/mtu.ts';
+import type { Place } from '../world.ts';
+import { entryLine, type Found, portTo } from './fdb.ts';
+import { isStop, pairProblem, portProblem, vlanOut } from './ports.ts';
+
+export interface Forwarded {
+  place: Place;
+  bridge: Link;
+  flight: Flight;
+  frame: Frame;
+  nextHop?: string | undefined;
+}
+
+export interface Origin {
+  port: Link;
+  pass: Pass;
+  /** br_netfilter is on: the IP family's hooks see the packet as well. */
+  translated: boolean;
+  vlan: number | undefined;
+}
+
+/** From one port, or from the bridge itself, to the port that leads to the address (net/bridge/br_forward.c). */
+export const bridgeForward = (journey: Journey, forwarded: Forwarded, from?: Origin): Step => {
+  const { place, bridge, flight, frame, nextHop } = forwarded;
+  const found = portTo(place, bridge, frame.to, from?.vlan, from?.port);
+  const port = typeof found === 'string' ? undefined : found.port;
+  const refused = filterBetween(journey, forwarded, port, from);
+  if (refused) return stop(journey, refused);
+  if (!port) return notFound(journey, forwarded, found);
+  if (typeof found !== 'string' && found.entry) decided(journey, 'next', { by: 'fdb', object: entryLine(found.entry) });
+  const tag = vlanOut(place, bridge, port, from?.vlan, frame);
+  const closed = downProblem(port) ?? portProblem(port, bridge) ?? (from && pairProblem(from.port, port, bridge)) ?? (isStop(tag) ? tag : undefined);
+  narrow(journey, place, port, port.mtu, flight);
+  const lost = closed ?? silentlyTooBig(flight, port);
+  if (lost) {
+    addHop(journey, { place, device: port, direction: 'out', what: `port of ${bridge.name}`, flight });
+    return stop(journey, lost);
+  }
+  const vlan = isStop(tag) ? undefined : tag.tag;
+  return { at: 'emit', place, device: port, flight, frame: { ...frame, vlan }, what: `port of ${bridge.name}`, nextHop };
+};
+
+const downProblem = (port: Link): StopDetail | undefined =>
+  port.up ? undefined : { reason: 'link-down', message: `${port.name} is down`, facts: { interface: port.name } };
+
+const notFound = (journey: Journey, { bridge, frame, flight }: Forwarded, found: Found): Step => {
+  if (found === 'unknown') return lose(journey, `no FDB entry on ${bridge.name}, and not every port's far end was read`);
+  return stop(journey, {
+    reason: 'no-receiver',
+    message: `no port of ${bridge.name} leads to ${frame.to}`,
+    facts: { bridge: bridge.name, mac: frame.to, address: flight.packet.destination },
+  });
+};
+
+/** Forward and postrouting, of the bridge's own family and with br_netfilter of the packet's; what the host itself sends meets output instead. */
+const filterBetween = (
+  journey: Journey,
+  { place, bridge, flight, frame }: Forwarded,
+  to: Link | undefined,
+  from: Origin | undefined,
+): StopDetail | undefined => {
+  const pass = from?.pass ?? startPass({ journey, place, flight, frame });
+  if (to) pass.bridgeOut = to.name;
+  for (const name of [from ? 'forward' : 'output', 'postrouting'] as const) {
+    const bridged = refusal(runBridgeHook(pass, name, bridge.name), pass);
+    if (bridged) return bridged;
+    if (from?.translated !== true) continue;
+    const before = pass.flight.packet;
+    pass.oif = bridge.name;
+    const refused = refusal(runHook(pass, name), pass);
+    if (refused) return refused;
+    sayChange(pass, before);
+  }
+  return undefined;
+};

@@ -1,0 +1,77 @@
+import type { Link } from '../../node/snapshot.ts';
+import { addHop, type Flight, type Frame, type Journey, lose, type Step, say, stop } from '../flight.ts';
+import { resolve } from '../neighbour/resolve.ts';
+import { runBridgeHook, runHook } from '../netfilter/hook.ts';
+import { isV6, type Pass, startPass } from '../pass.ts';
+import { lookupRoute } from '../route/lookup.ts';
+import { refusal, sayChange } from '../stack/hook.ts';
+import { routeQuery } from '../stack/route-query.ts';
+import { sysctl } from '../sysctl.ts';
+import type { Place } from '../world.ts';
+import { bridgeForward } from './forward.ts';
+import { isOwnMac, isStop, portProblem, vlanIn } from './ports.ts';
+
+export interface Arrived {
+  place: Place;
+  bridge: Link;
+  flight: Flight;
+  frame: Frame;
+}
+
+/** A frame comes in by a port: to the bridge's own IP stack, or on to another port (net/bridge/br_input.c br_handle_frame_finish). */
+export const receiveOnPort = (journey: Journey, arrived: Arrived, port: Link): Step => {
+  const { place, bridge, flight, frame } = arrived;
+  const closed = portProblem(port, bridge);
+  if (closed) return stop(journey, closed);
+  say(journey, `port of ${bridge.name}`);
+  if (!bridge.up) return stop(journey, { reason: 'link-down', message: `${bridge.name} is down`, facts: { interface: bridge.name } });
+
+  const pass = startPass({ journey, place, flight, frame, iif: bridge.name, bridgeIn: port.name });
+  const filtered = refusal(runBridgeHook(pass, 'prerouting', bridge.name), pass);
+  if (filtered) return stop(journey, filtered);
+  const translated = isFiltered(arrived);
+  if (translated) {
+    const before = flight.packet;
+    const refused = refusal(runHook(pass, 'prerouting'), pass);
+    if (refused) return stop(journey, refused);
+    sayChange(pass, before);
+    if (before.destination !== flight.packet.destination) return redirect(journey, arrived, port, pass);
+  }
+  const vlan = vlanIn(place, bridge, port, frame);
+  if (isStop(vlan)) return stop(journey, vlan);
+  if (frame.to === undefined) return lose(journey, 'which address the frame is for was not read');
+  const own = isOwnMac(place, bridge, frame.to);
+  const origin = { port, pass, translated, vlan: vlan.vlan };
+  return own ? passUp(journey, arrived, port, translated ? pass : undefined) : bridgeForward(journey, arrived, origin);
+};
+
+/** br_netfilter hands bridged IP packets to iptables' hooks with the bridge as both interfaces (net/bridge/br_netfilter_hooks.c br_nf_pre_routing). */
+const isFiltered = ({ place, bridge, flight, frame }: Arrived): boolean => {
+  const v6 = isV6(flight.packet);
+  if (frame.vlan !== undefined && sysctl(place.netns, 'net.bridge.bridge-nf-filter-vlan-tagged') !== '1') return false;
+  const own = v6 ? bridge.bridge?.callIp6tables : bridge.bridge?.callIptables;
+  return own === true || sysctl(place.netns, `net.bridge.bridge-nf-call-${v6 ? 'ip6tables' : 'iptables'}`) === '1';
+};
+
+/** To the IP stack of the netns, as if it had come in by the bridge itself (br_pass_frame_up). */
+const passUp = (journey: Journey, { place, bridge, flight, frame }: Arrived, port: Link, pass: Pass | undefined): Step => {
+  const local = pass ?? startPass({ journey, place, flight, frame, iif: bridge.name, bridgeIn: port.name });
+  const filtered = refusal(runBridgeHook(local, 'input', bridge.name), local);
+  addHop(journey, { place, device: bridge, direction: 'in', what: '', flight });
+  if (filtered) return stop(journey, filtered);
+  if (frame.vlan !== undefined) {
+    const tagged = place.netns.links.find((link) => link.kind === 'vlan' && link.vlan?.id === frame.vlan && link.peerIfindex === bridge.ifindex);
+    if (tagged) return { at: 'receive', place, device: tagged, flight, frame: { ...frame, vlan: undefined } };
+  }
+  return { at: 'input', place, device: bridge, flight, frame, bridgePort: port.name, pass };
+};
+
+/** A translation on the bridge: to a neighbour on the same bridge it stays a frame, anywhere else it goes up (br_nf_pre_routing_finish). */
+const redirect = (journey: Journey, arrived: Arrived, port: Link, pass: Pass): Step => {
+  const { place, bridge, flight, frame } = arrived;
+  const route = lookupRoute(place.netns, routeQuery(flight, place, bridge.name));
+  if (route.kind !== 'unicast' || route.paths[0].device !== bridge.name) return passUp(journey, arrived, port, pass);
+  const { mac } = resolve(journey, place, bridge, route.paths[0].gateway ?? flight.packet.destination, flight.packet.source);
+  if (mac === undefined) return lose(journey, `who has ${flight.packet.destination} on ${bridge.name} was not read`);
+  return bridgeForward(journey, { ...arrived, frame: { ...frame, to: mac } }, { port, pass, translated: true, vlan: undefined });
+};

@@ -1,0 +1,115 @@
+import type { Link } from '../../node/snapshot.ts';
+import { hostPort } from '../address.ts';
+import { type Flight, type Frame, type Journey, lose, type Step, type StopDetail, say, stop } from '../flight.ts';
+import { type End, farNetns, hostNetns, nodeHolding, type Place, peerOf, portsOf, type World } from '../world.ts';
+import type { Emit } from './emit.ts';
+
+/** Does this device lead out of the node, into the network between the nodes? */
+export const isUplink = (place: Place, device: Link): boolean => {
+  if (place.netns.role !== 'host' || device.name === 'lo') return false;
+  if (device.kind === '') return true;
+  if (device.kind === 'veth') return device.master === undefined && peerOf(place, device) === undefined && farNetns(place, device) === undefined;
+  return hasPorts.has(device.kind) && portsOf(place.netns, device).some((port) => isUplink(place, port));
+};
+
+const hasPorts = new Set(['bridge', 'bond', 'team']);
+
+export const unansweredStop = (device: Link, address: string): StopDetail => ({
+  reason: 'no-neighbour',
+  message: `nobody behind ${device.name} answers for ${address}`,
+  facts: { interface: device.name, address, state: 'unanswered' },
+});
+
+/** Into the network between the nodes: to the node whose interface has the frame's address, or holds the next hop or the destination; else away. */
+export const sendUplink = ({ place, device, flight, frame, nextHop }: Emit, journey: Journey): Step => {
+  const { destination } = flight.packet;
+  const towards = nextHop ?? destination;
+  if (isUnreachable(journey.world, place, frame, towards)) {
+    return stop(journey, {
+      reason: 'no-receiver',
+      message: `the neighbour entry for ${towards} on ${device.name} says ${frame.to}, which is no address of the node that holds it`,
+      facts: { interface: device.name, mac: frame.to, address: towards },
+    });
+  }
+  const arrival = arrivalOf(journey.world, place, frame, towards, destination);
+  say(journey, outerWords(flight), arrival ? `to ${arrival.place.snapshot.node}` : `to ${hostPort(towards)}`);
+  if (!arrival) return place.netns.role === 'host' ? { at: 'end', outcome: 'left' } : lose(journey, `the far end of ${device.name} was not read`);
+  return { at: 'receive', place: arrival.place, device: arrival.link, flight: { ...flight, mark: 0 }, frame: { ...frame, to: arrival.mac } };
+};
+
+const outerWords = ({ carries, packet }: Flight): string => {
+  if (!carries) return '';
+  const words = carries.port === undefined ? carries.kind.toUpperCase() : `UDP ${carries.port}`;
+  return `${words} ${packet.source} → ${packet.destination}`;
+};
+
+/** Somebody wrote an address down that the next hop, a node we know, does not have. */
+const isUnreachable = (world: World, { snapshot }: Place, { to, fixed }: Frame, nextHop: string): boolean => {
+  if (to === undefined || fixed !== true) return false;
+  const holder = nodeHolding(world, nextHop, snapshot.node);
+  return holder !== undefined && !holder.place.netns.links.some(({ mac }) => mac === to) && ownerOf(world, snapshot.node, to) === undefined;
+};
+
+/** A router between the nodes, or a cloud's network, writes link-level addresses of its own: what holds the address gets its own. */
+const arrivalOf = (
+  world: World,
+  { snapshot }: Place,
+  { to }: Frame,
+  nextHop: string,
+  destination: string,
+): (End & { mac?: string | undefined }) | undefined => {
+  const owner = to === undefined ? undefined : ownerOf(world, snapshot.node, to);
+  if (owner) return { ...owner, mac: to };
+  const holder = nodeHolding(world, nextHop, snapshot.node) ?? nodeHolding(world, destination, snapshot.node);
+  if (!holder) return undefined;
+  const port = portOf(holder);
+  return { ...port, mac: port.link.master === undefined ? port.link.mac : holder.link.mac };
+};
+
+/** The other node with an interface of this address on the network between them. */
+const ownerOf = (world: World, except: string, mac: string): End | undefined => {
+  for (const snapshot of world.snapshots) {
+    const netns = snapshot.node === except ? undefined : hostNetns(snapshot);
+    const link = netns?.links.find((candidate) => candidate.mac === mac && isUplink({ snapshot, netns }, candidate));
+    if (netns && link) return portOf({ place: { snapshot, netns }, link });
+  }
+  return undefined;
+};
+
+/** A bridge or bond that holds the address gets its frames by one of its ports; an address on lo comes in by any uplink. */
+const portOf = ({ place, link }: End): End => {
+  if (link.kind === '' && link.name !== 'lo') return { place, link };
+  const { netns } = place;
+  if (hasPorts.has(link.kind)) {
+    const port = portsOf(netns, link).find((candidate) => candidate.up && isUplink(place, candidate));
+    return { place, link: port ?? link };
+  }
+  if (isUplink(place, link)) return { place, link };
+  const route = netns.routes.find(({ destination, table, device }) => destination === '0.0.0.0/0' && table === 'main' && device !== undefined);
+  const uplink = netns.links.find((candidate) => candidate.name === route?.device) ?? netns.links.find((candidate) => isUplink(place, candidate));
+  return { place, link: uplink ?? link };
+};
+
+/** A kind of device nobody taught us: out of the node, or nowhere we know. */
+export const unknownDriver = (step: Emit, journey: Journey): Step =>
+  isUplink(step.place, step.device) || (step.place.netns.role === 'host' && !known.has(step.device.kind))
+    ? sendUplink(step, journey)
+    : lose(journey, `${step.device.name} is a ${step.device.kind} device: what happens behind it is not in the kernel's tables`);
+
+const known = new Set([
+  'tun',
+  'openvswitch',
+  'netkit',
+  'ifb',
+  'nlmon',
+  'xfrm',
+  'vti',
+  'vti6',
+  'can',
+  'ppp',
+  'hsr',
+  'batadv',
+  'amt',
+  'bareudp',
+  'gtp',
+]);

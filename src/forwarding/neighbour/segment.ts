@@ -1,0 +1,92 @@
+import type { Link } from '../../node/snapshot.ts';
+import { sameAddress } from '../address.ts';
+import { deciderAt } from '../opaque.ts';
+import { hasFilters } from '../tc/filters.ts';
+import { vxlansHearing } from '../tunnel/vxlan-peers.ts';
+import { type End, farNetns, linkAt, type Place, peerOf, placeKey, portsOf, type World } from '../world.ts';
+
+/** Who hears a broadcast. */
+export interface Segment {
+  /** Interfaces with an IP stack behind them. */
+  ends: End[];
+  /** False when an interface that could hear it was not read, or a program decides. */
+  complete: boolean;
+  /** Namespaces whose interfaces were not read, but whose addresses are known. */
+  listed: { addresses: string[] }[];
+}
+
+interface Spread extends Segment {
+  world: World;
+  seen: Set<string>;
+  /** Through links that are down and ports that are closed as well: who would hear it but for them. */
+  regardless: boolean;
+}
+
+/** All that hears a broadcast put on this device, through veths, bridges and VXLANs; the network between nodes is never wholly known. */
+export const segmentOf = (world: World, place: Place, device: Link, regardless = false): Segment => {
+  const spread: Spread = { world, seen: new Set(), ends: [], complete: true, listed: [], regardless };
+  sendOut(spread, place, device);
+  return spread;
+};
+
+const isUp = ({ regardless }: Spread, { up }: Link): boolean => up || regardless;
+
+const once = ({ seen }: Spread, place: Place, device: Link, way: string): boolean => {
+  const key = `${placeKey(place)} ${device.ifindex} ${way}`;
+  if (seen.has(key)) return false;
+  seen.add(key);
+  return true;
+};
+
+/** A frame leaves by the device. */
+const sendOut = (spread: Spread, place: Place, device: Link): void => {
+  if (!isUp(spread, device) || !once(spread, place, device, 'out')) return;
+  if (deciderAt(place, device, 'out') !== undefined || hasFilters(place.netns, device, 'egress')) spread.complete = false;
+  if (device.kind === 'bridge') flood(spread, place, device, undefined);
+  else if (device.kind === 'vxlan') throughVxlan(spread, place, device);
+  else if (device.kind === 'veth') acrossVeth(spread, place, device);
+  else spread.complete = false;
+};
+
+const acrossVeth = (spread: Spread, place: Place, device: Link): void => {
+  const peer = peerOf(place, device);
+  const known = farNetns(place, device)?.localAddresses;
+  if (peer) comeIn(spread, peer.place, peer.link);
+  else if (known) spread.listed.push({ addresses: known });
+  else spread.complete = false;
+};
+
+/** A frame arrives at the device from outside. */
+const comeIn = (spread: Spread, place: Place, device: Link): void => {
+  if (!isUp(spread, device) || !once(spread, place, device, 'in')) return;
+  if (deciderAt(place, device, 'in') !== undefined || hasFilters(place.netns, device, 'ingress')) spread.complete = false;
+  const master = device.master && linkAt(place.netns, device.master.ifindex);
+  if (device.master === undefined || master?.kind === 'vrf') spread.ends.push({ place, link: device });
+  else if (master?.kind === 'bridge') flood(spread, place, master, device);
+  else if (master?.kind === 'bond' || master?.kind === 'team') comeIn(spread, place, master);
+  else spread.complete = false;
+};
+
+/** To the bridge itself and out of its other ports. */
+const flood = (spread: Spread, place: Place, bridge: Link, from: Link | undefined): void => {
+  const { regardless } = spread;
+  if (!isUp(spread, bridge) || (from && !isOpen(from) && !regardless)) return;
+  if (from) spread.ends.push({ place, link: bridge });
+  for (const port of portsOf(place.netns, bridge)) {
+    if (port.ifindex === from?.ifindex || (!isOpen(port) && !regardless)) continue;
+    if (from?.bridgePort?.isolated === true && port.bridgePort?.isolated === true && !regardless) continue;
+    sendOut(spread, place, port);
+  }
+};
+
+const isOpen = ({ bridgePort, up }: Link): boolean => up && ['forwarding', '', undefined].includes(bridgePort?.state);
+
+const throughVxlan = (spread: Spread, place: Place, device: Link): void => {
+  const { ends, complete } = vxlansHearing(spread.world, place, device);
+  if (!complete) spread.complete = false;
+  for (const end of ends) comeIn(spread, end.place, end.link);
+};
+
+/** A namespace of which only the addresses are known, and that has this one. */
+export const isListed = ({ listed }: Segment, address: string): boolean =>
+  listed.some(({ addresses }) => addresses.some((own) => sameAddress(own, address)));

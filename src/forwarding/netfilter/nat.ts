@@ -1,0 +1,76 @@
+import { hostPort } from '../address.ts';
+import { type Found, invert, rewrite } from '../conntrack.ts';
+import type { Packet } from '../hop.ts';
+import type { HookName, Pass } from '../pass.ts';
+import { masqueradeAddress } from '../route/source.ts';
+import { type Change, proceed, type Verdict } from './context.ts';
+
+type Side = Change['side'];
+
+/** Destinations are translated before the route is chosen, sources after (HOOK2MANIP, include/net/netfilter/nf_nat.h). */
+export const sidesAt = (hook: HookName): Side[] => {
+  if (hook === 'prerouting' || hook === 'output') return ['destination'];
+  return hook === 'postrouting' || hook === 'input' ? ['source'] : [];
+};
+
+/**
+ * NAT's one place among the rules of a hook (nf_nat_core.c nf_nat_inet_fn): the first packet of a flow asks the chains in turn until one
+ * translates; every packet is then rewritten as its entry says, replies backwards.
+ */
+export const translate = (pass: Pass, chains: ((pass: Pass) => Verdict)[]): Verdict => {
+  const { found, state } = pass.tracking;
+  const [side] = sidesAt(pass.hook);
+  if (!found || !side || state === 'INVALID') return proceed;
+  const { connection, direction } = found;
+  if (direction === 'original' && state !== 'RELATED' && !connection.asked[side]) {
+    connection.asked[side] = true;
+    const refused = ask(pass, found, side, chains);
+    if (refused) return refused;
+  }
+  const before = pass.flight.packet;
+  pass.flight.packet = rewrite(before, found, side);
+  if (pass.hook === 'output' && before.destination !== pass.flight.packet.destination) pass.reroute = true;
+  return proceed;
+};
+
+/** Rules of a nat table look at a flow's beginning, whatever part of it this packet is. */
+const ask = (pass: Pass, found: Found, side: Side, chains: ((pass: Pass) => Verdict)[]): Verdict | undefined => {
+  const { state } = pass.tracking;
+  pass.tracking.state = 'NEW';
+  try {
+    for (const chain of chains) {
+      const verdict = chain(pass);
+      if (verdict.kind === 'drop' || verdict.kind === 'reject') return verdict;
+      if (verdict.kind !== 'nat' || verdict.change.side !== side) continue;
+      return apply(pass, found, verdict);
+    }
+    return undefined;
+  } finally {
+    pass.tracking.state = state;
+  }
+};
+
+/** What the answer will look like is what the entry remembers. */
+const apply = (pass: Pass, { connection }: Found, { change, by }: Extract<Verdict, { kind: 'nat' }>): Verdict | undefined => {
+  const address = change.masquerade ? masqueradeAddress(pass) : change.address;
+  if (address === undefined && change.masquerade) return { kind: 'untranslatable', by };
+  const { port } = change;
+  const sent = invert(connection.reply);
+  const changed =
+    change.side === 'destination'
+      ? { ...sent, destination: address ?? sent.destination, ...(port === undefined ? {} : { destinationPort: port }) }
+      : { ...sent, source: address ?? sent.source, ...(port === undefined || sent.sourcePort === undefined ? {} : { sourcePort: port }) };
+  connection.reply = invert(changed);
+  connection.by.push(by);
+  return undefined;
+};
+
+/** `DNAT to 10.244.1.5:80`, for the hop line; a reply is put back as conntrack remembers it. */
+export const describeChange = (before: Packet, after: Packet, reply: boolean): string => {
+  const words: string[] = [];
+  const destination = before.destination !== after.destination || before.destinationPort !== after.destinationPort;
+  const source = before.source !== after.source || before.sourcePort !== after.sourcePort;
+  if (destination) words.push(`${reply ? 'back to' : 'DNAT to'} ${hostPort(after.destination, after.destinationPort)}`);
+  if (source) words.push(reply ? `as from ${hostPort(after.source, after.sourcePort)}` : `SNAT to ${after.source}`);
+  return words.join(', ');
+};

@@ -1,0 +1,107 @@
+import { isTranslated } from '../../conntrack.ts';
+import { isV6, type Pass } from '../../pass.ts';
+import { protocolOf } from '../../protocol.ts';
+import { addressType } from '../../route/address-type.ts';
+import { reverseDevice } from '../../route/reverse-path.ts';
+import { linkNamed } from '../../world.ts';
+import type { Json } from './json.ts';
+import { addressValue } from './payload.ts';
+import { absent, type Value } from './value.ts';
+
+/** What the kernel knows beside the packet (nft_meta.c). */
+export const meta = (key: string, pass: Pass): Value => {
+  const { flight, iif, oif, bridgeIn, bridgeOut, local, place } = pass;
+  const v6 = isV6(flight.packet);
+  switch (key) {
+    case 'l4proto':
+      return protocolOf(flight.packet);
+    case 'iif':
+    case 'iifname':
+      return pass.hook === 'ingress' || pass.bridge === undefined ? (iif ?? '') : (bridgeIn ?? iif ?? '');
+    case 'oif':
+    case 'oifname':
+      return pass.bridge === undefined ? (oif ?? '') : (bridgeOut ?? oif ?? '');
+    case 'ibrname':
+      return pass.bridge && bridgeIn !== undefined ? pass.bridge : absent;
+    case 'obrname':
+      return pass.bridge && bridgeOut !== undefined ? pass.bridge : absent;
+    case 'iifkind':
+      return iif === undefined ? absent : linkNamed(place.netns, iif)?.kind;
+    case 'oifkind':
+      return oif === undefined ? absent : linkNamed(place.netns, oif)?.kind;
+    case 'mark':
+      return flight.mark;
+    case 'nfproto':
+      return v6 ? 'ipv6' : 'ipv4';
+    case 'protocol':
+      return v6 ? 0x86dd : 0x0800;
+    case 'pkttype':
+      return 'host';
+    case 'length':
+      return flight.packet.length;
+    case 'skuid':
+      return local ? flight.packet.uid : absent;
+    case 'skgid':
+      return local ? flight.packet.gid : absent;
+    default:
+      return undefined;
+  }
+};
+
+const stateBits = { INVALID: 1, ESTABLISHED: 2, RELATED: 4, NEW: 8, UNTRACKED: 64 };
+
+/** nft_ct.c */
+export const conntrack = ({ key, dir }: Json, { tracking: { state, found, zone }, flight, journey }: Pass): Value => {
+  if (key === 'state') return stateBits[state];
+  if (!found) return absent;
+  const { connection, direction } = found;
+  const tuple = dir === 'reply' ? connection.reply : connection.original;
+  switch (key) {
+    case 'status': {
+      const under = journey.options.connection === 'established' ? 4 + 8 : 0;
+      const translated = (isTranslated(connection, 'source') ? 16 : 0) + (isTranslated(connection, 'destination') ? 32 : 0);
+      return translated + under + (connection.seenReply ? 2 : 0);
+    }
+    case 'direction':
+      return direction;
+    case 'mark':
+      return connection.mark;
+    case 'zone':
+      return zone;
+    case 'protocol':
+      return protocolOf(flight.packet);
+    case 'l3proto':
+      return isV6(flight.packet) ? 'ipv6' : 'ipv4';
+    case 'saddr':
+    case 'ip saddr':
+    case 'ip6 saddr':
+      return addressValue(tuple.source);
+    case 'daddr':
+    case 'ip daddr':
+    case 'ip6 daddr':
+      return addressValue(tuple.destination);
+    case 'proto-src':
+      return tuple.sourcePort ?? absent;
+    case 'proto-dst':
+      return tuple.destinationPort ?? absent;
+    default:
+      return undefined;
+  }
+};
+
+/** `fib saddr . iif oif` is a reverse-path check; `fib daddr type` asks what the address is here (nft_fib_ipv4.c). */
+export const fib = ({ result, flags }: Json, pass: Pass): Value => {
+  const { place, flight, iif, oif } = pass;
+  const asked = new Set(Array.isArray(flags) ? flags : [flags]);
+  const side = asked.has('daddr') ? 'destination' : 'source';
+  if (result === 'type') {
+    const device = asked.has('oif') ? oif : asked.has('iif') ? iif : undefined;
+    return addressType(place, flight.packet[side], device)?.toLowerCase();
+  }
+  const device = reverseDevice(pass, { side, iif: asked.has('iif'), mark: asked.has('mark') });
+  if (device === undefined) return undefined;
+  return result === 'check' ? (device === missing ? 0 : 1) : device;
+};
+
+/** No route: nft prints it as `0`, as `missing`, or as false. */
+const missing = '';

@@ -1,0 +1,49 @@
+import { findConnection, newConnection, tupleOf } from '../conntrack.ts';
+import { type Pass, tcpFlagsOf } from '../pass.ts';
+import { sysctl } from '../sysctl.ts';
+import { proceed, type Verdict } from './context.ts';
+
+/** Connection tracking's own place among the rules: finds the packet's entry or makes one (nf_conntrack_core.c nf_conntrack_in). */
+export const track = (pass: Pass): Verdict => {
+  const { journey, place, flight, tracking } = pass;
+  // loopback's packets keep their entry; NOTRACK was before this
+  if (tracking.state === 'UNTRACKED' || tracking.found) return proceed;
+  const { node } = place.snapshot;
+  const { inode: netns } = place.netns;
+  const sought = { node, netns, zone: tracking.zone, tuple: flight.about ?? tupleOf(flight.packet) };
+  const found = findConnection(journey.connections, sought);
+  if (flight.about) {
+    if (found)
+      pass.tracking = { ...tracking, state: 'RELATED', found: { ...found, direction: found.direction === 'original' ? 'reply' : 'original' } };
+    return proceed;
+  }
+  if (found?.direction === 'reply') found.connection.seenReply = true;
+  if (found) {
+    const isUnderWay = found.connection.seenReply || journey.options.connection === 'established';
+    pass.tracking = { ...tracking, state: isUnderWay ? 'ESTABLISHED' : 'NEW', found };
+    return proceed;
+  }
+  if (!canStart(pass)) return proceed;
+  const connection = newConnection(sought, flight.packet);
+  journey.connections.push(connection);
+  const established = journey.options.connection === 'established' && flight.direction === 'request' && !flight.carries;
+  pass.tracking = { ...tracking, state: established ? 'ESTABLISHED' : 'NEW', found: { connection, direction: 'original' } };
+  return proceed;
+};
+
+/** An answer nobody asked for begins no connection: it is INVALID (nf_conntrack_proto_tcp.c tcp_new, nf_conntrack_proto_icmp.c). */
+const canStart = (pass: Pass): boolean => {
+  const { flight, journey, place } = pass;
+  const { protocol } = flight.packet;
+  if (protocol === 'tcp') {
+    const flags = tcpFlagsOf(pass);
+    if (flags.includes('RST')) return false;
+    if (flags.includes('SYN')) return !flags.includes('ACK');
+    return journey.options.connection === 'established' || sysctl(place.netns, 'net.netfilter.nf_conntrack_tcp_loose') !== '0';
+  }
+  if (protocol === 'icmp') return flight.packet.icmp === undefined ? flight.direction === 'request' : isQuestion(flight.packet.icmp.type);
+  return true;
+};
+
+/** ICMP requests: echo, timestamp, information, address mask, router solicitation aside; ICMPv6 echo and node information. */
+const isQuestion = (type: number): boolean => [8, 13, 15, 17, 128, 139].includes(type);

@@ -1,0 +1,18 @@
+import { isLimitedBroadcast, isMulticast, isZeroNet, parseAddress } from '../address.ts';
+import { type Place, unreadRoutes } from '../world.ts';
+import { lookupTable } from './lookup.ts';
+import { tablesOf } from './tables.ts';
+
+/** LOCAL, BROADCAST, UNICAST…: what the local table says of an address, on one device if one is named (inet_dev_addr_type). */
+export const addressType = (place: Place, address: string, device?: string): string | undefined => {
+  const parsed = parseAddress(address);
+  if (!parsed) return undefined;
+  if (parsed.family === 4 && (isZeroNet(address) || isLimitedBroadcast(address))) return 'BROADCAST';
+  if (isMulticast(address)) return 'MULTICAST';
+  const query = { family: parsed.family, destination: address, source: '', mark: 0, iif: 'lo' };
+  const found = lookupTable(place.netns, tablesOf(place.netns, parsed.family).get('local'), parsed, query);
+  if (found?.kind === 'local') return device === undefined || found.device === device ? found.route.type.toUpperCase() : 'UNICAST';
+  return unreadRoutes(place, parsed.family) ? undefined : 'UNICAST';
+};
+
+export const isLocal = (place: Place, address: string): boolean => addressType(place, address) === 'LOCAL';

@@ -1,0 +1,45 @@
+import type { Link, Route } from '../../node/snapshot.ts';
+import type { Flight, Journey, StopDetail } from '../flight.ts';
+import { overheadOf } from '../flight.ts';
+import type { Packet } from '../hop.ts';
+import { isV6 } from '../pass.ts';
+import type { Place } from '../world.ts';
+
+/** What a route lets through: its own limit, else the device's (include/net/ip.h ip_dst_mtu_maybe_forward). */
+export const mtuOf = (route: Route | undefined, device: Link): number => route?.mtu ?? device.mtu;
+
+/** Keeps the narrowest place of the way, counted in bytes of the innermost packet. */
+export const narrow = (journey: Journey, place: Place, device: Link, mtu: number, flight: Flight): void => {
+  const bytes = mtu - overheadOf(flight);
+  if (mtu <= 0 || (journey.mtu && journey.mtu.bytes <= bytes)) return;
+  journey.mtu = { bytes, node: place.snapshot.node, interface: device.name };
+};
+
+/** IPv6 is never fragmented on the way; IPv4 not where the sender asked for it, as PMTU discovery does. */
+const mayFragment = (packet: Packet): boolean => !isV6(packet) && packet.dontFragment === false;
+
+/** A packet to be forwarded that does not fit: the sender is told (net/ipv4/ip_forward.c, net/ipv6/ip6_output.c), unless it may be cut. */
+export const tooBig = ({ packet }: Flight, device: Link, mtu: number): StopDetail | undefined => {
+  if (packet.length === undefined || mtu <= 0 || packet.length <= mtu || mayFragment(packet)) return undefined;
+  return {
+    reason: 'too-big',
+    message: `${packet.length} bytes do not fit through ${device.name} (MTU ${mtu}); the sender is told by ICMP`,
+    facts: { interface: device.name, mtu, length: packet.length, told: 'icmp' },
+  };
+};
+
+/** What the sender itself puts on a device is cut to fit: into segments, or into fragments. */
+export const cutToFit = (flight: Flight, mtu: number): void => {
+  const { packet } = flight;
+  if (packet.length !== undefined && mtu > 0 && packet.length > mtu) flight.packet = { ...packet, length: mtu };
+};
+
+/** A frame too long for the device that should take it is dropped without a word (net/core/dev.c is_skb_forwardable: 4 bytes more for a VLAN tag). */
+export const silentlyTooBig = ({ packet }: Flight, device: Link): StopDetail | undefined => {
+  if (packet.length === undefined || device.mtu <= 0 || packet.length <= device.mtu + 4) return undefined;
+  return {
+    reason: 'too-big',
+    message: `${packet.length} bytes are more than ${device.name} takes (MTU ${device.mtu}); nobody is told`,
+    facts: { interface: device.name, mtu: device.mtu, length: packet.length, told: 'nobody' },
+  };
+};

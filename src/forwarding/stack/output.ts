@@ -1,0 +1,139 @@
+import type { Link } from '../../node/snapshot.ts';
+import { familyOf, isMulticast } from '../address.ts';
+import { addHop, decided, type Flight, type Journey, joined, lose, type Step, type StopDetail, stop } from '../flight.ts';
+import { runHook } from '../netfilter/hook.ts';
+import { type Pass, startPass } from '../pass.ts';
+import { describeRoute, routeLine } from '../route/describe.ts';
+import { lookupRoute, type Path, pickPath, type RouteDecision } from '../route/lookup.ts';
+import { selectSource } from '../route/source.ts';
+import { sysctl } from '../sysctl.ts';
+import { linkNamed, type Place, unreadRoutes, wasRead } from '../world.ts';
+import { changeOf, refusal } from './hook.ts';
+import { deliver } from './input.ts';
+import { cutToFit, mtuOf, narrow, tooBig } from './mtu.ts';
+import { judgeOf, routeQuery } from './route-query.ts';
+
+type Output = Extract<Step, { at: 'output' }>;
+type Refused = Extract<RouteDecision, { kind: 'refused' }>;
+type Unicast = Extract<RouteDecision, { kind: 'unicast' }>;
+
+/** A process (or a tunnel device) of this netns sends: route, OUTPUT, POSTROUTING, device (net/ipv4/ip_output.c). */
+export const output = ({ place, flight, oif }: Output, journey: Journey): Step => {
+  if (!wasRead(place.netns)) return { at: 'end', outcome: 'unknown' };
+  const first = firstRoute(place, flight, journey, oif);
+  if (first.decision.kind === 'refused') return noWay(journey, place, flight, first.decision);
+  flight.ttl ??= flight.packet.ttl ?? defaultTtl(place, flight);
+  journey.sent ??= flight.packet;
+
+  const pass = startPass({ journey, place, flight });
+  const before = flight.packet;
+  pass.oif = first.decision.kind === 'local' ? 'lo' : first.path?.device;
+  const result = runHook(pass, 'output');
+  const refused = refusal(result, pass);
+  if (refused)
+    return endAt(journey, place, linkNamed(place.netns, pass.oif), flight, describeRoute(first.decision, first.path, 'without device'), refused);
+
+  // What a rule changed is routed again (net/ipv4/netfilter.c ip_route_me_harder); the source stays.
+  const { decision, path } = pass.reroute ? chosen(place, flight, journey, oif) : first;
+  const what = joined(changeOf(pass, before), describeRoute(decision, path, 'without device'));
+  if (decision.kind === 'refused') return noWay(journey, place, flight, decision);
+  noteRoute(journey, decision);
+  return decision.kind === 'local' || !path ? loopback(pass, what) : leave(pass, decision, path, what);
+};
+
+interface Chosen {
+  decision: RouteDecision;
+  path?: Path;
+}
+
+const chosen = (place: Place, flight: Flight, journey: Journey, oif: string | undefined): Chosen => {
+  const decision = lookupRoute(place.netns, routeQuery(flight, place, undefined, oif), judgeOf(journey, place));
+  return decision.kind === 'unicast' ? { decision, path: pickPath(journey, place.netns, decision) } : { decision };
+};
+
+/**
+ * A connecting socket asks for a route, takes the source it says and asks again with it (include/net/route.h ip_route_connect); what sends
+ * single packets asks once.
+ */
+const firstRoute = (place: Place, flight: Flight, journey: Journey, oif: string | undefined): Chosen => {
+  if (flight.packet.source !== '') return chosen(place, flight, journey, oif);
+  const decision = lookupRoute(place.netns, routeQuery(flight, place, undefined, oif), judgeOf(journey, place));
+  if (decision.kind === 'refused') return { decision };
+  const connects = !flight.carries && flight.packet.protocol !== 'icmp';
+  const path = decision.kind === 'unicast' ? (connects ? decision.paths[0] : pickPath(journey, place.netns, decision)) : undefined;
+  flight.packet = { ...flight.packet, source: selectSource(place.netns, decision, path, flight.packet.destination) ?? '' };
+  return connects ? chosen(place, flight, journey, oif) : { decision, ...(path ? { path } : {}) };
+};
+
+const defaultTtl = ({ netns }: Place, { packet }: Flight): number =>
+  Number((familyOf(packet.destination) === 4 ? sysctl(netns, 'net.ipv4.ip_default_ttl') : sysctl(netns, 'net.ipv6.conf.all.hop_limit')) ?? 64);
+
+const noteRoute = (journey: Journey, { route }: RouteDecision): void => {
+  if (route) decided(journey, 'next', { by: 'route', object: routeLine(route) });
+};
+
+/** To an address of this very netns: through lo, past POSTROUTING, PREROUTING and INPUT; the route found first still holds. */
+const loopback = (pass: Pass, what: string): Step => {
+  const { journey, place, flight } = pass;
+  const lo = linkNamed(place.netns, 'lo');
+  addHop(journey, { place, device: lo, direction: 'out', what, flight });
+  if (lo && !lo.up) return stop(journey, { reason: 'link-down', message: 'lo is down', facts: { interface: 'lo' } });
+  pass.oif = 'lo';
+  const left = refusal(runHook(pass, 'postrouting'), pass);
+  if (left) return stop(journey, left);
+  pass.iif = 'lo';
+  pass.oif = undefined;
+  pass.local = false;
+  const arrived = refusal(runHook(pass, 'prerouting'), pass);
+  return arrived ? stop(journey, arrived) : deliver(pass, 'lo');
+};
+
+/** POSTROUTING, then the device. */
+export const leave = (pass: Pass, decision: Unicast, path: Path, what: string): Step => {
+  const { journey, place, flight } = pass;
+  const device = linkNamed(place.netns, path.device);
+  const before = flight.packet;
+  const nextHop = path.gateway ?? flight.packet.destination;
+  pass.oif = path.device;
+  pass.nextHop = nextHop;
+  const refused = refusal(runHook(pass, 'postrouting'), pass);
+  if (refused) return endAt(journey, place, device, flight, what, refused);
+  if (!device) return endAt(journey, place, undefined, flight, what, missingDevice(path.device));
+  const mtu = mtuOf(decision.route, device);
+  narrow(journey, place, device, mtu, flight);
+  // a tunnel's own packets are not cut where the tunnel says so
+  const big = flight.carries && tooBig(flight, device, mtu);
+  if (big) return endAt(journey, place, device, flight, what, big);
+  cutToFit(flight, mtu);
+  return { at: 'transmit', place, device, flight, nextHop, what: joined(what, changeOf(pass, before)) };
+};
+
+const missingDevice = (name: string): StopDetail => ({
+  reason: 'no-device',
+  message: `the route leads to ${name}, which does not exist`,
+  facts: { interface: name },
+});
+
+const endAt = (journey: Journey, place: Place, device: Link | undefined, flight: Flight, what: string, end: StopDetail): Step => {
+  addHop(journey, { place, device, direction: 'out', what, flight });
+  return stop(journey, end);
+};
+
+const noWay = (journey: Journey, place: Place, flight: Flight, decision: Refused): Step => {
+  noteRoute(journey, decision);
+  addHop(journey, { place, direction: 'out', what: describeRoute(decision), flight });
+  return refuse(journey, place, decision, flight);
+};
+
+/** Without the whole of the tables "no route" is no answer. */
+export const refuse = (journey: Journey, place: Place, decision: Refused, { packet }: Flight): Step =>
+  decision.reason === 'no-route' && (unreadRoutes(place, familyOf(packet.destination)) || isMulticast(packet.destination))
+    ? lose(journey, isMulticast(packet.destination) ? 'multicast is not followed' : 'not all routes here could be read')
+    : stop(journey, refusedRoute(decision, packet.destination));
+
+const refusedRoute = (decision: Refused, destination: string): StopDetail => ({
+  reason: decision.reason,
+  message: decision.reason === 'no-route' ? `no route to ${destination}` : `${describeRoute(decision)} refuses ${destination}`,
+  decidedBy: decision.reason === 'no-route' ? undefined : describeRoute(decision),
+  facts: { destination, route: decision.route?.destination, table: decision.route?.table, rule: decision.rule?.priority },
+});

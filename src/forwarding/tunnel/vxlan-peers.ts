@@ -1,0 +1,64 @@
+import type { FdbEntry, Link, Netns } from '../../node/snapshot.ts';
+import { familyOf, isMulticast } from '../address.ts';
+import { type End, hostNetns, linkHolding, type Place, type World } from '../world.ts';
+
+export const zeroMac = '00:00:00:00:00:00';
+
+/** A tunnel device moved to another netns keeps its socket where it was made. */
+export const socketPlace = (place: Place, device: Link): Place => {
+  const inode = device.linkNsid === undefined ? undefined : place.netns.nsids[String(device.linkNsid)];
+  const netns = place.snapshot.namespaces.find((candidate) => candidate.inode === inode);
+  return netns ? { snapshot: place.snapshot, netns } : place;
+};
+
+/** Entries that lead through the tunnel. */
+export const tunnelEntries = ({ netns }: Place, device: Link): FdbEntry[] =>
+  netns.fdb.filter((entry) => entry.device === device.name && entry.destination !== undefined);
+
+/** Where frames for everybody, and for addresses it does not know, go: its all-zero entries, else what it was made with. */
+export const floodRemotes = (place: Place, device: Link): string[] => {
+  const spread = tunnelEntries(place, device).filter((entry) => entry.mac === zeroMac);
+  const remotes = spread.flatMap(({ destination }) => destination ?? []);
+  const made = device.vxlan?.remote ?? device.vxlan?.group;
+  return remotes.length > 0 ? [...new Set(remotes)] : made === undefined ? [] : [made];
+};
+
+/** Devices of this netns' tunnel socket: its own, and those made here and moved elsewhere. */
+export const vxlansOf = (place: Place): End[] => {
+  const own = place.netns.links.filter((link) => link.vxlan !== undefined && link.linkNsid === undefined).map((link) => ({ place, link }));
+  const moved = place.snapshot.namespaces
+    .filter((netns) => netns !== place.netns)
+    .flatMap((netns) =>
+      netns.links
+        .filter((link) => link.vxlan !== undefined && socketInode(netns, link) === place.netns.inode)
+        .map((link) => ({ place: { snapshot: place.snapshot, netns }, link })),
+    );
+  return [...own, ...moved];
+};
+
+const socketInode = (netns: Netns, link: Link): string | undefined => (link.linkNsid === undefined ? undefined : netns.nsids[String(link.linkNsid)]);
+
+/** An IPv4 and an IPv6 device may share VNI and port: their sockets are of different families. */
+export const speaks = ({ local, remote, group }: NonNullable<Link['vxlan']>, outer: string): boolean => {
+  const known = local ?? remote ?? group;
+  return known === undefined || familyOf(known) === familyOf(outer);
+};
+
+/** The far devices a flooded frame reaches. */
+export const vxlansHearing = (world: World, place: Place, device: Link): { ends: End[]; complete: boolean } => {
+  const { vxlan } = device;
+  if (!vxlan || vxlan.external) return { ends: [], complete: false };
+  const remotes = floodRemotes(place, device);
+  const ends = remotes
+    .flatMap((remote) => holdersOf(world, remote).flatMap((holder) => vxlansOf(holder)))
+    .filter(({ link }) => link.vxlan?.vni === vxlan.vni && link.vxlan.port === vxlan.port && link.up && link !== device);
+  const known = remotes.every((remote) => !isMulticast(remote) && holdersOf(world, remote).length > 0);
+  return { ends, complete: known };
+};
+
+/** Namespaces with a host's role, or any other, that hold an address. */
+const holdersOf = (world: World, address: string): Place[] =>
+  world.snapshots.flatMap((snapshot) => {
+    const host = hostNetns(snapshot);
+    return host && linkHolding(host, address) ? [{ snapshot, netns: host }] : [];
+  });

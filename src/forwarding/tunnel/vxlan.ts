@@ -1,0 +1,109 @@
+import type { FdbEntry, Link } from '../../node/snapshot.ts';
+import { familyOf, isMulticast } from '../address.ts';
+import { entryLine } from '../bridge/fdb.ts';
+import type { Emit } from '../device/emit.ts';
+import { decided, type Flight, type Journey, joined, lose, type Step, type StopDetail, stop } from '../flight.ts';
+import { choose } from '../fork.ts';
+import { type Place, unread } from '../world.ts';
+import { floodRemotes, socketPlace, tunnelEntries } from './vxlan-peers.ts';
+
+/** Outer Ethernet is the next link's: inner Ethernet 14, VXLAN 8, UDP 8, IP 20 or 40. */
+const overhead = (remote: string): number => 14 + 8 + 8 + (familyOf(remote) === 4 ? 20 : 40);
+
+/** A frame handed to a VXLAN device: FDB → outer UDP packet (drivers/net/vxlan/vxlan_core.c vxlan_xmit). */
+export const sendVxlan = ({ place, device, flight, frame, nextHop, what }: Emit, journey: Journey): Step => {
+  const { vxlan } = device;
+  const hop = journey.hops.at(-1);
+  if (!vxlan || !hop) return lose(journey, `${device.name}: no VXLAN details in the snapshot`);
+  if (vxlan.external) return lose(journey, `${device.name} takes its tunnel data from BPF or OVS`);
+  const entries = tunnelEntries(place, device);
+  const entry = frame.to === undefined ? undefined : entries.find(({ mac }) => mac === frame.to);
+  const flooded = entry ? [] : floodRemotes(place, device);
+  const unresolved = missing(place, device, frame.to, nextHop ?? flight.packet.destination, frame.state, flooded.length > 0);
+  if (unresolved === 'unread') return lose(journey, 'the neighbours here could not be read');
+  if (!entry && flooded.length === 0 && unread(place, 'fdb')) return lose(journey, 'the FDB here could not be read');
+  if (unresolved) return stop(journey, unresolved);
+  const remote = entry?.destination ?? pickRemote(journey, place, device, flooded);
+  if (remote === undefined) return lose(journey, `${device.name} floods by multicast, and who listens was not read`);
+  if (entry) decided(journey, 'here', { by: 'fdb', object: entryLine(entry) });
+  hop.what = joined(what, `VXLAN ${entry?.vni ?? vxlan.vni} → ${remote}`, frame.to === undefined ? '' : `VTEP ${frame.to}`);
+  return {
+    at: 'output',
+    place: socketPlace(place, device),
+    flight: carrier({ place, device, flight, frame, remote, entry }),
+    oif: boundTo(place, device, entry),
+  };
+};
+
+/** Without an address on the link, or with one that no entry leads to, a frame is dropped unless it may be flooded. */
+const missing = (
+  place: Place,
+  device: Link,
+  mac: string | undefined,
+  address: string,
+  state: string | undefined,
+  floods: boolean,
+): StopDetail | 'unread' | undefined => {
+  if (mac === undefined && unread(place, 'inet', 'neighbours')) return 'unread';
+  if (mac === undefined && (!floods || state === 'nobody')) {
+    const facts = { interface: device.name, address, state: state ?? 'unknown' };
+    return { reason: 'no-neighbour', message: `no neighbour entry for ${address} on ${device.name}`, facts };
+  }
+  if (mac === undefined || floods) return undefined;
+  const known = tunnelEntries(place, device).some((entry) => entry.mac === mac);
+  return known
+    ? undefined
+    : { reason: 'no-fdb', message: `no FDB entry for ${mac} on ${device.name}`, facts: { interface: device.name, mac, address } };
+};
+
+/** Flooding sends a copy to each remote; the one that leads to the receiver is the one that counts. */
+const pickRemote = (journey: Journey, place: Place, device: Link, remotes: string[]): string | undefined => {
+  const known = remotes.filter((remote) => !isMulticast(remote));
+  if (known.length < 2) return known[0];
+  const copies = known.map((remote) => ({ label: remote }));
+  return known[choose(journey, { kind: 'copies', what: `${device.name} on ${place.snapshot.node} floods to ${known.length} remotes`, ways: copies })];
+};
+
+/** Only entries made with a device, or the one the interface itself was made with, bind the tunnel's socket to it. */
+const boundTo = (place: Place, device: Link, entry: FdbEntry | undefined): string | undefined =>
+  entry === undefined &&
+  device.vxlan?.underlay !== undefined &&
+  socketPlace(place, device).netns.links.some(({ name }) => name === device.vxlan?.underlay)
+    ? device.vxlan.underlay
+    : undefined;
+
+interface Wrapping {
+  place: Place;
+  device: Link;
+  flight: Flight;
+  frame: Emit['frame'];
+  remote: string;
+  entry: FdbEntry | undefined;
+}
+
+const carrier = ({ place, device, flight, frame, remote, entry }: Wrapping): Flight => {
+  const { local, vni = 0, port = 0 } = device.vxlan ?? {};
+  const added = overhead(remote);
+  const { length } = flight.packet;
+  return {
+    packet: {
+      source: local ?? '',
+      destination: remote,
+      protocol: 'udp',
+      destinationPort: entry?.port ?? port,
+      dontFragment: false,
+      ...(length === undefined ? {} : { length: length + added }),
+    },
+    // The mark stays with the buffer, so a packet marked for masquerading is masqueraded outside as well (flannel#1279); not into another netns.
+    mark: socketPlace(place, device).netns === place.netns ? flight.mark : 0,
+    direction: flight.direction,
+    carries: {
+      kind: 'vxlan',
+      vni: entry?.vni ?? vni,
+      port: entry?.port ?? port,
+      inner: flight,
+      frame: { from: frame.from, to: frame.to },
+      overhead: added,
+    },
+  };
+};

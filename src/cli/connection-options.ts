@@ -5,7 +5,7 @@ import { parseDuration } from './duration-flag.ts';
 import type { agentFlags, connectionFlags, outputFlags } from './global-flags.ts';
 
 type Camel<Name> = Name extends `${infer Head}-${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : Name;
-type CamelKeys<Flags> = { [Key in keyof Flags as Camel<Key>]: Flags[Key] };
+export type CamelKeys<Flags> = { [Key in keyof Flags as Camel<Key>]: Flags[Key] };
 
 /** What yargs leaves of each group of flags. */
 export type ConnectionFlags = CamelKeys<InferredOptionTypes<typeof connectionFlags>>;

@@ -4,7 +4,7 @@ import type { Registry } from '../cluster/agents/registry.ts';
 export interface Context {
   env: NodeJS.ProcessEnv;
   stdin: NodeJS.ReadStream;
-  stdout: NodeJS.WriteStream;
+  stdout: NodeJS.WriteStream & { fd: number };
   stderr: NodeJS.WriteStream;
   /** What must be undone before the process ends, whatever ends it. */
   registry: Registry;

@@ -13,12 +13,15 @@ import { connect } from '../cluster/kubeconfig/connection.ts';
 import { readCluster } from '../cluster/read/cluster.ts';
 import { pods } from '../cluster/read/paths.ts';
 import { podFacts } from '../cluster/read/pod.ts';
-import type { ClosedDoor, DoorRequest, NodeDoor, OpenDoors } from '../doctor/ports.ts';
+import type { ClosedDoor, DoorRequest, LiveDoor, OpenDoors } from '../doctor/ports.ts';
 import { collectNode } from '../node/collect.ts';
 import { type ProbeRecord, runProbes } from '../probe/live/run-probes.ts';
 import type { SessionMark } from '../probe/live/session-mark.ts';
 import { armRuleTrace } from '../probe/rules/arm-rule-trace.ts';
+import { filterProblem } from '../probe/stream/check-filter.ts';
+import { openStream, stopStreams } from '../probe/stream/open-stream.ts';
 import { armTaps } from '../probe/tap/arm-taps.ts';
+import { armWatch } from '../probe/watch/arm-watch.ts';
 import { askYesNo } from './ask.ts';
 import { type AgentFlags, type ConnectionFlags, connectionOptions, durationOf } from './connection-options.ts';
 import type { Context } from './context.ts';
@@ -41,20 +44,23 @@ export const goLive = async (flags: ConnectionFlags, context: Context): Promise<
   return { client, api: createReader(client), namespace: connection.namespace, close: connection.close };
 };
 
-export const agentOptions = (flags: AgentFlags, env: NodeJS.ProcessEnv): AgentOptions => ({
+/** @param seconds how long the agents are needed at least */
+export const agentOptions = (flags: AgentFlags, env: NodeJS.ProcessEnv, seconds = 0): AgentOptions => ({
   image: agentImage(flags.image, env),
   ...(flags.imagePullPolicy === undefined ? {} : { pullPolicy: flags.imagePullPolicy }),
   ...(flags.imagePullSecret === undefined ? {} : { pullSecrets: flags.imagePullSecret }),
   namespace: flags.agentNamespace ?? DEFAULT_AGENT_NAMESPACE,
   ...(flags.agentPrivileged === undefined ? {} : { privileged: flags.agentPrivileged }),
   startTimeoutMs: durationOf('agent-timeout', flags.agentTimeout) ?? DEFAULT_START_TIMEOUT_MS,
-  deadlineSeconds: DEFAULT_DEADLINE_SECONDS,
+  deadlineSeconds: Math.max(DEFAULT_DEADLINE_SECONDS, Math.ceil(seconds)),
 });
 
 export interface DoorOptions {
   registry: Registry;
   mark: SessionMark;
   onProbes: (record: ProbeRecord) => void;
+  /** How long the agents are needed at least, in seconds. */
+  seconds?: number;
 }
 
 interface Stoppable<Wanted, Answer> {
@@ -68,19 +74,29 @@ const armed = async <Wanted, Answer>(registry: Registry, arming: Promise<Stoppab
   return { stop: (wanted) => running.stop(wanted).finally(forget) };
 };
 
-const doorOf = (session: AgentSession, { mark, onProbes, registry }: DoorOptions): NodeDoor => ({
+const doorOf = (session: AgentSession, { mark, onProbes, registry, seconds }: DoorOptions): LiveDoor => ({
   node: session.node,
   reach: session.reach,
   collect: (request) => collectNode(session, request),
-  probe: (requests) => runProbes(session, requests, { mark, onRecord: onProbes }),
+  probe: (requests, onPlan) => runProbes(session, requests, { mark, onRecord: onProbes, ...(onPlan ? { onPlan } : {}) }),
   tap: (requests, filter, lengths) => armed(registry, armTaps(session, requests, { filter, lengths, maxSeconds: LONGEST_CAPTURE_SECONDS })),
+  watchDrops: (request) => armed(registry, armWatch(session, { ...request, maxSeconds: seconds ?? LONGEST_CAPTURE_SECONDS })),
   traceRules: () => armed(registry, armRuleTrace(session, mark.number, LONGEST_CAPTURE_SECONDS)),
+  stream: (tap, options) => openStream(session, tap, options),
+  stopStreams: (streams) => stopStreams(session, streams),
+  filterProblem: (expression) => filterProblem(session, expression),
 });
 
 /** Doors by an ephemeral container in each pod that is an end of the question: for users who may not make pods on nodes. */
-export const podDoors = (live: Live, flags: AgentFlags, context: Context, progress: Pick<Progress, 'stop'>, doors: DoorOptions): OpenDoors => {
-  const options = agentOptions(flags, context.env);
-  const open = async ({ node, pod }: DoorRequest): Promise<NodeDoor | ClosedDoor> => {
+export const podDoors = (
+  live: Live,
+  flags: AgentFlags,
+  context: Context,
+  progress: Pick<Progress, 'stop'>,
+  doors: DoorOptions,
+): OpenDoors<LiveDoor> => {
+  const options = agentOptions(flags, context.env, doors.seconds);
+  const open = async ({ node, pod }: DoorRequest): Promise<LiveDoor | ClosedDoor> => {
     if (!pod) return { node, closed: 'an ephemeral container needs a pod, and no pod of the question runs there' };
     const facts = podFacts(await live.api.get<V1Pod>(pods(pod.namespace, pod.name)));
     progress.stop();
@@ -90,7 +106,7 @@ export const podDoors = (live: Live, flags: AgentFlags, context: Context, progre
     return isProblem(session) ? { node, closed: session.message } : doorOf(session, doors);
   };
   return async (requests) => {
-    const opened: (NodeDoor | ClosedDoor)[] = [];
+    const opened: (LiveDoor | ClosedDoor)[] = [];
     // one after the other: two questions at the same time cannot be answered
     for (const request of requests) opened.push(await open(request));
     return opened;
@@ -98,7 +114,7 @@ export const podDoors = (live: Live, flags: AgentFlags, context: Context, progre
 };
 
 /** Doors by agent pods on the nodes. The permission check starts now, so that it is answered by the time the nodes are known. */
-export const nodeDoors = (live: Live, options: AgentOptions, context: Context, doors: DoorOptions): OpenDoors => {
+export const nodeDoors = (live: Live, options: AgentOptions, context: Context, doors: DoorOptions): OpenDoors<LiveDoor> => {
   const checked = preflight(live.client, options);
   // awaited by whoever opens a door; a run that fails before must not end with an unhandled rejection
   checked.catch(() => undefined);

@@ -14,6 +14,7 @@ import type { Report } from '../report/report.ts';
 import { VERSION } from '../version.ts';
 import type { AgentFlags, ConnectionFlags, OutputFlags } from './connection-options.ts';
 import type { Context } from './context.ts';
+import { reasonOf } from './file-reason.ts';
 import { agentOptions, goLive, nodeDoors, podDoors } from './live.ts';
 import type { Progress } from './progress.ts';
 import { writeAll } from './write.ts';
@@ -36,18 +37,6 @@ export interface Session {
 }
 
 type Flags = ConnectionFlags & AgentFlags & OutputFlags;
-
-const reasonOf = (error: unknown): string => {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const words: Record<string, string> = {
-    ENOENT: 'no such file',
-    EACCES: 'permission denied',
-    EISDIR: 'it is a directory',
-    ENOSPC: 'no space left on the device',
-    EROFS: 'the file system is read-only',
-  };
-  return words[code] ?? (error instanceof Error ? error.message : String(error));
-};
 
 const readBundle = async (file: string): Promise<Recording> => {
   const bytes = await readFile(file).catch((error: unknown) => {
@@ -83,7 +72,14 @@ const prepareFile = async (file: string): Promise<void> => {
   });
 };
 
-const record = async (flags: Flags, context: Context, progress: Progress, command: string, request: Record<string, unknown>): Promise<Session> => {
+const record = async (
+  flags: Flags,
+  context: Context,
+  progress: Progress,
+  command: string,
+  request: Record<string, unknown>,
+  seconds: number | undefined,
+): Promise<Session> => {
   if (flags.save !== undefined) await prepareFile(flags.save);
   const live = await goLive(flags, context);
   const mark = createSessionMark();
@@ -96,11 +92,16 @@ const record = async (flags: Flags, context: Context, progress: Progress, comman
     request: { ...request, namespace: live.namespace },
     mark: mark.number,
   });
-  const doorOptions = { registry: context.registry, mark, onProbes: (probes: ProbeRecord) => recording.probes.push(probes) };
+  const doorOptions = {
+    registry: context.registry,
+    mark,
+    onProbes: (probes: ProbeRecord) => recording.probes.push(probes),
+    ...(seconds === undefined ? {} : { seconds }),
+  };
   const open =
     flags.agent === 'ephemeral'
       ? podDoors(live, flags, context, progress, doorOptions)
-      : nodeDoors(live, agentOptions(flags, context.env), context, doorOptions);
+      : nodeDoors(live, agentOptions(flags, context.env, seconds), context, doorOptions);
   return {
     api: live.api,
     open: async (requests) => {
@@ -130,7 +131,10 @@ const record = async (flags: Flags, context: Context, progress: Progress, comman
   };
 };
 
-/** Runs `work` on a live cluster, or with --from on a bundle; what it made is removed whatever happens. */
+/**
+ * Runs `work` on a live cluster, or with --from on a bundle; what it made is removed whatever happens.
+ * @param seconds how long the agents are needed at least
+ */
 export const withSession = async <Answer>(
   flags: Flags,
   context: Context,
@@ -138,10 +142,11 @@ export const withSession = async <Answer>(
   command: string,
   request: Record<string, unknown>,
   work: (session: Session) => Promise<Answer>,
+  seconds?: number,
 ): Promise<Answer> => {
   if (flags.from !== undefined && flags.save !== undefined)
     throw new CliError('error: --from and --save exclude each other: a bundle is saved already', EXIT.usage);
-  const session = flags.from === undefined ? await record(flags, context, progress, command, request) : await replay(flags.from, command);
+  const session = flags.from === undefined ? await record(flags, context, progress, command, request, seconds) : await replay(flags.from, command);
   try {
     return await work(session);
   } finally {

@@ -19,6 +19,10 @@ export interface RunOptions {
   timeoutMs: number;
   /** Called with each chunk of stdout as it arrives: a capture announces its readiness so. */
   onStdout?: (chunk: Buffer) => void;
+  /** The same of stderr. */
+  onStderr?: (chunk: Buffer) => void;
+  /** Leaves stdout to `onStdout` alone, for what never ends: the result's is empty. */
+  streamed?: true;
   /** More stdin after the script, for a script that reads it. */
   input?: Buffer;
   signal?: AbortSignal;

@@ -9,10 +9,11 @@
  * | 5         | a named object does not exist, or has no address to be reached at          |
  * | 6         | the API server answered with another error                                 |
  * | 7         | no agent could be started, so that nothing could be seen                   |
+ * | 8         | the output could not be written to its end                                 |
  *
  * 0 and 1 are answers (healthy, problem found) and never errors.
  */
-export const EXIT = { usage: 2, access: 3, forbidden: 4, notFound: 5, server: 6, agent: 7 } as const;
+export const EXIT = { usage: 2, access: 3, forbidden: 4, notFound: 5, server: 6, agent: 7, output: 8 } as const;
 
 export class CliError extends Error {
   override name = 'CliError';

@@ -5,6 +5,7 @@ import { policyDrop, ruleDrop, ruleReject } from './causes/firewall.ts';
 import { flannelEntries } from './causes/flannel-entries.ts';
 import { forwardingOff, noRoute, reversePath, routeRefuses } from './causes/forwarding.ts';
 import { fullSizeVanishes } from './causes/full-size.ts';
+import { keptAddress } from './causes/kept-address.ts';
 import { linkDown } from './causes/link-down.ts';
 import { listensElsewhere, noListener } from './causes/listener.ts';
 import { lost } from './causes/lost.ts';
@@ -12,6 +13,9 @@ import { missingMasquerade } from './causes/masquerade.ts';
 import { nobodysAddress } from './causes/nobodys-address.ts';
 import { misaddressed, replyNotTranslated, tunnelWithoutEntry } from './causes/not-translated.ts';
 import { nobodyAnswers, offBridge, portClosed } from './causes/off-bridge.ts';
+import { policyDenies } from './causes/policy.ts';
+import { dropsAllowed, leftoverDrops, notProgrammed, passesDenied } from './causes/policy-disagrees.ts';
+import { enforcesNone } from './causes/policy-unenforced.ts';
 import { noEndpoints, proxyNotProgramming, staleEndpoint, wrongTargetPort } from './causes/service.ts';
 import { nodeNotReady, podNotReady } from './causes/states.ts';
 import { nodesUnreachable, underlayDropsTunnel } from './causes/underlay.ts';
@@ -20,6 +24,7 @@ import { wrongAnswerer } from './causes/wrong-answerer.ts';
 /** Every known cause; where two are equally sure, the one further up is shown first. */
 export const causes: Cause[] = [
   duplicateAddress,
+  keptAddress,
   wrongAnswerer,
   ...linkDown,
   offBridge,
@@ -27,6 +32,10 @@ export const causes: Cause[] = [
   ...flannelEntries,
   forwardingOff,
   routeRefuses,
+  notProgrammed,
+  policyDenies,
+  leftoverDrops,
+  dropsAllowed,
   policyDrop,
   ruleDrop,
   ruleReject,
@@ -54,6 +63,8 @@ export const causes: Cause[] = [
   underlayDropsTunnel,
   podNotReady,
   nodeNotReady,
+  passesDenied,
+  enforcesNone,
 ];
 
 /** All codes a report can carry, in the order of their numbers. */

@@ -7,6 +7,7 @@ import { dropWords, type ObservedDrop, observedDrops } from './drops/observed.ts
 import { type Evidence, failingLegs, type Leg, legOf, outcomes, score } from './evidence.ts';
 import { type ModelStop, stopOf } from './model-stop.ts';
 import { contradicted } from './sightings.ts';
+import { unansweredNeighbour } from './unanswered.ts';
 
 /** Where a probe or its reply ends: as the model says, as the kernel says, or as both do. */
 export interface PacketEnd {
@@ -27,7 +28,7 @@ export interface PacketEnd {
 const spoken = new Set<Outcome>(['refused', 'reset']);
 
 /** Stops that tell the sender. */
-const tells = new Set<DropKind>(['reject', 'no-route', 'unreachable', 'prohibit', 'blackhole', 'not-translated']);
+const tells = new Set<DropKind>(['reject', 'no-route', 'unreachable', 'prohibit', 'blackhole', 'not-translated', 'kept']);
 
 /** A prediction that the probes of this leg did not refute. */
 const believable = (evidence: Evidence, leg: Leg, stop: ModelStop): boolean => {
@@ -37,11 +38,12 @@ const believable = (evidence: Evidence, leg: Leg, stop: ModelStop): boolean => {
 };
 
 /** Where this leg's packets end: the kernel's own word before the model's, both together where they agree. */
-const endOf = (evidence: Evidence, leg: Leg): PacketEnd | undefined => {
+export const endOf = (evidence: Evidence, leg: Leg): PacketEnd | undefined => {
   const predicted = stopOf(evidence, leg);
   const [drop] = observedDrops(evidence, leg);
   if (drop) return endOfDrop(evidence, leg, drop, predicted);
-  return predicted && believable(evidence, leg, predicted) ? predicted : undefined;
+  if (predicted && believable(evidence, leg, predicted)) return predicted;
+  return answered(leg.probe) === 0 ? unansweredNeighbour(evidence, leg) : undefined;
 };
 
 /** Where a failing probe ends, for one of these reasons. */
@@ -72,6 +74,8 @@ const droppedElsewhere = (evidence: Evidence, leg: Leg): string[] => {
   const [drop] = observedDrops(evidence, leg);
   if (!drop || drop.kinds.includes('no-socket')) return [];
   if (predicted ? agrees(predicted, drop) || predicted.stop.reason === 'loop' : !isForeseeable(drop)) return [];
+  // a model that knows its limits is not contradicted beyond them
+  if (!predicted && [leg.there, leg.back].some((walk) => walk?.outcome === 'unknown')) return [];
   const { fromLabel, toLabel } = leg.probe.request;
   const model = predicted ? `ends it on ${predicted.hop.node} ${predicted.hop.interface} (${predicted.stop.message})` : 'lets it pass there';
   return [`${fromLabel} → ${toLabel}: ${dropWords(drop, leg.probe.attempts.length)}; the model ${model}`];

@@ -1,10 +1,10 @@
 import type { ClusterFacts } from '../cluster/facts.ts';
 import { identifyCni } from '../cni/identity.ts';
-import { inPrefix } from '../forwarding/address.ts';
+import { inPrefix, sameAddress } from '../forwarding/address.ts';
 import type { Hop, Stop, Walk } from '../forwarding/hop.ts';
-import { hostNetns } from '../forwarding/world.ts';
+import { hostNetns, linkHolding, placeAt } from '../forwarding/world.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
-import type { Evidence, Leg } from './evidence.ts';
+import { type Evidence, type Leg, netnsOfPod } from './evidence.ts';
 
 /** Where the model ends a probe or its reply. */
 export interface ModelStop {
@@ -14,7 +14,7 @@ export interface ModelStop {
   hop: Hop;
   /** Position in its walk. */
   index: number;
-  stop: Stop;
+  stop: Omit<Stop, 'reason'> & { reason: Stop['reason'] | 'kept' };
 }
 
 /** The first end on the way there and back. */
@@ -24,10 +24,35 @@ export const stopOf = (evidence: Evidence, leg: Leg): ModelStop | undefined => {
     const index = walk?.hops.findIndex((hop) => hop.stop !== undefined) ?? -1;
     const hop = walk?.hops[index];
     if (walk && hop?.stop) return { leg, walk, direction, hop, index, stop: hop.stop.because ?? hop.stop };
-    const astray = walk && strayed(evidence, walk);
+    const astray = walk && (kept(evidence, leg, direction, walk) ?? strayed(evidence, walk));
     if (walk && astray) return { leg, walk, direction, index: walk.hops.length - 1, ...astray };
   }
   return undefined;
+};
+
+/** The inode of the namespace that the packet is meant for: of the asker on the way back, of the target pod on the way there. */
+const meantFor = (evidence: Evidence, { there, probe }: Leg, direction: ModelStop['direction']): string | undefined => {
+  if (direction === 'back') return there?.hops[0]?.netns;
+  const { pod } = evidence.to;
+  return pod?.ips.some((ip) => sameAddress(ip, probe.request.destination)) ? netnsOfPod(evidence, pod)?.netns.inode : undefined;
+};
+
+/** A node that holds the address itself delivers to itself and passes nothing on. */
+const kept = (
+  evidence: Evidence,
+  leg: Leg,
+  direction: ModelStop['direction'],
+  { outcome, end, arrived, hops }: Walk,
+): Pick<ModelStop, 'hop' | 'stop'> | undefined => {
+  const hop = hops.at(-1);
+  const wanted = meantFor(evidence, leg, direction);
+  const place = end && placeAt(evidence, end.node, end.netns);
+  if (outcome !== 'delivered' || !hop || !arrived || wanted === undefined || place?.netns.role !== 'host' || place.netns.inode === wanted)
+    return undefined;
+  const { destination } = arrived;
+  const name = linkHolding(place.netns, destination)?.name ?? hop.interface;
+  const message = `${place.snapshot.node} holds ${destination} itself, on ${name}, and keeps what is sent there`;
+  return { hop, stop: { reason: 'kept', message, facts: { address: destination, interface: name, node: place.snapshot.node } } };
 };
 
 /** Some node has a route of its own to the pods of another: then that is how it works here, and not by the network between the nodes. */

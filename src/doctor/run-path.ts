@@ -1,14 +1,15 @@
 import type { ApiReader } from '../cluster/api/reader.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
 import { CliError, EXIT } from '../cluster/errors.ts';
-import type { ClusterFacts, PodFacts, Protocol } from '../cluster/facts.ts';
+import type { ClusterFacts, Protocol } from '../cluster/facts.ts';
 import { readCluster } from '../cluster/read/cluster.ts';
 import type { PathReport } from '../report/report.ts';
 import { evidenceOf } from './evidence-of.ts';
+import { involvedNodes, podsOf } from './involved.ts';
 import { judgePath } from './judge-path.ts';
 import { sizeSearch, vanishes } from './mtu.ts';
 import { planProbes } from './plan.ts';
-import { type DoorRequest, isOpen, type OpenDoors } from './ports.ts';
+import { isOpen, type OpenDoors } from './ports.ts';
 import type { Say } from './progress.ts';
 import { makeQuestion } from './question.ts';
 import { deservesSecondLook, lookAgain } from './second-look.ts';
@@ -41,30 +42,6 @@ export interface PathPorts {
   stopwatch: Stopwatch;
 }
 
-/** A Service can have backends on every node of a large cluster; more nodes than this are not entered for it. */
-const MOST_BACKEND_NODES = 3;
-
-const podsOf = (...endpoints: Endpoint[]): PodFacts[] =>
-  endpoints.flatMap(({ kind, pod, backends }) => (pod ? [pod] : kind === 'service' ? backends : []));
-
-/** Nodes the packet can pass, the two ends' first. */
-const involvedNodes = (from: Endpoint, to: Endpoint): DoorRequest[] => {
-  const requests = new Map<string, DoorRequest>();
-  const add = (node: string | undefined, pod?: PodFacts): void => {
-    if (node !== undefined && !requests.has(node))
-      requests.set(node, { node, ...(pod ? { pod: { namespace: pod.namespace, name: pod.name, uid: pod.uid } } : {}) });
-  };
-  for (const { node, pod } of [from, to]) add(node?.name ?? pod?.node, pod);
-  const backendNodes = [...new Set(to.kind === 'service' ? to.backends.flatMap(({ node }) => node ?? []) : [])];
-  for (const node of backendNodes.slice(0, MOST_BACKEND_NODES)) {
-    add(
-      node,
-      to.backends.find((pod) => pod.node === node),
-    );
-  }
-  return [...requests.values()];
-};
-
 /** The cluster's DNS domain as CoreDNS's own Corefile has it. */
 const dnsDomainOf = (facts: ClusterFacts): string => {
   const corefile = Object.entries(facts.configMaps).find(([name]) => name.endsWith('/coredns'))?.[1].Corefile;
@@ -87,7 +64,13 @@ export const runPath = async (request: PathRequest, resolve: ResolvePair, ports:
   const namespaces = [...new Set([from, to].flatMap(({ pod, service }) => pod?.namespace ?? service?.namespace ?? []))];
   const [opened, { facts }] = await Promise.all([
     stopwatch.measure('start agents', () => ports.open(involved)),
-    stopwatch.measure('read the API', () => readCluster(api, { nodes: involved.map(({ node }) => node), serviceNamespaces: namespaces })),
+    stopwatch.measure('read the API', () =>
+      readCluster(api, {
+        nodes: involved.map(({ node }) => node),
+        serviceNamespaces: namespaces,
+        policies: ports.thorough ? 'all' : namespaces,
+      }),
+    ),
   ]);
   const doors = opened.filter(isOpen);
   const notChecked = opened.flatMap((door) => (isOpen(door) ? [] : [`node ${door.node}: ${door.closed}`]));

@@ -20,6 +20,19 @@ const isFlooded = (world: World, places: TapPlace[], place: TapPlace): boolean =
   );
 };
 
+/**
+ * The bridge whose ports the packet was led through: whether a translated frame is handed from port to port or by way of the bridge's own
+ * device depends on the neighbour's cached header, which nothing shows (br_nf_pre_routing_finish_bridge).
+ */
+const isBridgeBetween = (world: World, place: TapPlace, hops: Hop[]): boolean => {
+  const netns = placeAt(world, place.node, place.netns)?.netns;
+  const bridge = linkNamed(netns, place.interface);
+  if (!bridge) return false;
+  return hops.some(
+    (hop) => hop.netns === place.netns && hop.node === place.node && linkNamed(netns, hop.interface)?.master?.ifindex === bridge.ifindex,
+  );
+};
+
 const hopOf = (world: World, place: TapPlace, like: Hop | undefined, leg: Leg): HopReport => {
   const at = placeAt(world, place.node, place.netns);
   const link = linkNamed(at?.netns, place.interface);
@@ -59,7 +72,7 @@ export const withUnpredicted = (walk: Walk | undefined, places: TapPlace[], leg:
     const before = result.findLastIndex((hop) => hop.node === place.node && (times.get(hop) ?? Number.POSITIVE_INFINITY) <= time);
     const first = result.findIndex((hop) => hop.node === place.node);
     const index = before >= 0 ? before + 1 : first >= 0 ? first : result.length;
-    const hop = { ...hopOf(world, place, result[index - 1], leg), ...surprise };
+    const hop = { ...hopOf(world, place, result[index - 1], leg), ...(isBridgeBetween(world, place, hops) ? {} : surprise) };
     times.set(hop, time);
     result.splice(index, 0, hop);
   }

@@ -39,6 +39,7 @@ export const plain = (canvas: Canvas, text: string): string =>
     ? text
     : text
         .replaceAll('→', '->')
+        .replaceAll('←', '<-')
         .replaceAll('↔', '<->')
         .replaceAll('·', '|')
         .replaceAll('µ', 'u')

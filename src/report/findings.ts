@@ -5,6 +5,13 @@ import { wrapText } from './table.ts';
 
 const say = (canvas: Canvas, text: string): string => plain(canvas, escapeLine(text));
 
+/** Never wrapped either. */
+const renderManifest = (manifest: string, canvas: Canvas): string[] =>
+  manifest
+    .trimEnd()
+    .split('\n')
+    .map((line) => `       ${paint(canvas, 'cyan', say(canvas, line))}`);
+
 /** One finding: code and title, evidence, fix, notes. Commands are never wrapped: they are to be copied. */
 const renderFinding = (finding: Finding, canvas: Canvas): string => {
   const bad = finding.severity === 'problem';
@@ -17,6 +24,7 @@ const renderFinding = (finding: Finding, canvas: Canvas): string => {
     const lead = index === 0 ? '  Fix: ' : '       ';
     lines.push(line.startsWith('$ ') ? `${lead}${paint(canvas, 'cyan', say(canvas, line))}` : wrapText(say(canvas, line), canvas, lead, '       '));
   }
+  if (finding.manifest !== undefined) lines.push(...renderManifest(finding.manifest, canvas));
   lines.push(...finding.notes.map((line) => wrapText(say(canvas, line), canvas, '  Note: ', '        ')));
   return lines.join('\n');
 };
@@ -34,3 +42,12 @@ export const renderNotChecked = (notChecked: string[], canvas: Canvas): string =
 /** Where the model was wrong: no fault of the cluster, but the reader should know what the report stands on. */
 export const renderDisagreements = (disagreements: string[], canvas: Canvas): string =>
   list('Predicted otherwise (what the packets did counts):', disagreements, canvas);
+
+/** Commands are never wrapped: they are to be copied. */
+export const renderByHand = (commands: string[], canvas: Canvas): string =>
+  commands.length === 0
+    ? ''
+    : [
+        paint(canvas, 'bold', 'To see it by hand, while the question is asked again:'),
+        ...commands.map((command) => `  ${paint(canvas, 'cyan', say(canvas, command))}`),
+      ].join('\n');

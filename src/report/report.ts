@@ -3,6 +3,8 @@ import type { Finding } from '../diagnosis/finding.ts';
 import type { Hop, Packet } from '../forwarding/hop.ts';
 import type { ProbeResult } from '../probe/probe.ts';
 import type { Attachment } from '../topology/attachment.ts';
+import type { DropsReport } from './drops-report.ts';
+import type { AnyPolicyReport } from './policy/reports.ts';
 
 /** What every report carries. The JSON and YAML outputs are this, with `apiVersion` and `kind` in front. */
 export interface ReportBase {
@@ -32,6 +34,8 @@ export interface PathReport extends ReportBase {
   answers: Answer[];
   /** Where packet and prediction differ: the packet counts, the reader should know. */
   disagreements: string[];
+  /** Commands that show the loss without netdoctor; empty when nothing is lost. */
+  byHand: string[];
   /** How the nodes' clocks differ, as the probes tell; empty when no probe crossed both ways. */
   clocks: ClockOffset[];
 }
@@ -87,4 +91,4 @@ export interface VethRow {
   attachment?: Attachment;
 }
 
-export type Report = PathReport | VethReport;
+export type Report = PathReport | VethReport | DropsReport | AnyPolicyReport;

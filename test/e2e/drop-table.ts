@@ -5,7 +5,11 @@ export type Protocol = 'tcp' | 'udp' | 'icmp';
 
 /** One way to lose a packet, and what a report has to say of it first. */
 export interface Row {
-  fault: string;
+  /** Of the lab; absent where nothing is broken but the question. */
+  fault?: string;
+  title?: string;
+  /** Where not the ones that the server listens on. */
+  ports?: Partial<Record<Protocol, number>>;
   /** Finding's code. */
   code: string;
   /** Node and interface the report points at, by placement; a placement that is not here is not touched by the fault and stays healthy. */
@@ -30,37 +34,56 @@ const VETH = /^node2 veth\w+$/;
 const EVERYWHERE = { 'cross node': NODE2_IN, 'same node': VETH };
 const FROM_AFAR = { 'cross node': NODE2_IN };
 const NETFILTER = /NETFILTER_DROP/;
-const BY_HAND = /rule: -A FORWARD -[ds] \S+ .*"forbidden by hand" -j/;
+const BY_HAND = /rule: -A FORWARD -s \S+ .*"forbidden by hand" -j/;
+
+const COUNTED_DROP = /rule: ip6? saddr \S+ ip6? daddr \S+ counter drop/;
 
 export const DROP_TABLE: Row[] = [
   { fault: 'forward-rule-drop', code: 'ND3003', place: EVERYWHERE, kernel: /NETFILTER_DROP in nft_do_chain/, rule: BY_HAND },
   { fault: 'forward-rule-reject', code: 'ND3004', place: EVERYWHERE, kernel: /NETFILTER_DROP in nft_do_chain/, rule: BY_HAND },
   { fault: 'legacy-rule-drop', code: 'ND3003', place: EVERYWHERE, kernel: /NETFILTER_DROP in nf_hook_slow/, rule: BY_HAND },
-  { fault: 'legacy-rule-reject', code: 'ND3004', place: EVERYWHERE, kernel: /NETFILTER_DROP in nf_hook_slow/, rule: BY_HAND },
+  { fault: 'legacy-rule-reject', protocols: ['tcp'], code: 'ND3004', place: EVERYWHERE, kernel: /NETFILTER_DROP in nf_hook_slow/, rule: BY_HAND },
   { fault: 'reply-rule-drop', code: 'ND3003', place: { 'cross node': NODE1_IN }, kernel: NETFILTER, rule: BY_HAND },
-  { fault: 'nft-forward-drop', code: 'ND3003', place: EVERYWHERE, kernel: NETFILTER, rule: /rule: ip6? daddr \S+ counter drop/ },
-  { fault: 'nft-forward-drop-uncounted', code: 'ND3003', place: EVERYWHERE, kernel: NETFILTER, rule: /rule: ip6? daddr \S+ drop/, uncounted: true },
-  { fault: 'nft-forward-reject', code: 'ND3004', place: EVERYWHERE, kernel: NETFILTER, rule: /rule: ip6? daddr \S+ counter reject/ },
+  { fault: 'nft-forward-drop', code: 'ND3003', place: EVERYWHERE, kernel: NETFILTER, rule: COUNTED_DROP },
+  {
+    fault: 'nft-forward-drop-uncounted',
+    protocols: ['tcp'],
+    code: 'ND3003',
+    place: EVERYWHERE,
+    kernel: NETFILTER,
+    rule: /rule: ip6? saddr \S+ ip6? daddr \S+ drop/,
+    uncounted: true,
+  },
+  {
+    fault: 'nft-forward-reject',
+    protocols: ['tcp'],
+    code: 'ND3004',
+    place: EVERYWHERE,
+    kernel: NETFILTER,
+    rule: /rule: ip6? saddr \S+ ip6? daddr \S+ counter reject/,
+  },
   {
     fault: 'nft-ingress-drop',
     code: 'ND3003',
     place: EVERYWHERE,
     kernel: /NETFILTER_DROP .*at the ingress hook/,
-    rule: /rule: ip6? daddr \S+ counter drop/,
+    rule: COUNTED_DROP,
   },
   {
     fault: 'bridge-rule-drop',
+    protocols: ['tcp'],
     code: 'ND3003',
     place: { 'cross node': /^node2 cni0$/, 'same node': VETH },
     kernel: /NETFILTER_DROP .*at the bridge hook/,
-    rule: /rule: ip6? daddr \S+ counter drop/,
+    rule: COUNTED_DROP,
   },
   {
     fault: 'pod-input-drop',
+    protocols: ['tcp'],
     code: 'ND3003',
     place: { 'cross node': /^node2 eth0$/, 'same node': /^node2 eth0$/ },
     kernel: /NETFILTER_DROP .*at the INPUT hook/,
-    rule: /rule: .* counter drop/,
+    rule: COUNTED_DROP,
   },
   {
     fault: 'tc-ingress-drop',
@@ -80,6 +103,7 @@ export const DROP_TABLE: Row[] = [
   },
   {
     fault: 'tc-redirect-nowhere',
+    protocols: ['tcp'],
     code: 'ND3011',
     place: EVERYWHERE,
     kernel: /TC_INGRESS/,
@@ -87,23 +111,43 @@ export const DROP_TABLE: Row[] = [
     uncounted: true,
   },
   { fault: 'queue-full', code: 'ND3012', place: { 'cross node': VETH, 'same node': VETH }, kernel: /QDISC_DROP/ },
-  { fault: 'queue-shaper', code: 'ND3012', place: { 'cross node': VETH, 'same node': VETH }, kernel: /QDISC_DROP/ },
+  { fault: 'queue-shaper', protocols: ['tcp'], code: 'ND3012', place: { 'cross node': VETH, 'same node': VETH }, kernel: /QDISC_DROP/ },
   { fault: 'rp-filter', code: 'ND3005', place: FROM_AFAR, kernel: /IP_RPFILTER/, families: [4] },
   { fault: 'source-is-local', code: 'ND3005', place: FROM_AFAR, kernel: /IP_LOCAL_SOURCE/, families: [4] },
+  { fault: 'source-is-local', code: 'ND3017', place: { 'cross node': /^node2 lo$/ }, families: [6] },
   { fault: 'own-pod-route-missing', code: 'ND3007', place: FROM_AFAR, kernel: /IP_INNOROUTES/ },
   { fault: 'pod-without-routes', code: 'ND3007', place: { 'cross node': /^node2/, 'same node': /^node2/ } },
   { fault: 'blackhole-route', code: 'ND3006', place: FROM_AFAR, kernel: /ip_error|ip6_pkt_discard|dst_discard/ },
   { fault: 'unreachable-route', code: 'ND3006', place: FROM_AFAR, kernel: /ip_error|ip6_pkt_discard/ },
-  { fault: 'prohibit-route', code: 'ND3006', place: { 'cross node': /^node1 cni0$/ }, kernel: /ip_error|ip6_pkt_prohibit/ },
+  { fault: 'prohibit-route', protocols: ['tcp'], code: 'ND3006', place: { 'cross node': /^node1 cni0$/ }, kernel: /ip_error|ip6_pkt_prohibit/ },
   { fault: 'ip-forward-off', code: 'ND3001', place: FROM_AFAR, kernel: /ip_error|ip6_forward/ },
   { fault: 'routing-loop', code: 'ND3013', place: { 'cross node': /^node[12] / }, kernel: /IP_INHDR/ },
   { fault: 'hop-limit-small', code: 'ND3013', place: FROM_AFAR, kernel: /IP_INHDR/ },
-  { fault: 'mtu-black-hole', code: 'ND3016', place: { 'cross node': /./ } },
-  { fault: 'pod-mtu-smaller', code: 'ND3016', place: { 'cross node': /./, 'same node': /./ } },
-  { fault: 'neighbour-silent', code: 'ND1007', place: { 'cross node': /^node2 cni0$/, 'same node': /^node2 eth0$/ }, kernel: /NEIGH_FAILED/ },
+  { fault: 'narrow-tunnel', code: '', place: {} },
+  { fault: 'mtu-black-hole', code: 'ND3016', place: { 'cross node': /^node1 cni0$/ }, protocols: ['tcp', 'icmp'] },
+  {
+    fault: 'pod-mtu-smaller',
+    code: 'ND3016',
+    place: { 'cross node': VETH, 'same node': VETH },
+    kernel: /__dev_forward_skb/,
+    protocols: ['tcp', 'icmp'],
+  },
+  {
+    fault: 'neighbour-silent',
+    code: 'ND1007',
+    place: { 'cross node': /^node2 cni0$/, 'same node': /^node2 eth0$/ },
+    kernel: /NEIGH_FAILED|neigh_invalidate|nobody answered \d questions?/,
+  },
   { fault: 'pod-mac-wrong', code: 'ND2112', place: { 'cross node': /^node2 eth0$/, 'same node': /^node2 eth0$/ }, kernel: /OTHERHOST/ },
   { fault: 'vtep-mac-stale', code: 'ND2108', place: FROM_AFAR, kernel: /OTHERHOST/ },
   { fault: 'vni-mismatch', code: 'ND2112', place: FROM_AFAR, kernel: /VXLAN_VNI_NOT_FOUND/ },
   { fault: 'receiving-vxlan-missing', code: 'ND2109', place: FROM_AFAR, kernel: /NO_SOCKET/ },
   { fault: 'underlay-drops-tunnel', code: 'ND2101', place: { 'cross node': /^node1 eth0$/ } },
+  {
+    title: 'nobody listens on the port',
+    ports: { tcp: 8081, udp: 9998 },
+    code: 'ND4001',
+    place: { 'cross node': /^node2$/, 'same node': /^node2$/ },
+    protocols: ['tcp', 'udp'],
+  },
 ];

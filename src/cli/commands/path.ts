@@ -1,58 +1,22 @@
 import { CliError, EXIT } from '../../cluster/errors.ts';
-import type { Protocol } from '../../cluster/facts.ts';
 import { resolvePair } from '../../cluster/words/resolve.ts';
 import { type PathRequest, runPath } from '../../doctor/run-path.ts';
 import { startStopwatch } from '../../doctor/stopwatch.ts';
 import { renderPath } from '../../report/path.ts';
 import { askYesNo } from '../ask.ts';
-import { type AgentFlags, type ConnectionFlags, durationOf, type OutputFlags } from '../connection-options.ts';
+import type { AgentFlags, ConnectionFlags, OutputFlags } from '../connection-options.ts';
 import { agentFlags, outputFlags } from '../global-flags.ts';
+import { type ProbeFlags, probeFlags, probeWish } from '../probe-flags.ts';
 import { startProgress } from '../progress.ts';
 import { withSession } from '../session.ts';
 import { defineCommand } from './command.ts';
 import { printReport } from './outcome.ts';
 
-interface PathFlags extends ConnectionFlags, AgentFlags, OutputFlags {
+interface PathFlags extends ConnectionFlags, AgentFlags, OutputFlags, ProbeFlags {
   a?: string | undefined;
   b?: string | undefined;
-  port?: string | undefined;
-  protocol?: Protocol | undefined;
-  count: number;
-  timeout: string;
   traceRules?: boolean | undefined;
 }
-
-const MOST_PROBES = 100;
-
-const portOf = (text: string | undefined): number | string | undefined => {
-  if (text === undefined) return undefined;
-  if (!/^-?\d+$/.test(text)) {
-    // IANA service names, as Kubernetes takes them for ports (validation.IsValidPortName)
-    if (!/^(?=.{1,15}$)[a-z0-9-]*[a-z][a-z0-9-]*$/.test(text))
-      throw new CliError(`error: invalid argument "${text}" for "--port": a number from 1 to 65535 or a port's name is expected`, EXIT.usage);
-    return text;
-  }
-  const port = Number(text);
-  if (port < 1 || port > 65_535) throw new CliError(`error: invalid argument "${text}" for "--port": ports go from 1 to 65535`, EXIT.usage);
-  return port;
-};
-
-/** Flags → request. @throws CliError for a value no packet can have */
-const requestOf = (flags: PathFlags): Omit<PathRequest, 'namespace' | 'from' | 'to'> => {
-  const { count } = flags;
-  if (!Number.isInteger(count) || count < 1 || count > MOST_PROBES)
-    throw new CliError(`error: invalid argument for "--count": a number from 1 to ${MOST_PROBES} is expected`, EXIT.usage);
-  const timeoutMs = durationOf('timeout', flags.timeout) ?? 0;
-  if (timeoutMs < 10 || timeoutMs > 30_000) throw new CliError(`error: invalid argument "${flags.timeout}" for "--timeout": 10ms to 30s`, EXIT.usage);
-  const port = portOf(flags.port);
-  return {
-    count,
-    timeoutMs,
-    ...(flags.traceRules ? { traceRules: true } : {}),
-    ...(port === undefined ? {} : { port }),
-    ...(flags.protocol === undefined ? {} : { protocol: flags.protocol }),
-  };
-};
 
 const TRACE_QUESTION = `--trace-rules changes how the nodes involved process packets while the probes run: a table netdoctor_… in nftables marks the
 probes (and nothing else) for tracing, and where a node has legacy iptables rules, nf_log is turned to NFLOG. Both are undone right after.`;
@@ -73,10 +37,7 @@ export const pathCommand = defineCommand<PathFlags>({
     b: { type: 'string', values: 'end', describe: 'Where they should arrive: the same, or svc/NAME, a host name, HOST:PORT' },
   },
   flags: {
-    port: { type: 'string', alias: 'p', describe: "Port to knock at, number or name (default: B's first declared port, else ping)" },
-    protocol: { choices: ['tcp', 'udp', 'icmp', 'sctp'], describe: 'Protocol of the probes' },
-    count: { type: 'number', alias: 'c', default: 5, describe: 'How many probes are sent' },
-    timeout: { type: 'string', default: '1s', describe: 'How long to wait for an answer to each' },
+    ...probeFlags,
     'trace-rules': {
       type: 'boolean',
       describe: 'Let the kernels name the firewall rules that probes meet; marks the probes in a table of our own on the nodes, and asks first',
@@ -84,7 +45,7 @@ export const pathCommand = defineCommand<PathFlags>({
   },
   flagGroups: { 'Agent flags:': agentFlags, 'Output flags:': outputFlags },
   run: async (flags, context) => {
-    const request = requestOf(flags);
+    const request = { ...probeWish(flags), ...(flags.traceRules ? { traceRules: true } : {}) };
     if (flags.from === undefined && (flags.a === undefined || flags.b === undefined)) {
       throw new CliError("error: path needs two ends: kubectl netdoctor path A B\nSee 'kubectl netdoctor path --help'.", EXIT.usage);
     }

@@ -7,6 +7,14 @@ export interface Registry {
   add: (stop: () => Promise<string[]>) => () => void;
   /** The same for what runs inside an agent and has to end while the agent still lives. */
   addInside: (stop: () => Promise<unknown>) => () => void;
+  /**
+   * For a run that can end by itself with what it has: it is told of the first signal, with the exit code that says so, instead of being
+   * stopped.
+   * @returns takes it back
+   */
+  endEarly: (end: (exitCode: number) => void) => () => void;
+  /** The one to be told, when there is one. */
+  readonly ending: ((exitCode: number) => void) | undefined;
   /** Stops all and gives the names of what is left behind; never throws. */
   stopAll: () => Promise<string[]>;
   readonly size: number;
@@ -18,6 +26,7 @@ const INSIDE_TIMEOUT_MS = 1_500;
 export const createRegistry = (): Registry => {
   const stops = new Set<() => Promise<string[]>>();
   const inside = new Set<() => Promise<unknown>>();
+  let ending: ((exitCode: number) => void) | undefined;
   return {
     add: (stop) => {
       stops.add(stop);
@@ -26,6 +35,15 @@ export const createRegistry = (): Registry => {
     addInside: (stop) => {
       inside.add(stop);
       return () => inside.delete(stop);
+    },
+    endEarly: (end) => {
+      ending = end;
+      return () => {
+        ending = undefined;
+      };
+    },
+    get ending() {
+      return ending;
     },
     stopAll: async () => {
       // unref: the limit must not keep the process alive once all is ended
@@ -53,13 +71,20 @@ interface Ending {
 }
 
 /**
- * First signal: stop what was started, then exit with 128 + its number. Second: exit at once and say how to clean up.
+ * First signal: stop what was started, then exit with 128 + its number. Second: exit at once and say how to clean up. A run that can end
+ * by itself is told so before all that.
  * @returns takes the handlers away again
  */
 export const stopOnSignals = (process: Pick<NodeJS.Process, 'on' | 'off'>, { registry, stderr, exit }: Ending): (() => void) => {
   let stopping = false;
+  let told = false;
   const handlers = Object.entries(SIGNALS).map(([signal, number]) => {
     const handler = (): void => {
+      if (registry.ending && !told) {
+        told = true;
+        registry.ending(128 + number);
+        return;
+      }
       if (stopping || registry.size === 0) {
         if (stopping) stderr.write(`\n${leftBehind([])}\n`);
         exit(128 + number);

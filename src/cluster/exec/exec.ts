@@ -67,10 +67,11 @@ const runOnce = async (connection: Connection, place: ExecPlace, script: string,
   const chunks: Buffer[] = [];
   let stderr = '';
   const stdout = collect((chunk) => {
-    chunks.push(chunk);
+    if (!options.streamed) chunks.push(chunk);
     options.onStdout?.(chunk);
   });
   const errors = collect((chunk) => {
+    options.onStderr?.(chunk);
     if (stderr.length < MOST_STDERR) stderr += chunk.toString('utf8');
   });
   const over = Promise.withResolvers<never>();

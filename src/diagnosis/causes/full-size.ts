@@ -30,11 +30,19 @@ const limitOf = (evidence: Evidence, full: ProbeResult): { largest?: number; wor
   return { largest, words: [`${largest} bytes pass, ${next} do not`] };
 };
 
-/** Between which two places the large ones vanish. */
-const whereWords = (evidence: Evidence, full: ProbeResult): string[] => {
+interface Where {
+  place: { node: string; interface: string };
+  words: string;
+}
+
+/** Where the kernel dropped the large ones, or between which two places they vanish. */
+const whereOf = (evidence: Evidence, full: ProbeResult): Where | undefined => {
   const leg = legOf(evidence, full);
-  const [drop] = observedDrops(evidence, leg);
-  if (drop) return [dropWords(drop, full.attempts.length)];
+  const [observed] = observedDrops(evidence, leg);
+  if (observed) {
+    const { node, interface: name } = observed.drop;
+    return { place: { node, interface: name }, words: dropWords(observed, full.attempts.length) };
+  }
   const watched = (['there', 'back'] as const).flatMap((direction) =>
     (leg[direction]?.hops ?? []).flatMap((hop) => {
       const count = seenAt(evidence, leg, direction, hop);
@@ -43,7 +51,12 @@ const whereWords = (evidence: Evidence, full: ProbeResult): string[] => {
   );
   const last = watched.findLastIndex(({ count }) => count > 0);
   const [at, next] = [watched[last], watched[last + 1]];
-  return at && next ? [`the large ones were last seen on ${at.hop.node} ${at.hop.interface} and not on ${next.hop.node} ${next.hop.interface}`] : [];
+  if (!at || !next) return undefined;
+  const { node, interface: name } = at.hop;
+  return {
+    place: { node, interface: name },
+    words: `the large ones were last seen on ${node} ${name} and not on ${next.hop.node} ${next.hop.interface}`,
+  };
 };
 
 export const fullSizeVanishes: Cause = {
@@ -55,12 +68,18 @@ export const fullSizeVanishes: Cause = {
     if (!found || !main || answered(main) === 0) return undefined;
     const { full, small } = found;
     const { largest, words } = limitOf(evidence, full);
-    const where = whereWords(evidence, full);
+    const where = whereOf(evidence, full);
     return {
       severity: 'problem',
-      confidence: where.length > 0 ? 'certain' : 'likely',
+      confidence: where ? 'certain' : 'likely',
       title: `Packets of ${full.request.size} bytes, the sender's MTU, vanish on the way from ${full.request.fromLabel} to ${full.request.toLabel}; small ones pass.`,
-      evidence: [`ping of ${full.request.size} bytes, not to be fragmented: ${score(full)}`, `small ping: ${score(small)}`, ...words, ...where],
+      ...(where ? { place: where.place } : {}),
+      evidence: [
+        `ping of ${full.request.size} bytes, not to be fragmented: ${score(full)}`,
+        `small ping: ${score(small)}`,
+        ...words,
+        ...(where ? [where.words] : []),
+      ],
       fix: [
         `Set the MTU of the pod network to ${largest ?? 'what the way takes'}${largest === undefined ? '' : ' or less'}, or raise that of the link that is too small.`,
         'Where a firewall between the nodes drops ICMP "fragmentation needed" (type 3 code 4, ICMPv6 type 2), let it through: the sender would then adapt by itself.',

@@ -1,8 +1,8 @@
 import { linkNamed, placeAt } from '../../forwarding/world.ts';
 import type { Cause } from '../cause.ts';
 import { draftOf } from '../draft.ts';
-import { packetEnd } from '../end.ts';
-import { onNode } from '../remedy.ts';
+import { type PacketEnd, packetEnd } from '../end.ts';
+import { inNetns, onNode } from '../remedy.ts';
 
 export const replyNotTranslated: Cause = {
   code: 'ND4007',
@@ -19,6 +19,15 @@ export const replyNotTranslated: Cause = {
   },
 };
 
+/** Takes the wrong neighbour entry away, where it is known; the kernel then asks again. */
+const forgetEntry = ({ hop, stop }: PacketEnd): string[] => {
+  const { sender, device, address, pid } = stop.facts;
+  if (device === undefined || address === undefined || stop.reason !== 'otherhost') return [];
+  const command = `ip neighbour del ${address} dev ${device}`;
+  if (sender === 'host') return [onNode(hop.node, command)];
+  return pid === undefined ? [] : [inNetns(hop.node, Number(pid), command)];
+};
+
 export const misaddressed: Cause = {
   code: 'ND2112',
   summary: 'A frame is addressed to a MAC the receiving interface does not have.',
@@ -26,13 +35,14 @@ export const misaddressed: Cause = {
     const end = packetEnd(evidence, 'otherhost', 'no-tunnel-device');
     if (!end) return undefined;
     const { addressed, mac, interface: name = '' } = end.stop.facts;
+    const what = addressed === undefined ? 'frames that are addressed to another MAC' : `frames for ${addressed}`;
     return draftOf(evidence, end, {
       title:
         end.stop.reason === 'otherhost'
-          ? `${name} on ${end.hop.node} (${end.hop.where}) drops frames for ${addressed}, as its own address is ${mac}.`
+          ? `${name} on ${end.hop.node} (${end.hop.where}) drops ${what}, as its own address is ${mac}.`
           : `No interface on ${end.hop.node} takes the tunnel's packets.`,
       evidence: [end.stop.message],
-      fix: ["Correct the sender's neighbour entry, or give the interface the address that is expected."],
+      fix: [...forgetEntry(end), "Correct the sender's neighbour entry, or give the interface the address that is expected."],
     });
   },
 };

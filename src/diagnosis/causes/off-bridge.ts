@@ -93,6 +93,7 @@ export const nobodyAnswers: Cause = {
       title: `Nothing behind ${link.name} on ${end.hop.node} answers for ${who}.`,
       evidence: [end.stop.message, ...(owner ? [`seen from pod ${podNamed(owner.pod)}`] : [])],
       fix: ['If the address belongs to a pod, delete the pod so that its network is set up anew.'],
+      place: { node: end.hop.node, interface: link.name },
     });
   },
 };

@@ -1,17 +1,12 @@
-import { familyOf, hostPort } from '../../forwarding/address.ts';
 import type { Hop, RuleRef, Walk } from '../../forwarding/hop.ts';
-import { describeRoute } from '../../forwarding/route/describe.ts';
-import { lookupRoute } from '../../forwarding/route/lookup.ts';
-import { forwardingSwitch } from '../../forwarding/sysctl.ts';
-import { labelOf, linkNamed, type Place, placeAt } from '../../forwarding/world.ts';
+import { labelOf, type Place, placeAt } from '../../forwarding/world.ts';
 import type { PacketEnd } from '../end.ts';
 import type { Evidence, Leg } from '../evidence.ts';
 import type { ModelStop } from '../model-stop.ts';
 import { type Culprit, culpritOf } from './culprit.ts';
 import type { DropKind } from './meaning.ts';
 import type { ObservedDrop } from './observed.ts';
-
-type Story = Omit<PacketEnd['stop'], 'reason'>;
+import { routeStory, type Story, storyOf } from './story.ts';
 
 /** The kernel dropped it in the netns where the model ends it, for a reason that fits. */
 export const agrees = ({ hop, stop, direction }: ModelStop, observed: ObservedDrop): boolean =>
@@ -49,64 +44,6 @@ const ruleStory = ({ hook }: ObservedDrop, culprit: Culprit | undefined): Story 
     decidedBy: ref.text,
     facts: { ...ruleFacts(ref), ...(hook === undefined ? {} : { hook }) },
   };
-};
-
-/** What the FIB of that netns says of the packet now. */
-const routeStory = ({ netns }: Place, { drop }: ObservedDrop): Story & { kind?: DropKind } => {
-  const { source, destination } = drop.packet;
-  const route = lookupRoute(netns, { family: familyOf(destination), source, destination, mark: 0, iif: drop.interface });
-  if (route.kind !== 'refused')
-    return { message: `no route to ${destination} was found, though there is ${describeRoute(route)}`, facts: { destination } };
-  const decidedBy = route.route
-    ? `${route.route.type} ${route.route.destination}`
-    : route.rule
-      ? `rule ${route.rule.priority}: ${route.rule.action}`
-      : undefined;
-  return {
-    kind: route.reason,
-    message: describeRoute(route),
-    ...(decidedBy === undefined ? {} : { decidedBy }),
-    facts: {
-      destination,
-      ...(route.route ? { route: decidedBy ?? '', table: route.route.table } : {}),
-      ...(route.rule ? { rule: `${route.rule.priority}` } : {}),
-    },
-  };
-};
-
-/** Words and facts of an end that only the kernel saw, by its kind. */
-const storyOf = (place: Place | undefined, kind: DropKind, observed: ObservedDrop): Story => {
-  const { interface: name, packet, wireLength } = observed.drop;
-  const { source, destination } = packet;
-  const link = linkNamed(place?.netns, name);
-  const facts = { interface: name };
-  switch (kind) {
-    case 'forwarding-off': {
-      const { name: sysctl, value } = place
-        ? forwardingSwitch(place.netns, destination.includes(':') ? 6 : 4, name)
-        : { name: 'net.ipv4.ip_forward' };
-      return { message: `${sysctl} is ${value ?? 'off'}`, facts: { ...facts, sysctl } };
-    }
-    case 'reverse-path':
-      return { message: `the route back to ${source} does not lead out of ${name}`, facts: { ...facts, source } };
-    case 'martian-source':
-      return { message: `${source} is an address that cannot come from outside here`, facts: { ...facts, source } };
-    case 'otherhost':
-      return { message: `the frame is addressed to another MAC than ${name}'s ${link?.mac ?? ''}`, facts: { ...facts, mac: link?.mac ?? '' } };
-    case 'no-neighbour':
-      return { message: `nobody answered for the next hop of ${destination}`, facts: { ...facts, address: destination } };
-    case 'no-tunnel-device':
-      return { message: `no interface takes the tunnel's packets that arrive on ${name}`, facts };
-    case 'too-big':
-    case 'port-mtu':
-      return { message: `${wireLength} bytes are more than the next device takes`, facts: { ...facts, length: `${wireLength}` } };
-    case 'ttl':
-      return { message: 'its time to live was over', facts };
-    case 'no-socket':
-      return { message: `no socket takes ${hostPort(destination, packet.destinationPort)}`, facts };
-    default:
-      return { message: `the kernel dropped it${observed.drop.reason === undefined ? '' : ` for ${observed.drop.reason}`}`, facts };
-  }
 };
 
 const ROUTING = new Set<DropKind>(['no-route', 'blackhole', 'unreachable', 'prohibit']);
@@ -156,5 +93,5 @@ export const endOfDrop = (evidence: Evidence, leg: Leg, observed: ObservedDrop, 
     const { kind, ...story } = routeStory(place, observed);
     return { ...at, stop: { reason: kind ?? first, ...story } };
   }
-  return { ...at, stop: { reason: first, ...storyOf(place, first, observed) } };
+  return { ...at, stop: { reason: first, ...storyOf(evidence, place, first, observed) } };
 };

@@ -18,8 +18,25 @@ const directions: Partial<Record<Drop['what'], ObservedDrop['direction']>> = { r
 const placeOf = ({ node, netns, interface: name, what, function: place, reason }: Drop): string =>
   [node, netns, name, what, reason ?? '', place].join(' ');
 
-/** What the kernel dropped of the attempts that were not answered, the place that took most of them first. */
-export const observedDrops = ({ drops }: Pick<Evidence, 'drops'>, { probe }: Leg): ObservedDrop[] => {
+/**
+ * How far along its predicted way. Where a bridge floods, copies are dropped at places that are no part of it; the sender's own, which gets
+ * one back from a hairpin port, says least.
+ */
+const reached = (leg: Leg, { drop, direction }: ObservedDrop): number => {
+  const hops = leg[direction]?.hops ?? [];
+  const index = hops.findLastIndex(
+    (hop) =>
+      hop.node === drop.node &&
+      hop.netns === drop.netns &&
+      hop.interface === drop.interface &&
+      hop.direction === (drop.direction === 'out' ? 'out' : 'in'),
+  );
+  return index < 0 && hops[0]?.netns === drop.netns ? -2 : index;
+};
+
+/** What the kernel dropped of the attempts that were not answered: the place that took most of them first, of two the farther one. */
+export const observedDrops = ({ drops }: Pick<Evidence, 'drops'>, leg: Leg): ObservedDrop[] => {
+  const { probe } = leg;
   const lost = drops
     .flatMap((result) => result.drops)
     .filter((drop) => drop.probe === probe.request.id && probe.attempts[drop.attempt]?.outcome !== 'answered');
@@ -30,7 +47,7 @@ export const observedDrops = ({ drops }: Pick<Evidence, 'drops'>, { probe }: Leg
     const attempts = new Set(group.map(({ attempt }) => attempt)).size;
     return [{ drop, attempts, times: group.length, direction, ...meaningOf(drop) }];
   });
-  return groups.sort((a, b) => b.attempts - a.attempts || b.times - a.times);
+  return groups.sort((a, b) => b.attempts - a.attempts || reached(leg, b) - reached(leg, a) || b.times - a.times);
 };
 
 /** `the kernel of node2 dropped 5 of 5 for NETFILTER_DROP in nft_do_chain, at the FORWARD hook, after flannel.1` */

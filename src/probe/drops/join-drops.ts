@@ -56,12 +56,12 @@ const ends = ({ events }: Trace): { free: FreeEvent; last: DeviceEvent; before?:
   });
 };
 
-const functionOf = ({ stack, location }: FreeEvent): string => stack[0] ?? location;
+export const functionOf = ({ stack, location }: FreeEvent): string => stack[0] ?? location;
 
 const heldBack = (free: FreeEvent): boolean => [free.location, ...free.stack.slice(0, 3)].some((name) => WAITS_FOR_NEIGHBOUR.test(name));
 
 /** A life whose buffer was freed unseen and given to another packet would end in that one's drop: it must end soon, or while waiting. */
-const belongs = (free: FreeEvent, last: DeviceEvent): boolean => free.time - last.time < AT_ONCE || heldBack(free);
+export const belongs = (free: FreeEvent, last: DeviceEvent): boolean => free.time - last.time < AT_ONCE || heldBack(free);
 
 /**
  * Each echo reply is given to raw sockets, where ping takes it, and then freed for want of a ping socket (net/ipv4/ping.c ping_rcv). An echo
@@ -106,7 +106,10 @@ const dropOf = (node: string, free: FreeEvent, { sighting, device, direction }: 
   stack: free.stack,
 });
 
-/** The same packet at a later place: then what was freed was a copy (flooding, a mirror). */
+/**
+ * The same packet at a later place: then what was freed was a copy (flooding, a mirror). What came in goes on within its namespace only;
+ * what a bridge gives to its other ports meanwhile is no sequel of it.
+ */
 const wentOn = (sightings: Sighting[], at: Sighting, free: number): boolean =>
   sightings.some(
     ({ probe, attempt, what, time, interface: name, netns }) =>
@@ -115,7 +118,7 @@ const wentOn = (sightings: Sighting[], at: Sighting, free: number): boolean =>
       what === at.what &&
       time > at.time &&
       time < free + AT_ONCE &&
-      (name !== at.interface || netns !== at.netns),
+      (netns === at.netns ? name !== at.interface : at.direction === 'out'),
   );
 
 /** `taps` are this node's captures, joined to the probes. */

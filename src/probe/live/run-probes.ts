@@ -1,6 +1,8 @@
 import { AgentError, type AgentSession } from '../../cluster/agent-session.ts';
 import type { ProbeRequest, ProbeResult } from '../probe.ts';
+import type { ProbeKey } from '../tap/probe-keys.ts';
 import { parseProbeOutput } from './parse-probes.ts';
+import { plannedKeys } from './planned-keys.ts';
 import { batchBound, gapOf, jobLine, type ProbeJob, planJob, refusalOf } from './probe-plan.ts';
 import { PROBE_SCRIPT } from './probe-script.ts';
 import { cookieHex, type SessionMark } from './session-mark.ts';
@@ -17,6 +19,8 @@ export interface RunProbesOptions {
   signal?: AbortSignal;
   /** Called with what a bundle keeps. */
   onRecord?: (record: ProbeRecord) => void;
+  /** Called before anything is sent, with what will tell the attempts in a capture. */
+  onPlan?: (keys: ProbeKey[]) => void;
 }
 
 const ask = async (session: AgentSession, jobs: ProbeJob[], requests: ProbeRequest[], options: RunProbesOptions): Promise<ProbeResult[]> => {
@@ -40,6 +44,7 @@ export const runProbes = async (session: AgentSession, requests: ProbeRequest[],
   const refusals = requests.map((request) => refusalOf(request, session.reach));
   const askable = requests.filter((_, position) => refusals[position] === undefined);
   const jobs = askable.map((request, number) => planJob(request, number, options.mark, session.reach));
+  options.onPlan?.(askable.flatMap((request, number) => (jobs[number] ? plannedKeys(request, jobs[number], options.mark.number) : [])));
   const answers = await (jobs.length === 0
     ? []
     : ask(session, jobs, askable, options).catch((error: unknown) => {

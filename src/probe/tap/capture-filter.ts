@@ -16,16 +16,16 @@ export interface TapFilter {
 }
 
 /** A way to carry an IP packet of `family` whose header starts `at` bytes into what libpcap calls `base`. */
-interface Carrier {
+export interface Carrier {
   base: 'ip' | 'ip6';
   guard: string[];
   at: string;
   family: 4 | 6;
 }
 
-const anyOf = (terms: string[]): string => (terms.length === 1 ? (terms[0] ?? '') : `(${terms.join(' or ')})`);
+export const anyOf = (terms: string[]): string => (terms.length === 1 ? (terms[0] ?? '') : `(${terms.join(' or ')})`);
 /** Always in brackets: for libpcap `and` binds no closer than `or`. */
-const allOf = (terms: string[]): string => `(${terms.join(' and ')})`;
+export const allOf = (terms: string[]): string => `(${terms.join(' and ')})`;
 
 /** Outer headers are taken to have no options or extensions: 20 and 40 bytes. */
 const OUTER = { ip: { length: 20, protocol: 9 }, ip6: { length: 40, protocol: 6 } } as const;
@@ -35,7 +35,7 @@ const FAMILIES = [4, 6] as const;
 const UDP_TUNNEL = 30;
 
 /** `udp[n]` of libpcap means IPv4 only, and no keyword reaches into VXLAN, so everything is counted from the start of the IP header. */
-const carriersIn = (base: 'ip' | 'ip6', tunnels: TunnelPorts): Carrier[] => {
+export const carriersIn = (base: 'ip' | 'ip6', tunnels: TunnelPorts): Carrier[] => {
   const { length, protocol } = OUTER[base];
   const plain: Carrier = { base, guard: [base], at: '0', family: base === 'ip' ? 4 : 6 };
   const direct = FAMILIES.map(
@@ -60,7 +60,7 @@ const carriersIn = (base: 'ip' | 'ip6', tunnels: TunnelPorts): Carrier[] => {
 };
 
 /** An IPv4 address, or the end of an IPv6 address, which tells enough. */
-const lastWord = (address: string): { family: 4 | 6; word: number } => {
+export const lastWord = (address: string): { family: 4 | 6; word: number } => {
   const bytes = Buffer.from(ipaddr.parse(address).toByteArray());
   return { family: bytes.length === 4 ? 4 : 6, word: bytes.readUInt32BE(bytes.length - 4) };
 };
@@ -100,7 +100,7 @@ const probesIn = ({ base, guard, at, family }: Carrier, { mark, addresses, ports
 };
 
 /** ARP: sender address at 14, target at 24 (RFC 826). Neighbour discovery: target at 8 behind the IPv6 header (RFC 4861). */
-const claimsOf = (address: string): string => {
+export const claimsOf = (address: string): string => {
   const { family, word } = lastWord(address);
   return family === 4
     ? `(arp and (arp[14:4]=${word} or arp[24:4]=${word}))`

@@ -46,7 +46,7 @@ const claimOf = (transport: Transport, packet: IpPacket, place: Place): AddressC
 };
 
 /** An error about a tunnel packet (its port is closed, the path to the VTEP is) is an error about what the tunnel carries. */
-const aboutInner = (transport: Transport, ports: TunnelPorts): Transport =>
+export const aboutInner = (transport: Transport, ports: TunnelPorts): Transport =>
   transport.kind === 'icmp-error' && transport.quoted ? { ...transport, quoted: decapsulate(transport.quoted, ports).packet } : transport;
 
 const readRecord = (record: PcapRecord, linktype: number, names: Map<number, string>, ports: TunnelPorts, into: Frames): void => {

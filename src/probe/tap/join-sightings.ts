@@ -7,11 +7,12 @@ import type { ProbeKey } from './probe-keys.ts';
 import type { TapCapture } from './tap-output.ts';
 import type { Transport } from './transport.ts';
 
-type Match = { key: ProbeKey; what: Sighting['what'] };
+export type Match = { key: ProbeKey; what: Sighting['what'] };
 
 const match = (key: ProbeKey | undefined, what: Sighting['what']): Match | undefined => key && { key, what };
 
-const matchOf = (index: KeyIndex, { packet, transport }: Frame): Match | undefined => {
+/** What a packet is to the probes the index knows. */
+export const matchOf = (index: KeyIndex, { packet, transport }: Frame): Match | undefined => {
   switch (transport.kind) {
     case 'tcp':
       return match(tcpKey(index, transport), transport.reset ? 'reset' : transport.acknowledged === undefined ? 'request' : 'reply');

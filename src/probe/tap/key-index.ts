@@ -108,20 +108,33 @@ const learnLikely: Learn = (index, packet, transport) => {
   if (key && isUdpRequest(index, key, packet, transport)) learnFlow(index, packet, transport, key);
 };
 
-/** Learns sequence numbers from the SYNs and flows from the datagrams that carry our source ports and cookies. */
-export const indexKeys = (keys: ProbeKey[], frames: Frame[]): KeyIndex => {
-  const index: KeyIndex = { sequences: new Map(), flows: new Map(), marks: new Map(), sourcePorts: new Map() };
+type Seen = Pick<Frame, 'packet' | 'transport'>;
+
+const learnBy = (learn: Learn, index: KeyIndex, { packet, transport }: Seen): void => {
+  const isSyn = transport.kind === 'tcp' && transport.syn && transport.acknowledged === undefined;
+  if (isSyn || transport.kind === 'udp') learn(index, packet, transport);
+};
+
+/** Learns from one packet more, where packets come in the order of their time: a probe is then seen as it was sent before it is translated. */
+export const learnNext = (index: KeyIndex, seen: Seen): void => {
+  for (const learn of [learnCertain, learnLikely]) learnBy(learn, index, seen);
+};
+
+export const emptyIndex = (): KeyIndex => ({ sequences: new Map(), flows: new Map(), marks: new Map(), sourcePorts: new Map() });
+
+export const addKeys = (index: KeyIndex, keys: ProbeKey[]): void => {
   for (const key of keys) {
     const mark = markOf(key);
     if (mark !== undefined) index.marks.set(mark, key);
     if (key.sourcePort !== undefined) index.sourcePorts.set(key.sourcePort, [...(index.sourcePorts.get(key.sourcePort) ?? []), key]);
   }
-  for (const learn of [learnCertain, learnLikely]) {
-    for (const { packet, transport } of frames) {
-      const isSyn = transport.kind === 'tcp' && transport.syn && transport.acknowledged === undefined;
-      if (isSyn || transport.kind === 'udp') learn(index, packet, transport);
-    }
-  }
+};
+
+/** Learns sequence numbers from the SYNs and flows from the datagrams that carry our source ports and cookies. */
+export const indexKeys = (keys: ProbeKey[], frames: Frame[]): KeyIndex => {
+  const index = emptyIndex();
+  addKeys(index, keys);
+  for (const learn of [learnCertain, learnLikely]) for (const frame of frames) learnBy(learn, index, frame);
   return index;
 };
 

@@ -11,3 +11,12 @@ export const arrivals = async (lab: Lab): Promise<readonly string[]> => {
   const fromAfar = lab.plan.families.map((family) => (withTunnel(lab.plan.options) ? tunnelDevice[family] : 'eth0'));
   return [...new Set(fromAfar), (await findPod(lab, neighbour)).hostInterface];
 };
+
+/** What the victim's clients send it, by their addresses: a rule for each counts what one of them asked and nothing else. */
+export const flows = async (lab: Lab): Promise<readonly { readonly source: string; readonly destination: string }[]> => {
+  const { ips } = await findPod(lab, victim.pod);
+  const clients = await Promise.all([`client-${victim.peer}`, neighbour].map((name) => findPod(lab, name)));
+  return clients.flatMap((client) =>
+    client.ips.flatMap((source) => ips.filter((ip) => ip.includes(':') === source.includes(':')).map((destination) => ({ source, destination }))),
+  );
+};

@@ -2,6 +2,7 @@ import { masquerade } from '../addons/bridge-cni.ts';
 import type { Lab } from '../handle.ts';
 import { findPod } from '../pods.ts';
 import { pauseAgent, restartAgent } from './agents.ts';
+import { flows } from './arrivals.ts';
 import { anywhere, type Fault, nodePlan, victim, withFlannel } from './fault.ts';
 
 const tables = (lab: Lab): readonly string[] => lab.plan.families.map((family) => (family === 4 ? 'iptables' : 'ip6tables'));
@@ -40,23 +41,20 @@ export const forwardPolicyDrop: Fault = {
   },
 };
 
-const rule = (address: string, target: readonly string[]): readonly string[] => [
-  ...['FORWARD', '-d', address, '-m', 'comment', '--comment', 'forbidden by hand', '-j'],
-  ...target,
-];
+/** One rule per client and address family: its counter then is that client's alone. */
+const forwardRules = async (lab: Lab, action: '-I' | '-D', { target, backend }: { target: readonly string[]; backend: Backend }): Promise<void> => {
+  for (const { source, destination } of await flows(lab)) {
+    const rule = ['FORWARD', '-s', source, '-d', destination, '-m', 'comment', '--comment', 'forbidden by hand', '-j', ...target];
+    await lab.nodeExec(victim.node, [programOf(destination, backend), '-w', action, ...rule], { reject: action === '-I' });
+  }
+};
 
-const forwardRule = (name: string, title: string, { target, backend }: { target: readonly string[]; backend: Backend }): Fault => ({
+const forwardRule = (name: string, title: string, what: { target: readonly string[]; backend: Backend }): Fault => ({
   name,
   title,
   appliesTo: anywhere,
-  inject: async (lab) => {
-    for (const address of (await findPod(lab, victim.pod)).ips)
-      await lab.nodeExec(victim.node, [programOf(address, backend), '-w', '-I', ...rule(address, target)]);
-  },
-  undo: async (lab) => {
-    for (const address of (await findPod(lab, victim.pod)).ips)
-      await lab.nodeExec(victim.node, [programOf(address, backend), '-w', '-D', ...rule(address, target)], { reject: false });
-  },
+  inject: (lab) => forwardRules(lab, '-I', what),
+  undo: (lab) => forwardRules(lab, '-D', what),
 });
 
 export const forwardRuleDrop = forwardRule('forward-rule-drop', 'a rule in FORWARD drops what goes to the pod', { target: ['DROP'], backend: 'nft' });
@@ -78,12 +76,10 @@ export const legacyRuleReject = forwardRule('legacy-rule-reject', 'a rule in FOR
 });
 
 const replies = async (lab: Lab, action: '-I' | '-D'): Promise<void> => {
-  for (const address of (await findPod(lab, victim.pod)).ips)
-    await lab.nodeExec(
-      victim.peer,
-      [programOf(address, 'nft'), '-w', action, 'FORWARD', '-s', address, '-m', 'comment', '--comment', 'forbidden by hand', '-j', 'DROP'],
-      { reject: action === '-I' },
-    );
+  for (const address of (await findPod(lab, victim.pod)).ips) {
+    const rule = ['FORWARD', '-s', address, '-m', 'comment', '--comment', 'forbidden by hand', '-j', 'DROP'];
+    await lab.nodeExec(victim.peer, [programOf(address, 'nft'), '-w', action, ...rule], { reject: action === '-I' });
+  }
 };
 
 /** The request arrives; what is lost is the reply, on the node that asked. */

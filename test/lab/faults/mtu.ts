@@ -1,4 +1,5 @@
 import type { Lab } from '../handle.ts';
+import type { Family } from '../options.ts';
 import { findPod, inNetns } from '../pods.ts';
 import { anywhere, type Fault, victim, withTunnel } from './fault.ts';
 import { tunnelDevice } from './vtep.ts';
@@ -6,14 +7,19 @@ import { tunnelDevice } from './vtep.ts';
 /** IPv6 takes no less than 1280. */
 const NARROW = '1300';
 
-const setMtu = async (lab: Lab, mtu: string): Promise<void> => {
-  for (const family of lab.plan.families) await lab.nodeExec(victim.peer, ['ip', 'link', 'set', tunnelDevice[family], 'mtu', mtu]);
+const setMtu = async (lab: Lab, mtuOf: (family: Family) => number | string): Promise<void> => {
+  for (const family of lab.plan.families) await lab.nodeExec(victim.peer, ['ip', 'link', 'set', tunnelDevice[family], 'mtu', `${mtuOf(family)}`]);
 };
 
-/** What the pods' interfaces have: the node's uplink less the tunnel's headers. */
-const podMtu = async (lab: Lab): Promise<string> => {
-  const pod = await findPod(lab, victim.pod);
-  return (await lab.nodeExec(pod.node, ['cat', `/sys/class/net/${pod.hostInterface}/mtu`])).stdout.trim();
+const mtuOn = async (lab: Lab, node: string, device: string): Promise<number> =>
+  Number((await lab.nodeExec(node, ['cat', `/sys/class/net/${device}/mtu`])).stdout);
+
+/** Outer addresses, UDP, VXLAN and the inner Ethernet header. */
+const HEADERS = { 4: 50, 6: 70 } as const;
+
+const restoreMtu = async (lab: Lab): Promise<void> => {
+  const uplink = await mtuOn(lab, victim.peer, 'eth0');
+  await setMtu(lab, (family) => uplink - HEADERS[family]);
 };
 
 /** The node tells the sender, who sends smaller packets from then on. */
@@ -21,8 +27,8 @@ export const narrowTunnel: Fault = {
   name: 'narrow-tunnel',
   title: "a node's tunnel takes smaller packets than the pods send, and the node says so",
   appliesTo: withTunnel,
-  inject: (lab) => setMtu(lab, NARROW),
-  undo: async (lab) => setMtu(lab, await podMtu(lab)),
+  inject: (lab) => setMtu(lab, () => NARROW),
+  undo: restoreMtu,
 };
 
 const errors = {
@@ -43,11 +49,11 @@ export const mtuBlackHole: Fault = {
   title: "a node's tunnel takes smaller packets than the pods send, and the error that says so is dropped",
   appliesTo: withTunnel,
   inject: async (lab) => {
-    await setMtu(lab, NARROW);
+    await setMtu(lab, () => NARROW);
     await muzzle(lab, '-I');
   },
   undo: async (lab) => {
-    await setMtu(lab, await podMtu(lab));
+    await restoreMtu(lab);
     await muzzle(lab, '-D');
   },
 };
@@ -63,5 +69,8 @@ export const podMtuSmaller: Fault = {
   title: "the pod's eth0 has a smaller MTU than the node's end of its link",
   appliesTo: anywhere,
   inject: (lab) => podSide(lab, NARROW),
-  undo: async (lab) => podSide(lab, await podMtu(lab)),
+  undo: async (lab) => {
+    const pod = await findPod(lab, victim.pod);
+    await podSide(lab, `${await mtuOn(lab, pod.node, pod.hostInterface)}`);
+  },
 };

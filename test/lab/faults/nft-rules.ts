@@ -1,16 +1,20 @@
 import type { Lab } from '../handle.ts';
 import { findPod, inNetns } from '../pods.ts';
-import { arrivals } from './arrivals.ts';
+import { arrivals, flows } from './arrivals.ts';
 import { anywhere, type Fault, victim } from './fault.ts';
 
 const table = 'lab_forbidden';
 
 const families = ['inet', 'netdev', 'bridge'] as const;
 
-const match = (address: string): string => `${address.includes(':') ? 'ip6' : 'ip'} daddr ${address}`;
-
-/** One rule per address of the pod, in the words of nft(8). */
-const rules = (addresses: readonly string[], verdict: string): string => addresses.map((address) => `    ${match(address)} ${verdict}\n`).join('');
+/** One rule per client and address family, in the words of nft(8). */
+const rules = async (lab: Lab, verdict: string): Promise<string> =>
+  (await flows(lab))
+    .map(({ source, destination }) => {
+      const ip = destination.includes(':') ? 'ip6' : 'ip';
+      return `    ${ip} saddr ${source} ${ip} daddr ${destination} ${verdict}\n`;
+    })
+    .join('');
 
 const chain = (name: string, hook: string, body: string): string => `  chain ${name} {\n    type filter hook ${hook};\n${body}  }\n`;
 
@@ -27,10 +31,7 @@ const forwardRule = (name: string, title: string, verdict: string): Fault => ({
   name,
   title,
   appliesTo: anywhere,
-  inject: async (lab) => {
-    const { ips } = await findPod(lab, victim.pod);
-    await load(lab, 'inet', [chain('guard', 'forward priority filter', rules(ips, verdict))]);
-  },
+  inject: async (lab) => load(lab, 'inet', [chain('guard', 'forward priority filter', await rules(lab, verdict))]),
   undo,
 });
 
@@ -51,12 +52,12 @@ export const nftIngressDrop: Fault = {
   title: 'an nftables rule drops what goes to the pod as it comes in, before any routing',
   appliesTo: anywhere,
   inject: async (lab) => {
-    const { ips } = await findPod(lab, victim.pod);
     const devices = await arrivals(lab);
+    const body = await rules(lab, 'counter drop');
     await load(
       lab,
       'netdev',
-      devices.map((device, index) => chain(`guard${index}`, `ingress device "${device}" priority 0`, rules(ips, 'counter drop'))),
+      devices.map((device, index) => chain(`guard${index}`, `ingress device "${device}" priority 0`, body)),
     );
   },
   undo,
@@ -67,11 +68,8 @@ export const bridgeRuleDrop: Fault = {
   title: "an nftables rule of the pods' bridge drops what goes to the pod",
   appliesTo: anywhere,
   inject: async (lab) => {
-    const { ips } = await findPod(lab, victim.pod);
-    await load(lab, 'bridge', [
-      chain('forwarded', 'forward priority filter', rules(ips, 'counter drop')),
-      chain('sent', 'output priority filter', rules(ips, 'counter drop')),
-    ]);
+    const body = await rules(lab, 'counter drop');
+    await load(lab, 'bridge', [chain('forwarded', 'forward priority filter', body), chain('sent', 'output priority filter', body)]);
   },
   undo,
 };
@@ -83,8 +81,7 @@ export const podInputDrop: Fault = {
   appliesTo: anywhere,
   inject: async (lab) => {
     const pod = await findPod(lab, victim.pod);
-    const asked = ['ip protocol { tcp, udp }', 'ip6 nexthdr { tcp, udp }', 'icmp type echo-request', 'icmpv6 type echo-request'];
-    const body = chain('guard', 'input priority filter', asked.map((what) => `    ${what} counter drop\n`).join(''));
+    const body = chain('guard', 'input priority filter', await rules(lab, 'counter drop'));
     await lab.nodeExec(pod.node, [...inNetns(pod.netns), 'nft', '-f', '-'], { input: `table inet ${table} {\n${body}}\n` });
   },
   undo: async (lab) => {

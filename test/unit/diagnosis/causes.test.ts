@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { blindSpots } from '../../../src/diagnosis/blind-spots.ts';
 import { allCauses } from '../../../src/diagnosis/causes.ts';
 import { diagnose } from '../../../src/diagnosis/diagnose.ts';
 import type { Evidence } from '../../../src/diagnosis/evidence.ts';
@@ -345,6 +346,13 @@ const table: { says: string; breaks: (cluster: FlannelCluster) => void; asks?: Q
     names: ['rp_filter', 'node2', 'flannel.1', '10.244.0.4'],
   },
   {
+    says: "a node on the way that holds the target's address itself",
+    breaks: (cluster) => link(cluster.host('node1'), 'lo').addresses.push(address('10.244.1.5/32')),
+    asks: { ...crossNode, outcome: 'refused' },
+    code: 'ND3017',
+    names: ['node1', '10.244.1.5', 'lo'],
+  },
+  {
     says: 'a pod without default route',
     breaks: (cluster) => {
       cluster.pod('web-0').routes = [route('10.244.0.0/24 dev eth0 src 10.244.0.4')];
@@ -438,11 +446,8 @@ describe('underlay drops the tunnel', () => {
     return { ...evidence, probes: [...evidence.probes, probe('node-to-node', 'node1', 'node2', '10.33.188.142', nodes)] };
   };
 
-  it('is likely when all entries are right and the nodes reach each other', () => {
-    expect(first(blocked('answered'))).to.include({ code: 'ND2101', confidence: 'likely' });
-  });
-
-  it('is certain when captures saw it leave and not arrive', () => {
+  /** Captures on both nodes: five probes left node1 wrapped, none came to node2. */
+  const captured = (): Evidence => {
     const evidence = blocked('answered');
     const hops = found(evidence.walks.main?.there).hops.slice(0, 5);
     const sighting = (hop: (typeof hops)[number], attempt: number) => ({
@@ -467,6 +472,15 @@ describe('underlay drops the tunnel', () => {
       })),
       { node: 'node2', netns: found(evidence.snapshots[1]?.namespaces[0]).inode, dropped: 0, sightings: [] },
     ];
+    return evidence;
+  };
+
+  it('is likely when all entries are right and the nodes reach each other', () => {
+    expect(first(blocked('answered'))).to.include({ code: 'ND2101', confidence: 'likely' });
+  });
+
+  it('is certain when captures saw it leave and not arrive', () => {
+    const evidence = captured();
     const finding = first(evidence);
     expect(finding).to.include({ code: 'ND2101', confidence: 'certain', hop: 4 });
     expect(finding.title).to.equal('The network between node1 and node2 drops VXLAN (UDP 8472).');
@@ -489,6 +503,14 @@ describe('underlay drops the tunnel', () => {
 
   it('stays silent when plain traffic between the nodes is lost too', () => {
     expect(codes(blocked('timeout'))).to.deep.equal(['ND2001']);
+  });
+
+  it('is not certain where an XDP program sees the packets before a capture', () => {
+    const evidence = captured();
+    const eth0 = evidence.snapshots[1]?.namespaces[0]?.links.find(({ name }) => name === 'eth0');
+    Object.assign(found(eth0), { xdp: true });
+    expect(first(evidence)).to.include({ code: 'ND2101', confidence: 'likely' });
+    expect(blindSpots(evidence, found(evidence.walks.main?.there).hops).join('\n')).to.include('XDP program on eth0 of node2');
   });
 
   it('stays silent when the captures saw it arrive', () => {
@@ -620,7 +642,9 @@ describe('every cause', () => {
     const elsewhere = ['ND0001', 'ND1101', 'ND1102', 'ND1201', 'ND2001', 'ND2002', 'ND2101'];
     // what only the kernel can tell of: drops.test.ts
     const told = ['ND3011', 'ND3012', 'ND3013', 'ND3014', 'ND3015', 'ND3016'];
-    const tested = new Set([...table.map(({ code }) => code), ...elsewhere, ...told]);
+    // policy.test.ts
+    const policies = ['ND5001', 'ND5002', 'ND5003', 'ND5004', 'ND5005', 'ND5006'];
+    const tested = new Set([...table.map(({ code }) => code), ...elsewhere, ...told, ...policies]);
     expect(allCauses.map(({ code }) => code).filter((code) => !tested.has(code))).to.deep.equal([]);
   });
 });

@@ -15,10 +15,13 @@ const run = (node: string, command: string[], script: string, options: RunOption
       reject(new AgentError(node, 'timeout', `${node} did not answer in ${options.timeoutMs} ms`));
     }, options.timeoutMs);
     child.stdout.on('data', (chunk: Buffer) => {
-      stdout.push(chunk);
+      if (!options.streamed) stdout.push(chunk);
       options.onStdout?.(chunk);
     });
-    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => {
+      options.onStderr?.(chunk);
+      stderr.push(chunk);
+    });
     child.on('error', reject);
     child.on('close', (code) => {
       clearTimeout(timer);

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+var host = binary.NativeEndian
+
+func isSettled() (bool, error) {
+	links, err := dump(unix.RTM_GETLINK, unix.AF_UNSPEC)
+	if err != nil {
+		return false, err
+	}
+	for _, link := range links {
+		// struct ifinfomsg: flags at byte 8
+		if len(link.Data) < 12 {
+			continue
+		}
+		flags := host.Uint32(link.Data[8:])
+		running, carrier := flags&unix.IFF_RUNNING != 0, flags&unix.IFF_LOWER_UP != 0
+		if flags&unix.IFF_UP != 0 && running != carrier {
+			return false, nil
+		}
+	}
+	addresses, err := dump(unix.RTM_GETADDR, unix.AF_INET6)
+	if err != nil {
+		return false, err
+	}
+	for _, address := range addresses {
+		// struct ifaddrmsg: flags at byte 2
+		if len(address.Data) > 2 && address.Data[2]&unix.IFA_F_TENTATIVE != 0 && address.Data[2]&unix.IFA_F_DADFAILED == 0 {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// linkNames is the names of this thread's links by ifindex.
+func linkNames() (map[int]string, error) {
+	links, err := dump(unix.RTM_GETLINK, unix.AF_UNSPEC)
+	if err != nil {
+		return nil, err
+	}
+	names := map[int]string{}
+	for _, link := range links {
+		if len(link.Data) < unix.SizeofIfInfomsg {
+			continue
+		}
+		if name, found := attribute(link.Data[unix.SizeofIfInfomsg:], unix.IFLA_IFNAME); found {
+			names[int(host.Uint32(link.Data[4:]))] = unix.ByteSliceToString(name)
+		}
+	}
+	return names, nil
+}
+
+// Silence is a neighbour that did not answer.
+type Silence struct {
+	Space   int    `json:"space"`
+	Link    string `json:"link"`
+	Address string `json:"address"`
+}
+
+// silences is the neighbours that this thread's namespace gave up or still asks for.
+func silences(names map[int]string) ([]Silence, error) {
+	neighbours, err := dump(unix.RTM_GETNEIGH, unix.AF_UNSPEC)
+	if err != nil {
+		return nil, err
+	}
+	var found []Silence
+	for _, neighbour := range neighbours {
+		if len(neighbour.Data) < unix.SizeofNdMsg || host.Uint16(neighbour.Data[8:])&(unix.NUD_FAILED|unix.NUD_INCOMPLETE) == 0 {
+			continue
+		}
+		text, _ := attribute(neighbour.Data[unix.SizeofNdMsg:], unix.NDA_DST)
+		if address, valid := netip.AddrFromSlice(text); valid {
+			found = append(found, Silence{Link: names[int(host.Uint32(neighbour.Data[4:]))], Address: address.String()})
+		}
+	}
+	return found, nil
+}
+
+// attribute finds one of the attributes behind a message's header.
+func attribute(data []byte, kind uint16) ([]byte, bool) {
+	for len(data) >= unix.SizeofRtAttr {
+		size := int(host.Uint16(data))
+		if size < unix.SizeofRtAttr || size > len(data) {
+			break
+		}
+		if host.Uint16(data[2:])&^unix.NLA_F_NESTED == kind {
+			return data[unix.SizeofRtAttr:size], true
+		}
+		data = data[min((size+3)&^3, len(data)):]
+	}
+	return nil, false
+}
+
+func dump(kind, family int) ([]syscall.NetlinkMessage, error) {
+	data, err := syscall.NetlinkRIB(kind, family)
+	if err != nil {
+		return nil, fmt.Errorf("failed to ask netlink: %w", err)
+	}
+	return syscall.ParseNetlinkMessage(data)
+}
+
+const (
+	netnsaNsid = 1
+	netnsaFd   = 3
+)
+
+// nsidOf is the number this thread's namespace knows another one by, -1 when it knows none (net/core/net_namespace.c rtnl_net_getid).
+func nsidOf(netns int) (int, error) {
+	socket, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(socket)
+	// nlmsghdr, rtgenmsg padded to 4, one attribute
+	request := make([]byte, 28)
+	host.PutUint32(request[0:], uint32(len(request)))
+	host.PutUint16(request[4:], unix.RTM_GETNSID)
+	host.PutUint16(request[6:], unix.NLM_F_REQUEST)
+	host.PutUint16(request[20:], 8)
+	host.PutUint16(request[22:], netnsaFd)
+	host.PutUint32(request[24:], uint32(netns))
+	if err := unix.Sendto(socket, request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return 0, err
+	}
+	reply := make([]byte, 256)
+	length, _, err := unix.Recvfrom(socket, reply, 0)
+	if err != nil {
+		return 0, err
+	}
+	if nsid, found := attribute(reply[min(20, length):length], netnsaNsid); found && len(nsid) >= 4 {
+		return int(int32(host.Uint32(nsid))), nil
+	}
+	return -1, nil
+}

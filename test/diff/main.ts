@@ -1,0 +1,54 @@
+/**
+ * Holds the forwarding model against this machine's kernel. Needs Linux, root and Go.
+ *
+ *     node test/diff/main.ts [--count N] [--seed S] [--workers W] [--shrink K]
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { fixtureOf } from './fixture.ts';
+import { type Kernel, startKernel } from './kernel.ts';
+import { caseText, kindsOf, summary } from './report.ts';
+import { type Found, runCases } from './run.ts';
+import { shrink } from './shrink.ts';
+
+const directory = join(import.meta.dirname, '../../build/diff');
+
+const { values } = parseArgs({
+  options: {
+    count: { type: 'string', default: '300' },
+    seed: { type: 'string', default: '1' },
+    workers: { type: 'string', default: '10' },
+    /** So many disagreements of each kind are made small. */
+    shrink: { type: 'string', default: '1' },
+  },
+});
+
+const [count, seed, workers, each] = [values.count, values.seed, values.workers, values.shrink].map(Number) as [number, number, number, number];
+
+const showShrunk = async (kernel: Kernel, found: Found): Promise<void> => {
+  const small = await shrink(kernel, found);
+  if (!small) {
+    process.stdout.write(`\nseed ${found.subject.seed}: does not show with fewer probes: ${found.verdict.predicted} / ${found.verdict.seen}\n`);
+    return;
+  }
+  const file = join(directory, `${small.verdict.aspect.replaceAll(' ', '-')}-${small.subject.seed}-${found.index}.json`);
+  await mkdir(directory, { recursive: true });
+  await writeFile(file, `${JSON.stringify(fixtureOf(small))}\n`);
+  process.stdout.write(`\n${caseText(small.subject)}\n  model:  ${small.verdict.predicted}\n  kernel: ${small.verdict.seen}\n  ${file}\n`);
+};
+
+const kernel = await startKernel(workers);
+try {
+  const started = performance.now();
+  const onCase = (done: number): void => {
+    if (done % 100 === 0) process.stderr.write(`${done} of ${count}\n`);
+  };
+  const totals = await runCases(kernel, { seed, count, workers, onCase });
+  const seconds = (performance.now() - started) / 1000;
+  process.stdout.write(`${summary(totals, { seed, seconds, processor: await kernel.processorSeconds() })}\n`);
+  for (const [, found] of kindsOf(totals.found)) for (const one of found.slice(0, each)) await showShrunk(kernel, one);
+  process.exitCode = totals.found.length > 0 ? 1 : 0;
+} finally {
+  await kernel.close();
+}

@@ -14,6 +14,7 @@ const errors4: Errors = {
   unreachable: { type: 3, code: 1 },
   prohibit: { type: 3, code: 13 },
   'no-neighbour': { type: 3, code: 1 },
+  'no-carrier': { type: 3, code: 1 },
   'no-peer': { type: 3, code: 1 },
   'too-big': { type: 3, code: 4 },
   ttl: { type: 11, code: 0 },
@@ -26,14 +27,15 @@ const errors6: Errors = {
   unreachable: { type: 1, code: 0 },
   prohibit: { type: 1, code: 1 },
   'no-neighbour': { type: 1, code: 3 },
+  'no-carrier': { type: 1, code: 3 },
   'no-peer': { type: 1, code: 3 },
   'too-big': { type: 2, code: 0 },
   ttl: { type: 3, code: 0 },
   reject: { type: 1, code: 4 },
 };
 
-/** Names of REJECT's and nft's answers. */
-const rejects: Record<string, IcmpType> = {
+/** Names of REJECT's and nft's answers; `icmpx` of nft's inet tables has a name for both. */
+const rejects4: Record<string, IcmpType> = {
   'net-unreachable': { type: 3, code: 0 },
   'host-unreachable': { type: 3, code: 1 },
   'prot-unreachable': { type: 3, code: 2 },
@@ -42,24 +44,33 @@ const rejects: Record<string, IcmpType> = {
   'net-prohibited': { type: 3, code: 9 },
   'host-prohibited': { type: 3, code: 10 },
   'admin-prohibited': { type: 3, code: 13 },
+  'no-route': { type: 3, code: 0 },
+};
+
+const rejects6: Record<string, IcmpType> = {
   'no-route': { type: 1, code: 0 },
   'adm-prohibited': { type: 1, code: 1 },
+  'admin-prohibited': { type: 1, code: 1 },
   'addr-unreachable': { type: 1, code: 3 },
+  'host-unreachable': { type: 1, code: 3 },
+  'port-unreachable': { type: 1, code: 4 },
+  'policy-fail': { type: 1, code: 5 },
+  'reject-route': { type: 1, code: 6 },
 };
 
 /** What a rule that rejects answers with; `reset` for TCP's RST. */
-export const rejectionOf = (rule: string): IcmpType | 'reset' | undefined => {
+export const rejectionOf = (rule: string, v6: boolean): IcmpType | 'reset' | undefined => {
   if (/\btcp-reset\b|with tcp reset/.test(rule)) return 'reset';
   const name = /--reject-with (?:icmp6?-)?([a-z-]+)|reject with (?:icmp|icmpv6|icmpx)(?: type)? ([a-z-]+)/.exec(rule);
-  return rejects[name?.[1] ?? name?.[2] ?? ''];
+  return (v6 ? rejects6 : rejects4)[name?.[1] ?? name?.[2] ?? ''];
 };
 
 /** The ICMP error that goes with a stop; undefined where nobody is told by one. */
 export const errorFor = ({ hops, stopped }: Walk): IcmpType | undefined => {
   const stop = hops.findLast((hop) => hop.stop)?.stop;
   if (!stop || !stopped || stop.facts.told === 'nobody') return undefined;
-  const rejection = stop.reason === 'reject' ? rejectionOf(stop.decidedBy ?? '') : undefined;
+  const v6 = parseAddress(stopped.packet.destination)?.family === 6;
+  const rejection = stop.reason === 'reject' ? rejectionOf(stop.decidedBy ?? '', v6) : undefined;
   if (rejection === 'reset') return undefined;
-  const errors = parseAddress(stopped.packet.destination)?.family === 6 ? errors6 : errors4;
-  return rejection ?? errors[stop.reason];
+  return rejection ?? (v6 ? errors6 : errors4)[stop.reason];
 };

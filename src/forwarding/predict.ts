@@ -1,11 +1,13 @@
+import { sameAddress } from './address.ts';
 import type { WalkOptions } from './flight.ts';
 import type { Fork } from './fork.ts';
 import type { Packet, StopReason, Walk } from './hop.ts';
 import { errorFor, rejectionOf } from './icmp-error.ts';
+import { deciderAt } from './opaque.ts';
 import { accepts } from './stack/listener.ts';
 import { sysctl } from './sysctl.ts';
 import { type Start, type WalkTree, walkAll, walkAllBack, walkError } from './walk.ts';
-import { placeAt, unread, type World, wasRead } from './world.ts';
+import { linkNamed, placeAt, unread, type World, wasRead } from './world.ts';
 
 /** What the one who asks notices. */
 export type Result = 'ok' | 'refused' | 'timeout' | 'unreachable' | 'unknown';
@@ -86,10 +88,10 @@ const stoppedResult = (there: Walk, world: World): Result => {
   if (!stop || !stopped) return 'timeout';
   const first = there.hops[0];
   if (first && stopped.netns === first.netns && stopped.node === first.node && saidAtOnce.has(stop.reason)) return 'unreachable';
-  if (stop.reason === 'reject' && rejectionOf(stop.decidedBy ?? '') === 'reset') return 'refused';
+  if (stop.reason === 'reject' && rejectionOf(stop.decidedBy ?? '', packet.destination.includes(':')) === 'reset') return 'refused';
   const icmp = errorFor(there);
   // a neighbour is given up after three seconds, longer than anybody waits here
-  if (!icmp || stop.reason === 'no-neighbour') return 'timeout';
+  if (!icmp || stop.reason === 'no-neighbour' || stop.reason === 'no-carrier') return 'timeout';
   const error = walkError(there, world);
   if (error?.outcome !== 'delivered') return error?.outcome === 'unknown' ? 'unknown' : 'timeout';
   return taken(icmp, packet.destination.includes(':'));
@@ -110,8 +112,22 @@ const resultOf = (there: Walk, world: World, doubts: Set<string>): Forecast => {
   return heard === true ? answer : heard === false ? refusal(answer) : same(answer, surely('timeout')) ? answer : surely('unknown');
 };
 
+/** No network has addresses of Services, and none sends to a pod what its own node sent away. */
+const isNobodys = ({ exit, hops }: Walk, world: World): boolean => {
+  const place = exit && placeAt(world, exit.node, exit.netns);
+  const device = linkNamed(place?.netns, exit?.interface);
+  if (!place || !device || hops.at(-1)?.tunnel || deciderAt(place, device, 'out') !== undefined) return false;
+  const { destination } = exit.packet;
+  const { facts } = world;
+  return (
+    facts.services.some(({ clusterIps }) => clusterIps.some((ip) => sameAddress(ip, destination))) ||
+    facts.pods.some(({ node, hostNetwork, ips }) => node === exit.node && !hostNetwork && ips.some((ip) => sameAddress(ip, destination)))
+  );
+};
+
 /** Whoever is outside is taken to answer what can be answered. */
 const fromOutside = (there: Walk, world: World, doubts: Set<string>): Forecast => {
+  if (isNobodys(there, world)) return surely('timeout');
   const back = walkAllBack(there, world);
   if (back) return fold(back, answerOf, doubts);
   doubts.add(`whether the outside can answer ${there.exit?.packet.source ?? there.packet.source}`);

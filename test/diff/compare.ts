@@ -110,11 +110,10 @@ const describeSeen = (attempt: Attempt, got: string[]): string =>
     '; ',
   );
 
-const wayOf = (sightings: Sighting[], whats: What[]): string =>
-  sightings
-    .filter(({ what }) => whats.includes(what))
-    .map(({ space, link = 'process', kind }) => `${space}/${link} ${kind}`)
-    .join(', ') || 'nowhere';
+const wayOf = (sightings: Sighting[], whats: What[]): string => {
+  const places = sightings.filter(({ what }) => whats.includes(what)).map(({ space, link = 'process', kind }) => `${space}/${link} ${kind}`);
+  return [...new Set(places)].join(', ') || 'nowhere';
+};
 
 type Ends = Pick<Sighting, 'source' | 'destination'> & { sourcePort?: number; destinationPort?: number };
 
@@ -249,9 +248,10 @@ const compareReply = (pair: Pair, reply: Leg): Difference | undefined => {
   const whats: What[] = ['reply', 'refusal'];
   const seen = sightingsOf(pair, whats);
   const got = receivers(seen);
-  // it comes, but not from whom was asked: for the kernel that is a packet like any other
-  const foreign = reply.hops.at(-1)?.stop?.reason === 'not-translated';
-  const end = foreign ? probe.from : reply.end;
+  // it comes, but not from whom was asked, or to somebody else: for the kernel that is a packet like any other
+  const last = reply.hops.at(-1);
+  const foreign = last?.stop?.reason === 'not-translated' || last?.stop?.reason === 'astray';
+  const end = foreign && last ? spaceAt(pair.world, last.node, last.netns ?? '') : reply.end;
   if (reply.outcome === 'delivered' || foreign ? end !== undefined && got.includes(end) : got.length === 0) {
     return compareTranslation('reply translation', reply, seen) ?? comparePlaces('reply place', pair, reply, whats);
   }

@@ -2,7 +2,7 @@ import { sameAddress } from '../../src/forwarding/address.ts';
 import type { Hop, StopReason } from '../../src/forwarding/hop.ts';
 import type { World } from '../../src/forwarding/world.ts';
 import type { Case, Probe } from './case.ts';
-import { closedPort } from './generate/services.ts';
+import { openPorts } from './generate/services.ts';
 import type { Attempt, Sighting, What } from './observe.ts';
 import { type Branch, type Leg, type Prediction, spaceAt } from './predict.ts';
 
@@ -244,7 +244,7 @@ const compareSignal = ({ attempt, branch, probe }: Pair): Difference | undefined
 const compareReply = (pair: Pair, reply: Leg): Difference | undefined => {
   const { probe, attempt } = pair;
   // a closed port of UDP is answered by ICMP
-  if (probe.protocol === 'udp' && probe.destinationPort === closedPort) return undefined;
+  if (probe.protocol === 'udp' && !openPorts.udp.includes(pair.branch.request.arrived?.destinationPort ?? 0)) return undefined;
   const whats: What[] = ['reply', 'refusal'];
   const seen = sightingsOf(pair, whats);
   const got = receivers(seen);

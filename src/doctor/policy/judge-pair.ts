@@ -84,11 +84,11 @@ const reportsOf = (judged: readonly Judged[]): FlowReport[] =>
   });
 
 /** `shop/web-0 shop/svc/db --port 5432 --protocol udp`: the question as it can be typed anywhere. */
-export const askedText = ({ from, to, protocol, port }: PairQuestion): string =>
+const askedText = ({ from, to, protocol, port }: PairQuestion): string =>
   questionText(from.label, to.label, { protocol, ...(port === undefined ? {} : { port }) });
 
 /** What would allow this flow, for all the pods that were asked about. */
-export const suggestFor = (question: PairQuestion, facts: ClusterFacts, enforcement: Enforcement, { flow }: FlowCase): Suggestion =>
+const suggestFor = (question: PairQuestion, facts: ClusterFacts, enforcement: Enforcement, { flow }: FlowCase): Suggestion =>
   suggest({ facts, plugin: enforcement.plugin, flow, sources: podsOfEnd(question.from), destinations: podsOfEnd(question.to) });
 
 /** What would allow all of it, flow by flow; each is judged with what the others have added already. */

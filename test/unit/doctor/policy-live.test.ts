@@ -23,11 +23,19 @@ status: {phase: Running, podIP: ${ip}}
 const node = (name: string, ip: string): string =>
   `apiVersion: v1\nkind: Node\nmetadata: {name: ${name}}\nstatus: {addresses: [{type: InternalIP, address: ${ip}}]}\n`;
 
-const CLUSTER = [pod('web', 'node1', '10.0.1.4'), pod('db', 'node2', '10.0.2.4'), node('node1', '192.168.0.1'), node('node2', '192.168.0.2')].join('---\n');
+const CLUSTER = [pod('web', 'node1', '10.0.1.4'), pod('db', 'node2', '10.0.2.4'), node('node1', '192.168.0.1'), node('node2', '192.168.0.2')].join(
+  '---\n',
+);
 
 /** A node on which the pod's process has number 100, and whose probes end as they are told. */
 const door = (name: string, owner: string, outcomes: (request: ProbeRequest) => Outcome[], asked: ProbeRequest[]): NodeDoor => {
-  const section = (section: string, text: string): RawCollection['sections'][number] => ({ name: section, tool: 'image', status: 0, text, stderr: '' });
+  const section = (section: string, text: string): RawCollection['sections'][number] => ({
+    name: section,
+    tool: 'image',
+    status: 0,
+    text,
+    stderr: '',
+  });
   const none = (): never => {
     throw new Error('only probes are sent');
   };
@@ -48,7 +56,10 @@ const door = (name: string, owner: string, outcomes: (request: ProbeRequest) => 
   } as NodeDoor;
 };
 
-const assertLive = async (text: string, outcomes: (request: ProbeRequest) => Outcome[]): Promise<{ all: AssertionReport[]; asked: ProbeRequest[] }> => {
+const assertLive = async (
+  text: string,
+  outcomes: (request: ProbeRequest) => Outcome[],
+): Promise<{ all: AssertionReport[]; asked: ProbeRequest[] }> => {
   const { assertions } = parseAssertions({ file: 'a.yaml', text });
   const asked: ProbeRequest[] = [];
   const open: OpenDoors = async (requests) => requests.map(({ node: name }) => door(name, name === 'node1' ? 'web' : 'db', outcomes, asked));

@@ -2,6 +2,8 @@ import type { Endpoint } from '../cluster/endpoint.ts';
 import type { ClusterFacts, PodFacts } from '../cluster/facts.ts';
 import { dataPlane } from '../cni/identity.ts';
 import { answersTo } from '../diagnosis/answers.ts';
+import { blindSpots } from '../diagnosis/blind-spots.ts';
+import { byHandCommands } from '../diagnosis/by-hand.ts';
 import { diagnose, verdictOf } from '../diagnosis/diagnose.ts';
 import type { Evidence, WalkPair } from '../diagnosis/evidence.ts';
 import type { Packet } from '../forwarding/hop.ts';
@@ -148,6 +150,9 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
   const there = withUnpredicted(mainWalk.there, places, 'there', world, others);
   const back = withUnpredicted(mainWalk.back, places, 'back', world, others);
   const clocks = clockOffsets(there, back, places);
+  const hops = withDrops(withSeen(there, taps, main, 'there', clocks), evidence, main, 'there');
+  const backHops = withDrops(withSeen(back, taps, main, 'back', clocks), evidence, main, 'back');
+  const verdict = verdictOf(evidence);
   return {
     kind: 'PathReport',
     time,
@@ -155,14 +160,22 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
     to: summaryOf(question.to, question.destination, question),
     packet,
     dataPlane: dataPlaneOf(snapshots, facts),
-    verdict: verdictOf(evidence),
-    hops: withDrops(withSeen(there, taps, main, 'there', clocks), evidence, main, 'there'),
-    back: withDrops(withSeen(back, taps, main, 'back', clocks), evidence, main, 'back'),
+    verdict,
+    hops,
+    back: backHops,
     checks: probes,
     answers: main ? answersTo(main, taps, world) : [],
     clocks,
     disagreements: [...new Set([...notes, ...strayHops([...there, ...back])])],
     findings,
-    notChecked: [...run.notChecked, ...untraced(run.drops), ...rulesUntraced(run.ruleTraces), ...facts.notRead, ...describeProblems(snapshots)],
+    byHand: byHandCommands(evidence, hops, backHops),
+    notChecked: [
+      ...run.notChecked,
+      ...untraced(run.drops),
+      ...rulesUntraced(run.ruleTraces),
+      ...(verdict === 'broken' || verdict === 'intermittent' ? blindSpots(world, hops) : []),
+      ...facts.notRead,
+      ...describeProblems(snapshots),
+    ],
   };
 };

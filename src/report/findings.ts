@@ -34,3 +34,12 @@ export const renderNotChecked = (notChecked: string[], canvas: Canvas): string =
 /** Where the model was wrong: no fault of the cluster, but the reader should know what the report stands on. */
 export const renderDisagreements = (disagreements: string[], canvas: Canvas): string =>
   list('Predicted otherwise (what the packets did counts):', disagreements, canvas);
+
+/** Commands are never wrapped: they are to be copied. */
+export const renderByHand = (commands: string[], canvas: Canvas): string =>
+  commands.length === 0
+    ? ''
+    : [
+        paint(canvas, 'bold', 'To see it by hand, while the question is asked again:'),
+        ...commands.map((command) => `  ${paint(canvas, 'cyan', say(canvas, command))}`),
+      ].join('\n');

@@ -4,7 +4,7 @@ import type { Packet } from '../forwarding/hop.ts';
 import { type Canvas, isNarrow, mark, paint, plain } from './canvas.ts';
 import { duration, renderChecks } from './checks.ts';
 import { escapeLine } from './escape.ts';
-import { renderDisagreements, renderFindings, renderNotChecked } from './findings.ts';
+import { renderByHand, renderDisagreements, renderFindings, renderNotChecked } from './findings.ts';
 import type { ClockOffset, EndpointSummary, HopReport, PathReport } from './report.ts';
 import { type Column, type Row, renderTable, wrapText } from './table.ts';
 
@@ -194,6 +194,7 @@ export const renderPath = (report: PathReport, canvas: Canvas, view: PathView): 
     renderChecks(report.checks, canvas),
     verdictLine(report, canvas),
     renderFindings(report.findings, canvas),
+    renderByHand(report.byHand, canvas),
     renderDisagreements(report.disagreements, canvas),
     renderNotChecked(report.notChecked, canvas),
   ];

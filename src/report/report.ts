@@ -32,6 +32,8 @@ export interface PathReport extends ReportBase {
   answers: Answer[];
   /** Where packet and prediction differ: the packet counts, the reader should know. */
   disagreements: string[];
+  /** Commands that show the loss without netdoctor; empty when nothing is lost. */
+  byHand: string[];
   /** How the nodes' clocks differ, as the probes tell; empty when no probe crossed both ways. */
   clocks: ClockOffset[];
 }

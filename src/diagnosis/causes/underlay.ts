@@ -3,6 +3,7 @@ import { identifyCni } from '../../cni/identity.ts';
 import { familyOf } from '../../forwarding/address.ts';
 import type { Hop, TunnelKind, Walk } from '../../forwarding/hop.ts';
 import { fails } from '../../probe/probe.ts';
+import { isBlind } from '../blind-spots.ts';
 import type { Cause } from '../cause.ts';
 import { probeWords } from '../draft.ts';
 import { check, checkWords, type Evidence, failingLegs, type Leg, snapshotOf } from '../evidence.ts';
@@ -90,7 +91,7 @@ export const underlayDropsTunnel: Cause = {
     const total = leg.probe.attempts.length;
     return {
       severity: 'problem',
-      confidence: confidenceOf(seen.verdict, nodes),
+      confidence: isBlind(evidence, arrived) ? 'likely' : confidenceOf(seen.verdict, nodes),
       title: `The network between ${left.node} and ${arrived.node} drops ${name} (${port}).`,
       ...(direction === 'there' && leg.probe.request.purpose === 'main' ? { hop: index } : {}),
       place: { node: left.node, interface: left.interface },

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { blindSpots } from '../../../src/diagnosis/blind-spots.ts';
 import { allCauses } from '../../../src/diagnosis/causes.ts';
 import { diagnose } from '../../../src/diagnosis/diagnose.ts';
 import type { Evidence } from '../../../src/diagnosis/evidence.ts';
@@ -445,11 +446,8 @@ describe('underlay drops the tunnel', () => {
     return { ...evidence, probes: [...evidence.probes, probe('node-to-node', 'node1', 'node2', '10.33.188.142', nodes)] };
   };
 
-  it('is likely when all entries are right and the nodes reach each other', () => {
-    expect(first(blocked('answered'))).to.include({ code: 'ND2101', confidence: 'likely' });
-  });
-
-  it('is certain when captures saw it leave and not arrive', () => {
+  /** Captures on both nodes: five probes left node1 wrapped, none came to node2. */
+  const captured = (): Evidence => {
     const evidence = blocked('answered');
     const hops = found(evidence.walks.main?.there).hops.slice(0, 5);
     const sighting = (hop: (typeof hops)[number], attempt: number) => ({
@@ -474,6 +472,15 @@ describe('underlay drops the tunnel', () => {
       })),
       { node: 'node2', netns: found(evidence.snapshots[1]?.namespaces[0]).inode, dropped: 0, sightings: [] },
     ];
+    return evidence;
+  };
+
+  it('is likely when all entries are right and the nodes reach each other', () => {
+    expect(first(blocked('answered'))).to.include({ code: 'ND2101', confidence: 'likely' });
+  });
+
+  it('is certain when captures saw it leave and not arrive', () => {
+    const evidence = captured();
     const finding = first(evidence);
     expect(finding).to.include({ code: 'ND2101', confidence: 'certain', hop: 4 });
     expect(finding.title).to.equal('The network between node1 and node2 drops VXLAN (UDP 8472).');
@@ -496,6 +503,14 @@ describe('underlay drops the tunnel', () => {
 
   it('stays silent when plain traffic between the nodes is lost too', () => {
     expect(codes(blocked('timeout'))).to.deep.equal(['ND2001']);
+  });
+
+  it('is not certain where an XDP program sees the packets before a capture', () => {
+    const evidence = captured();
+    const eth0 = evidence.snapshots[1]?.namespaces[0]?.links.find(({ name }) => name === 'eth0');
+    Object.assign(found(eth0), { xdp: true });
+    expect(first(evidence)).to.include({ code: 'ND2101', confidence: 'likely' });
+    expect(blindSpots(evidence, found(evidence.walks.main?.there).hops).join('\n')).to.include('XDP program on eth0 of node2');
   });
 
   it('stays silent when the captures saw it arrive', () => {

@@ -95,6 +95,7 @@ export const pathReport = all<keyof PathReport>()([
   'answers',
   'clocks',
   'disagreements',
+  'byHand',
   'findings',
   'notChecked',
   'timings',

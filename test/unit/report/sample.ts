@@ -36,6 +36,7 @@ export const lostInUnderlay = (): PathReport => ({
   answers: [],
   clocks: [],
   disagreements: [],
+  byHand: [],
   checks: [
     {
       request: {

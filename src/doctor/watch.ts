@@ -119,7 +119,8 @@ export const look = async (scene: Scene, snapshots: NodeSnapshot[], requests: Pr
   const { doors, question, mark, stopwatch } = scene;
   const ends = [question.source, question.destination, ...requests.map(({ destination }) => destination)];
   const addresses = [...new Set([...ends, ...gatewaysOf(snapshots)])];
-  const lengths = requests.flatMap((request) => probeLengths(request, echoSizes(requests.length + 1)));
+  const stamped = snapshots.every(({ namespaces }) => namespaces.every(({ sysctls }) => sysctls['net.ipv4.tcp_timestamps'] !== '0'));
+  const lengths = requests.flatMap((request) => probeLengths(request, echoSizes(requests.length + 1), stamped));
   const ports = [...new Set(requests.flatMap(({ port }) => port ?? []))];
   const groups = byNode(tapRequests(scene, snapshots));
   const [armed, traces] = await stopwatch.measure('arm captures', () =>

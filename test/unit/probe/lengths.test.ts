@@ -31,6 +31,12 @@ describe('the lengths a trace looks for', () => {
     for (const length of [1500, 1514, 576]) expect(passes(filter, length), `${length}`).to.equal(false);
   });
 
+  it('leave out plain acknowledgements, unless a SYN may be as short', () => {
+    const bare = (timestamps: boolean) => probeLengths(request('tcp', '10.0.0.1'), [], timestamps);
+    expect(bare(true)).to.not.include(52);
+    expect(bare(false)).to.include(52);
+  });
+
   it('count the question of a DNS query', () => {
     // 20 + 8 + 12 + (1+3+1+7+0) + 4
     expect(probeLengths(request('udp', '10.0.0.1', 'web.example.'), [])).to.deep.equal([20 + 8 + 12 + 13 + 4]);

@@ -40,7 +40,7 @@ lab-up: $(READY) ## a real Kubernetes cluster in network namespaces (Linux, root
 lab-down: $(READY) ## remove the lab and everything it made
 	@$(NODE) test/lab/main.ts down $(LAB)
 
-bench: $(READY) ## print the figures: collector, path on the lab
+bench: $(READY) ## print the figures: policies, collector, path on the lab
 	@$(NODE) scripts/bench.ts
 
 clean: ## remove what was built here

@@ -2,18 +2,20 @@ import { existsSync } from 'node:fs';
 import { kubeconfigPath, programsDirectory } from '../test/lab/state.ts';
 import { run, runAlways } from './steps.ts';
 
-/** `make bench`: prints figures and judges none of them. The collector in namespaces of its own, then `path` on a lab of its own. */
+/** `make bench`: prints figures and judges none of them. Policies by themselves, the collector in namespaces of its own, `path` on a lab of its own. */
 
 const node = process.execPath;
 const name = 'bench';
 const image = `build/agent-image-${process.arch === 'arm64' ? 'arm64' : 'amd64'}.tar`;
 const lab = (title: string, args: string[]): Promise<boolean> => run(title, node, ['test/lab/main.ts', ...args, '--name', name]);
 
+const judged = await run('judging policies', node, ['test/bench/policy.ts']);
 if (process.platform !== 'linux' || process.getuid?.() !== 0) {
-  process.stdout.write('make bench needs Linux and root\n');
+  process.stdout.write('the rest of make bench needs Linux and root\n');
   process.exit(2);
 }
 const done =
+  judged &&
   (await run('Debian packages', 'scripts/install-debian-packages.sh', [])) &&
   (await run('bundle', node, ['scripts/build.ts'])) &&
   (await run('reading a node', node, ['test/bench/collector.ts'])) &&

@@ -3,6 +3,7 @@ import { CliError, EXIT } from '../cluster/errors.ts';
 import type { Protocol } from '../cluster/facts.ts';
 import { durationOf } from './connection-options.ts';
 import type { Flag } from './flag.ts';
+import { portOf } from './port-flag.ts';
 
 /** What is sent, and how often. */
 export const probeFlags = {
@@ -23,19 +24,6 @@ export interface ProbeWish {
 }
 
 const MOST_PROBES = 100;
-
-const portOf = (text: string | undefined): number | string | undefined => {
-  if (text === undefined) return undefined;
-  if (!/^-?\d+$/.test(text)) {
-    // IANA service names, as Kubernetes takes them for ports (validation.IsValidPortName)
-    if (!/^(?=.{1,15}$)[a-z0-9-]*[a-z][a-z0-9-]*$/.test(text))
-      throw new CliError(`error: invalid argument "${text}" for "--port": a number from 1 to 65535 or a port's name is expected`, EXIT.usage);
-    return text;
-  }
-  const port = Number(text);
-  if (port < 1 || port > 65_535) throw new CliError(`error: invalid argument "${text}" for "--port": ports go from 1 to 65535`, EXIT.usage);
-  return port;
-};
 
 /** @throws CliError for a value no packet can have */
 export const probeWish = (flags: ProbeFlags): ProbeWish => {

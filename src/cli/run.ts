@@ -28,13 +28,21 @@ const commandOf = (argv: string[]): string => {
   return commands.some((command) => nameOf(command) === first) ? `${first} ` : '';
 };
 
+/** yargs takes a lone dash for no flag's value: `--from -` becomes `--from=-`. */
+const joinDashes = (argv: string[]): string[] =>
+  argv.flatMap((word, index) => {
+    if (word === '-' && /^--[a-z-]+$/.test(argv[index - 1] ?? '')) return [];
+    return argv[index + 1] === '-' && /^--[a-z-]+$/.test(word) ? [`${word}=-`] : [word];
+  });
+
 /**
  * Reads the command line and runs its command.
  * @throws CliError for what the user should change
  */
-export const run = async (argv: string[], context: Context): Promise<ExitCode> => {
+export const run = async (words: string[], context: Context): Promise<ExitCode> => {
   // a half-written command line would be wrong usage to the parser
-  if (argv[0] === COMPLETE) return answerCompletion(argv.slice(1), context);
+  if (words[0] === COMPLETE) return answerCompletion(words.slice(1), context);
+  const argv = joinDashes(words);
   let chosen: (() => Promise<ExitCode>) | undefined;
   const parser = yargs(argv)
     .scriptName('kubectl netdoctor')

@@ -15,6 +15,8 @@ export interface Finding {
   evidence: string[];
   /** What to type or change, most direct first. A line that starts with `$ ` is a command. */
   fix: string[];
+  /** YAML that the fix is about, printed as it is. */
+  manifest?: string;
   /** Does not follow from it, though it may look so: "the Service VIP answers, which proves nothing". */
   notes: string[];
 }

@@ -21,7 +21,10 @@ export const commonAddresses = (from: Endpoint, to: Endpoint): { source: string;
 };
 
 /** What to knock at: the port asked for, else the target's first known one, else ping. A string says what is wrong with what was asked. */
-export const choosePort = (to: Endpoint, asked: Asked): { protocol: Protocol; port?: number } | string => {
+export const choosePort = (
+  to: Pick<Endpoint, 'ports' | 'label'>,
+  asked: Pick<Asked, 'port' | 'protocol'>,
+): { protocol: Protocol; port?: number } | string => {
   const known = to.ports.filter(({ protocol }) => asked.protocol === undefined || protocol === asked.protocol);
   if (typeof asked.port === 'string') {
     const named = known.find(({ name }) => name === asked.port);

@@ -5,6 +5,13 @@ import { wrapText } from './table.ts';
 
 const say = (canvas: Canvas, text: string): string => plain(canvas, escapeLine(text));
 
+/** Never wrapped either. */
+const renderManifest = (manifest: string, canvas: Canvas): string[] =>
+  manifest
+    .trimEnd()
+    .split('\n')
+    .map((line) => `       ${paint(canvas, 'cyan', say(canvas, line))}`);
+
 /** One finding: code and title, evidence, fix, notes. Commands are never wrapped: they are to be copied. */
 const renderFinding = (finding: Finding, canvas: Canvas): string => {
   const bad = finding.severity === 'problem';
@@ -17,6 +24,7 @@ const renderFinding = (finding: Finding, canvas: Canvas): string => {
     const lead = index === 0 ? '  Fix: ' : '       ';
     lines.push(line.startsWith('$ ') ? `${lead}${paint(canvas, 'cyan', say(canvas, line))}` : wrapText(say(canvas, line), canvas, lead, '       '));
   }
+  if (finding.manifest !== undefined) lines.push(...renderManifest(finding.manifest, canvas));
   lines.push(...finding.notes.map((line) => wrapText(say(canvas, line), canvas, '  Note: ', '        ')));
   return lines.join('\n');
 };

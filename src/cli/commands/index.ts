@@ -4,8 +4,18 @@ import type { AnyCommand } from './command.ts';
 import { completionCommand } from './completion.ts';
 import { explainCommand } from './explain.ts';
 import { pathCommand } from './path.ts';
+import { policyCommand } from './policy.ts';
 import { versionCommand } from './version.ts';
 import { vethCommand } from './veth.ts';
 
 /** In the order in which help lists them. */
-export const commands: AnyCommand[] = [pathCommand, captureCommand, vethCommand, explainCommand, cleanupCommand, completionCommand, versionCommand];
+export const commands: AnyCommand[] = [
+  pathCommand,
+  policyCommand,
+  captureCommand,
+  vethCommand,
+  explainCommand,
+  cleanupCommand,
+  completionCommand,
+  versionCommand,
+];

@@ -27,6 +27,11 @@ const KINDS = new Map<string, string>([
   ),
 ]);
 
+const SERVED = new Set([...KINDS].map(([path, kind]) => `${path.split(' ')[0]} ${kind}`));
+
+/** Whether an object can be asked for at all. */
+export const isServed = ({ apiVersion, kind }: ApiObject): boolean => SERVED.has(`${apiVersion} ${kind}`);
+
 /** What a path asks for. */
 export interface Asked {
   groupVersion: string;

@@ -33,18 +33,3 @@ export const atomOf = ({ starts }: Atoms, address: bigint): number => {
   }
   return low;
 };
-
-/** The last address of a piece. */
-export const endOf = ({ family, starts }: Atoms, atom: number): bigint => (starts[atom + 1] ?? 1n << BigInt(bits[family])) - 1n;
-
-/** A run of addresses as the fewest CIDRs: RFC 4632 blocks from the low end up. */
-export const blocksOf = (family: Family, first: bigint, last: bigint): { start: bigint; length: number }[] => {
-  const blocks: { start: bigint; length: number }[] = [];
-  for (let start = first; start <= last; ) {
-    let size = 0;
-    while (size < bits[family] && (start & ((1n << BigInt(size + 1)) - 1n)) === 0n && start + (1n << BigInt(size + 1)) - 1n <= last) size++;
-    blocks.push({ start, length: bits[family] - size });
-    start += 1n << BigInt(size);
-  }
-  return blocks;
-};

@@ -4,14 +4,15 @@ import type { Family } from '../../node/snapshot.ts';
 import { type Engine, partyOfPod } from '../engine.ts';
 import { namedPorts, outside, type Party } from '../party.ts';
 import { isEndpoint } from '../world.ts';
-import { type Atoms, atomOf, atomsOf, endOf } from './atoms.ts';
+import { type Atoms, atomOf, atomsOf } from './atoms.ts';
+import { addressIn, type Region, regionsOf } from './regions.ts';
 
-/** Pods that no policy can tell apart, or a run of addresses outside the cluster. One stands for all. */
+/** Pods that no policy can tell apart, or addresses outside the cluster. One stands for all. */
 export interface PartyClass {
   party: Party;
   pods: readonly PodFacts[];
-  /** Of a run of addresses outside. */
-  range?: { family: Family; first: bigint; last: bigint };
+  /** Of addresses outside. */
+  region?: Region;
 }
 
 /** The pods policies act on and select: neither over, nor on the host network. */
@@ -55,13 +56,20 @@ export const podClasses = (engine: Engine, pods: readonly PodFacts[], others: re
   return [...byName.values()];
 };
 
-/** Every address there is, in pieces no policy can tell apart; an address that a pod holds is that pod's and not meant. */
-export const outsideClasses = (engine: Engine, family: Family, others: readonly Engine[] = []): PartyClass[] => {
-  const prefixes = [engine, ...others].flatMap(({ context }) => [...context.reads.prefixes.values()]);
-  const atoms = atomsOf(family, prefixes);
-  return atoms.starts.map((first, atom) => ({
-    party: outside(textOf(family, first)),
-    pods: [],
-    range: { family, first, last: endOf(atoms, atom) },
-  }));
+/** Families that are in use: those of the pods, or where manifests have no addresses, those the policies speak of. */
+export const familiesOf = ({ world, context }: Engine): Family[] => {
+  const ofPods = world.pods.flatMap(({ ips }) => ips.flatMap((ip) => parseAddress(ip)?.family ?? []));
+  const ofBlocks = [...context.reads.prefixes.values()].map(({ family }) => family);
+  const known = new Set<Family>(ofPods.length > 0 ? ofPods : [4, ...ofBlocks]);
+  return ([4, 6] as const).filter((family) => known.has(family));
 };
+
+/** Every address there is, by what policies can tell apart; an address that a pod holds is that pod's and not meant. */
+export const outsideClasses = (engine: Engine, family: Family, others: readonly Engine[] = []): PartyClass[] =>
+  regionsOf(
+    family,
+    [engine, ...others].flatMap(({ context }) => [...context.reads.prefixes.values()]),
+  ).flatMap((region) => {
+    const address = addressIn(region);
+    return address === undefined ? [] : [{ party: outside(textOf(family, address)), pods: [], region }];
+  });

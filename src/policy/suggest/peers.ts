@@ -2,6 +2,7 @@ import type { Protocol } from '../../cluster/facts.ts';
 import type { Direction } from '../model.ts';
 import type { Party } from '../party.ts';
 import type { Labels } from '../selector/selector.ts';
+import { workloadOf } from '../workload.ts';
 
 /** What the suggestion is about, seen from the pod whose policies deny. */
 export interface Wanted {
@@ -45,7 +46,7 @@ export const hostBlock = ({ addressText = '' }: Party): string => `${addressText
 
 export const namespaceOf = ({ namespace, pod }: Party): string => namespace?.name ?? pod?.namespace ?? 'default';
 
-const short = ({ pod, nodeName, label }: Party): string => pod?.name ?? nodeName ?? label;
+const short = ({ pod, nodeName, label }: Party): string => (pod ? (workloadOf(pod).split('/').at(-1) ?? pod.name) : (nodeName ?? label));
 
 /** A name for the new policy that says what it is for (RFC 1123, at most 63 characters). */
 export const nameFor = ({ direction, subject, far, protocol, port }: Wanted): string => {

@@ -3,6 +3,7 @@ import { type Engine, engineOf } from '../engine.ts';
 import { judgeBoth } from '../judge.ts';
 import { groupOf } from '../kinds/kinds.ts';
 import { type Policy, refText } from '../model.ts';
+import { sameObject, withObject, withObjects } from '../objects.ts';
 import type { Party } from '../party.ts';
 import type { Flow, Side } from '../verdict.ts';
 import { adminPolicyFor, baselineWith, networkPolicyFor } from './kubernetes.ts';
@@ -88,17 +89,6 @@ const againstRule = (engine: Engine, side: Side, wanted: Wanted): ApiObject | { 
   return added ?? { impossible: `${named} denies it, and nothing can come before it or name ${wanted.far.label}: narrow that rule` };
 };
 
-const sameObject = (one: ApiObject, other: ApiObject): boolean =>
-  one.kind === other.kind &&
-  one.apiVersion === other.apiVersion &&
-  one.metadata.name === other.metadata.name &&
-  one.metadata.namespace === other.metadata.namespace;
-
-const withObject = (facts: ClusterFacts, object: ApiObject): ClusterFacts => {
-  const policies = facts.policies ?? { namespaces: [], serviceAccounts: [], objects: [] };
-  return { ...facts, policies: { ...policies, objects: [...policies.objects.filter((one) => !sameObject(one, object)), object] } };
-};
-
 /** A new object must not replace one that happens to be called so. */
 const renamed = (facts: ClusterFacts, object: ApiObject, replaces: boolean): ApiObject => {
   if (replaces) return object;
@@ -121,7 +111,7 @@ const notesOn = ({ flow }: ToAllow, objects: readonly ApiObject[]): string[] => 
 /** The least that would allow this flow, and nothing broader than the labels of the two ends force. */
 export const suggest = (toAllow: ToAllow): Suggestion => {
   let { facts } = toAllow;
-  const objects: ApiObject[] = [];
+  let objects: ApiObject[] = [];
   for (let step = 0; step < MOST_STEPS; step++) {
     const engine = engineOf(facts, toAllow.plugin);
     const { verdict, sides } = judgeBoth(engine, toAllow.flow);
@@ -133,9 +123,9 @@ export const suggest = (toAllow: ToAllow): Suggestion => {
       const added = againstRule(engine, side, wanted);
       if ('impossible' in added) return added;
       const replaces = added.kind === 'BaselineAdminNetworkPolicy';
-      objects.push(renamed(facts, added, replaces));
-    } else objects.push(renamed(facts, againstIsolation(engine, side, wanted), false));
-    facts = withObject(facts, objects.at(-1) as ApiObject);
+      objects = withObject(objects, renamed(facts, added, replaces));
+    } else objects = withObject(objects, renamed(facts, againstIsolation(engine, side, wanted), false));
+    facts = withObjects(toAllow.facts, objects);
   }
   return { impossible: 'no policy that is added allows it: look at what denies it' };
 };

@@ -45,8 +45,12 @@ const complete = async (line: string, from: Names = names): Promise<string[]> =>
 
 describe('completion', () => {
   const cases: [line: string, candidates: string[]][] = [
-    ['', ['path', 'veth', 'explain', 'cleanup', 'completion', 'version', ':4']],
+    ['', ['path', 'policy', 'veth', 'explain', 'cleanup', 'completion', 'version', ':4']],
     ['pa', ['path', ':4']],
+    ['policy we', ['web-0', 'web-1', 'webshop/', ':4']],
+    ['policy web-0 --cni k', ['kube-ovn', 'kube-router', 'kube-network-policies', 'kindnet', ':4']],
+    ['policy --matrix -o m', ['mermaid', ':4']],
+    ['policy --diff ', [':0']],
     ['nonsense ', [':4']],
     ['path we', ['web-0', 'web-1', 'webshop/', ':4']],
     ['path ', ['web-0', 'web-1', 'db-0', 'deploy/', 'sts/', 'ds/', 'svc/', 'node/', ':4']],

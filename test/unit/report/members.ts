@@ -7,7 +7,7 @@ import type { ClockOffset, EndpointSummary, HopReport, PathReport, VethReport, V
 import type { Attachment } from '../../../src/topology/attachment.ts';
 
 /** All words of a union, or it does not compile: a list here cannot fall behind its type. */
-const all =
+export const all =
   <Union extends string>() =>
   <const List extends readonly Union[]>(list: Exclude<Union, List[number]> extends never ? List : never): string[] =>
     [...(list as List)].sort();
@@ -61,7 +61,7 @@ export const inPathReport: Record<string, string[]> = {
   attempt: all<keyof Attempt>()(['outcome', 'rttMicros', 'sourcePort', 'mark', 'from', 'detail']),
   answer: all<keyof Answer>()(['what', 'attempts', 'node', 'netns', 'where', 'interface', 'how', 'mac', 'owner', 'icmp']),
   clock: all<keyof ClockOffset>()(['from', 'to', 'offsetMicros', 'boundMicros']),
-  finding: all<keyof Finding>()(['code', 'severity', 'confidence', 'title', 'hop', 'place', 'evidence', 'fix', 'notes']),
+  finding: all<keyof Finding>()(['code', 'severity', 'confidence', 'title', 'hop', 'place', 'evidence', 'fix', 'manifest', 'notes']),
 };
 
 export const inVethReport: Record<string, string[]> = {
@@ -78,7 +78,7 @@ export const inVethReport: Record<string, string[]> = {
     'txErrors',
     'txDropped',
   ]),
-  finding: all<keyof Finding>()(['code', 'severity', 'confidence', 'title', 'hop', 'place', 'evidence', 'fix', 'notes']),
+  finding: all<keyof Finding>()(['code', 'severity', 'confidence', 'title', 'hop', 'place', 'evidence', 'fix', 'manifest', 'notes']),
 };
 
 export const pathReport = all<keyof PathReport>()([

@@ -6,6 +6,8 @@ import { renderJson } from '../../../src/report/data.ts';
 import type { Report, VethReport } from '../../../src/report/report.ts';
 import type { Attachment } from '../../../src/topology/attachment.ts';
 import { inPathReport, inVethReport, outcomes, pathReport, purposes, stopReasons, vethReport } from './members.ts';
+import { policyReports, policyWords } from './policy-members.ts';
+import { policySamples } from './policy-sample.ts';
 import { lostInUnderlay } from './sample.ts';
 
 interface Schema {
@@ -24,6 +26,7 @@ const read = (name: string): Schema =>
 const schemas = { path: read('path-report'), veth: read('veth-report') };
 // ajv itself knows no formats
 const ajv = new Ajv2020({ strict: true, validateFormats: false });
+const policySchemas = Object.fromEntries(Object.keys(policyReports).map((name) => [name, read(`${name}-report`)]));
 const validate = { path: ajv.compile(schemas.path), veth: ajv.compile(schemas.veth) };
 
 const counters = (packets: number): LinkStats => ({
@@ -113,7 +116,7 @@ describe('the JSON schemas', () => {
     expect(errorsOf(validate.path, rest)).to.not.deep.equal([]);
   });
 
-  for (const [name, schema] of Object.entries(schemas)) {
+  for (const [name, schema] of Object.entries({ ...schemas, ...policySchemas })) {
     it(`close every object and describe every property of ${name}`, () => {
       const inside = walk(schema, name);
       const open = inside.filter(([, { properties: some, additionalProperties }]) => some && additionalProperties !== false);
@@ -142,5 +145,29 @@ describe('the JSON schemas', () => {
     expect(enumOf('probeRequest', 'purpose')).to.deep.equal(purposes);
   });
 
-  it('say the same of what both reports hold', () => expect(schemas.veth.$defs?.finding).to.deep.equal(schemas.path.$defs?.finding));
+  it('say the same of what all reports hold', () => {
+    for (const schema of [schemas.veth, ...Object.values(policySchemas)]) expect(schema.$defs?.finding).to.deep.equal(schemas.path.$defs?.finding);
+  });
+
+  for (const [name, { report, inside }] of Object.entries(policyReports)) {
+    const schema = policySchemas[name] ?? {};
+
+    it(`know the properties of a ${name} report, and of all that it holds`, () => {
+      expect(propertiesOf(schema)).to.deep.equal(['apiVersion', ...report].sort());
+      expect(Object.fromEntries(Object.entries(schema.$defs ?? {}).map(([inner, one]) => [inner, propertiesOf(one)]))).to.deep.equal(inside);
+    });
+
+    it(`take a ${name} report`, async () => {
+      const samples = (await policySamples())[name] ?? [];
+      expect(samples).to.not.deep.equal([]);
+      for (const sample of samples) expect(errorsOf(ajv.compile(schema), documentOf(sample))).to.deep.equal([]);
+    });
+  }
+
+  it('know every word of the policy reports', () => {
+    for (const [name, definition, property, words] of policyWords)
+      expect([...(policySchemas[name]?.$defs?.[definition]?.properties?.[property]?.enum ?? [])].sort(), `${name} ${definition}`).to.deep.equal(
+        words,
+      );
+  });
 });

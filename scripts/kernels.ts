@@ -11,7 +11,7 @@ if (process.platform !== 'linux' || process.arch !== 'x64' || process.getuid?.()
   process.exit(2);
 }
 const missing = async (): Promise<string[]> => {
-  const states = await Promise.all(NEEDED.map((name) => execa('dpkg-query', ['-W', '-f=${Status}', name], { reject: false })));
+  const states = await Promise.all(NEEDED.map((name) => execa('dpkg-query', ['--status', name], { reject: false })));
   return NEEDED.filter((_, index) => !states[index]?.stdout.includes('ok installed'));
 };
 const wanted = await missing();

@@ -86,7 +86,8 @@ const doubtsOf = (tree: WalkTree): string[] => {
 
 const refusalOf = (there: Walk, world: World): Refusal | undefined => {
   const stop = there.hops.findLast((hop) => hop.stop)?.stop;
-  if (stop?.reason === 'reject' && rejectionOf(stop.decidedBy ?? '') === 'reset') return { what: 'reset', arrives: false };
+  if (stop?.reason === 'reject' && rejectionOf(stop.decidedBy ?? '', there.packet.destination.includes(':')) === 'reset')
+    return { what: 'reset', arrives: false };
   const icmp = errorFor(there);
   return icmp && { what: icmp, arrives: walkError(there, world)?.outcome === 'delivered' };
 };

@@ -11,7 +11,7 @@ const safe = (name: string): string => name.replaceAll(/[^A-Za-z0-9.-]/g, '_');
  * captures beside it, and the report as it was printed then.
  */
 export const recordingToBytes = (recording: Recording, report: unknown): Promise<Buffer> => {
-  const { meta, api, doors, closed, collections, probes, taps, rules } = recording;
+  const { meta, api, doors, closed, collections, probes, taps, rules, drops } = recording;
   const files: Files = new Map([
     ['meta.json', json({ ...meta, doors, closed })],
     ['api.json', json(api)],
@@ -19,7 +19,7 @@ export const recordingToBytes = (recording: Recording, report: unknown): Promise
   ]);
   for (const [index, collection] of collections.entries()) files.set(`nodes/${safe(collection.node)}/reading-${index}.json`, json(collection));
   for (const [index, record] of probes.entries()) files.set(`nodes/${safe(record.node)}/probes-${index}.json`, json(record));
-  for (const [kind, raws] of Object.entries({ capture: taps, rules })) {
+  for (const [kind, raws] of Object.entries({ capture: taps, rules, drops })) {
     for (const [index, { output, ...raw }] of raws.entries()) {
       files.set(`nodes/${safe(raw.node)}/${kind}-${index}.json`, json(raw));
       files.set(`nodes/${safe(raw.node)}/${kind}-${index}.raw`, output);
@@ -64,5 +64,6 @@ export const recordingFromBytes = async (bytes: Buffer): Promise<Recording> => {
     probes: numbered(files, 'probes').map((name) => parse(files, name)),
     taps: withOutput(files, 'capture'),
     rules: withOutput(files, 'rules'),
+    drops: withOutput(files, 'drops'),
   };
 };

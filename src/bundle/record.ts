@@ -11,6 +11,16 @@ export const recordDoor = (door: NodeDoor, recording: Recording): NodeDoor => {
       recording.collections.push(collection);
       return collection;
     },
+    watchDrops: async (request) => {
+      const watch = await door.watchDrops(request);
+      return {
+        stop: async () => {
+          const raw = await watch.stop();
+          recording.drops.push(raw);
+          return raw;
+        },
+      };
+    },
     traceRules: async () => {
       const armed = await door.traceRules();
       return {

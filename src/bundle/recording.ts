@@ -3,6 +3,7 @@ import type { RawCollection } from '../node/raw.ts';
 import type { ProbeRecord } from '../probe/live/run-probes.ts';
 import type { RuleTraceRaw } from '../probe/rules/rule-trace.ts';
 import type { TapRaw } from '../probe/tap/tap-output.ts';
+import type { WatchRaw } from '../probe/watch/watch-output.ts';
 
 /** Everything a run was told, as it was told: with the same words it judges to the same report. */
 export interface Recording {
@@ -17,6 +18,8 @@ export interface Recording {
   taps: TapRaw[];
   /** Rules that the probes met, where that was asked for. */
   rules: RuleTraceRaw[];
+  /** What kernels dropped, where that was the question. */
+  drops: WatchRaw[];
 }
 
 export interface RecordingMeta {
@@ -40,4 +43,5 @@ export const emptyRecording = (meta: RecordingMeta): Recording => ({
   probes: [],
   taps: [],
   rules: [],
+  drops: [],
 });

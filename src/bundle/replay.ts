@@ -17,6 +17,7 @@ const replayDoor = (node: string, reach: 'node' | 'pod', recording: Recording): 
   const results = recording.probes.filter((record) => record.node === node).flatMap(({ requests, output }) => parseProbeOutput(output, requests));
   const taps = recording.taps.filter((raw) => raw.node === node);
   const rules = recording.rules.filter((raw) => raw.node === node);
+  const watches = recording.drops.filter((raw) => raw.node === node);
   const taken = new Set<ProbeResult>();
   const answer = (request: ProbeRequest): ProbeResult => {
     const found = results.find((result) => !taken.has(result) && sameQuestion(result.request, request));
@@ -34,6 +35,10 @@ const replayDoor = (node: string, reach: 'node' | 'pod', recording: Recording): 
       return collection;
     },
     probe: async (requests) => requests.map(answer),
+    watchDrops: async ({ taps: requests }) => ({
+      stop: async () =>
+        watches.shift() ?? { node, taps: requests, output: Buffer.alloc(0), failed: 'the bundle does not hold what the kernel dropped' },
+    }),
     traceRules: async () => ({
       stop: async () => rules.shift() ?? { node, output: Buffer.alloc(0), failed: 'the bundle holds no trace of rules' },
     }),

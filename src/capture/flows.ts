@@ -1,9 +1,9 @@
 import type { Protocol } from '../cluster/facts.ts';
 import { sameAddress } from '../forwarding/address.ts';
 import type { Packet } from '../forwarding/hop.ts';
+import type { Dissected } from '../probe/tap/dissect.ts';
 import { type IpPacket, PROTOCOL } from '../probe/tap/ip-packet.ts';
 import { readTransport, type Transport } from '../probe/tap/transport.ts';
-import type { Dissected } from './dissect.ts';
 import type { HopMatch } from './packet.ts';
 import type { Way } from './ways.ts';
 

@@ -1,6 +1,6 @@
 import type { StreamedPacket } from '../probe/stream/pcap-reader.ts';
+import { type Dissected, dissect, frameOf } from '../probe/tap/dissect.ts';
 import type { TunnelPorts } from '../probe/tap/tunnel.ts';
-import { type Dissected, dissect, frameOf } from './dissect.ts';
 import { type Flow, type Narrowing, wayOf } from './flows.ts';
 import type { CapturedPacket, CapturePlace, HopMatch, ProbeMatch } from './packet.ts';
 import type { Recogniser } from './recognise.ts';

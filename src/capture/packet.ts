@@ -1,6 +1,6 @@
 import type { Hop } from '../forwarding/hop.ts';
 import type { Sighting } from '../probe/observation.ts';
-import type { Dissected } from './dissect.ts';
+import type { Dissected } from '../probe/tap/dissect.ts';
 
 /** An interface of a network namespace of a node. */
 export interface CapturePlace {

@@ -21,6 +21,7 @@ import { armRuleTrace } from '../probe/rules/arm-rule-trace.ts';
 import { filterProblem } from '../probe/stream/check-filter.ts';
 import { openStream, stopStreams } from '../probe/stream/open-stream.ts';
 import { armTaps } from '../probe/tap/arm-taps.ts';
+import { armWatch } from '../probe/watch/arm-watch.ts';
 import { askYesNo } from './ask.ts';
 import { type AgentFlags, type ConnectionFlags, connectionOptions, durationOf } from './connection-options.ts';
 import type { Context } from './context.ts';
@@ -73,12 +74,13 @@ const armed = async <Wanted, Answer>(registry: Registry, arming: Promise<Stoppab
   return { stop: (wanted) => running.stop(wanted).finally(forget) };
 };
 
-const doorOf = (session: AgentSession, { mark, onProbes, registry }: DoorOptions): LiveDoor => ({
+const doorOf = (session: AgentSession, { mark, onProbes, registry, seconds }: DoorOptions): LiveDoor => ({
   node: session.node,
   reach: session.reach,
   collect: (request) => collectNode(session, request),
   probe: (requests, onPlan) => runProbes(session, requests, { mark, onRecord: onProbes, ...(onPlan ? { onPlan } : {}) }),
   tap: (requests, filter, lengths) => armed(registry, armTaps(session, requests, { filter, lengths, maxSeconds: LONGEST_CAPTURE_SECONDS })),
+  watchDrops: (request) => armed(registry, armWatch(session, { ...request, maxSeconds: seconds ?? LONGEST_CAPTURE_SECONDS })),
   traceRules: () => armed(registry, armRuleTrace(session, mark.number, LONGEST_CAPTURE_SECONDS)),
   stream: (tap, options) => openStream(session, tap, options),
   stopStreams: (streams) => stopStreams(session, streams),

@@ -72,7 +72,14 @@ const prepareFile = async (file: string): Promise<void> => {
   });
 };
 
-const record = async (flags: Flags, context: Context, progress: Progress, command: string, request: Record<string, unknown>): Promise<Session> => {
+const record = async (
+  flags: Flags,
+  context: Context,
+  progress: Progress,
+  command: string,
+  request: Record<string, unknown>,
+  seconds: number | undefined,
+): Promise<Session> => {
   if (flags.save !== undefined) await prepareFile(flags.save);
   const live = await goLive(flags, context);
   const mark = createSessionMark();
@@ -85,11 +92,16 @@ const record = async (flags: Flags, context: Context, progress: Progress, comman
     request: { ...request, namespace: live.namespace },
     mark: mark.number,
   });
-  const doorOptions = { registry: context.registry, mark, onProbes: (probes: ProbeRecord) => recording.probes.push(probes) };
+  const doorOptions = {
+    registry: context.registry,
+    mark,
+    onProbes: (probes: ProbeRecord) => recording.probes.push(probes),
+    ...(seconds === undefined ? {} : { seconds }),
+  };
   const open =
     flags.agent === 'ephemeral'
       ? podDoors(live, flags, context, progress, doorOptions)
-      : nodeDoors(live, agentOptions(flags, context.env), context, doorOptions);
+      : nodeDoors(live, agentOptions(flags, context.env, seconds), context, doorOptions);
   return {
     api: live.api,
     open: async (requests) => {
@@ -119,7 +131,10 @@ const record = async (flags: Flags, context: Context, progress: Progress, comman
   };
 };
 
-/** Runs `work` on a live cluster, or with --from on a bundle; what it made is removed whatever happens. */
+/**
+ * Runs `work` on a live cluster, or with --from on a bundle; what it made is removed whatever happens.
+ * @param seconds how long the agents are needed at least
+ */
 export const withSession = async <Answer>(
   flags: Flags,
   context: Context,
@@ -127,10 +142,11 @@ export const withSession = async <Answer>(
   command: string,
   request: Record<string, unknown>,
   work: (session: Session) => Promise<Answer>,
+  seconds?: number,
 ): Promise<Answer> => {
   if (flags.from !== undefined && flags.save !== undefined)
     throw new CliError('error: --from and --save exclude each other: a bundle is saved already', EXIT.usage);
-  const session = flags.from === undefined ? await record(flags, context, progress, command, request) : await replay(flags.from, command);
+  const session = flags.from === undefined ? await record(flags, context, progress, command, request, seconds) : await replay(flags.from, command);
   try {
     return await work(session);
   } finally {

@@ -6,6 +6,7 @@ import type { PacketStream, StreamOptions } from '../probe/stream/open-stream.ts
 import type { TapFilter } from '../probe/tap/capture-filter.ts';
 import type { ProbeKey } from '../probe/tap/probe-keys.ts';
 import type { TapRaw, TapRequest } from '../probe/tap/tap-output.ts';
+import type { ArmedWatch, WatchRequest } from '../probe/watch/arm-watch.ts';
 
 /** All that a run does to one node. A live agent, a recording agent and a bundle stand behind it alike. */
 export interface NodeDoor {
@@ -16,6 +17,8 @@ export interface NodeDoor {
   probe: (requests: ProbeRequest[]) => Promise<ProbeResult[]>;
   /** Changes packet-processing state for as long as it runs: only for who asked for it. */
   traceRules: () => Promise<ArmedRuleTrace>;
+  /** What the kernel drops, whatever the traffic, until it is stopped. */
+  watchDrops: (request: WatchRequest) => Promise<ArmedWatch>;
   /** `lengths`: follow packets of these sizes to where the kernel drops them; asked for when stopped. */
   tap: (requests: TapRequest[], filter: TapFilter, lengths: number[]) => Promise<{ stop: (wanted?: { drops: boolean }) => Promise<TapRaw> }>;
 }

@@ -103,6 +103,13 @@ const gatewaysOf = (snapshots: NodeSnapshot[]): string[] => {
   return [...new Set(gateways.filter((gateway) => gateway !== undefined))].slice(0, MOST_GATEWAYS);
 };
 
+/** Every namespace that may send or answer has TCP time stamps on; hosts outside are taken to have what is the default. */
+const speakTimestamps = ({ pods }: Scene, snapshots: NodeSnapshot[]): boolean => {
+  const uids = new Set(pods.map(({ uid }) => uid));
+  const speakers = snapshots.flatMap(({ namespaces }) => namespaces.filter(({ role, podUid }) => role === 'host' || uids.has(podUid ?? '')));
+  return speakers.every(({ sysctls }) => sysctls['net.ipv4.tcp_timestamps'] === '1');
+};
+
 /** What is read of a node: everything of its host and of the pods of the question. */
 export const readAll = ({ doors, pods }: Pick<Scene, 'doors' | 'pods'>, more: { all?: true } = {}): Promise<NodesRead> =>
   readNodes(doors, ({ node }) => ({
@@ -119,8 +126,9 @@ export const look = async (scene: Scene, snapshots: NodeSnapshot[], requests: Pr
   const { doors, question, mark, stopwatch } = scene;
   const ends = [question.source, question.destination, ...requests.map(({ destination }) => destination)];
   const addresses = [...new Set([...ends, ...gatewaysOf(snapshots)])];
-  const stamped = snapshots.every(({ namespaces }) => namespaces.every(({ sysctls }) => sysctls['net.ipv4.tcp_timestamps'] !== '0'));
-  const lengths = requests.flatMap((request) => probeLengths(request, echoSizes(requests.length + 1), stamped));
+  const lengths = requests.flatMap((request) =>
+    probeLengths(request, { echoSizes: echoSizes(requests.length + 1), timestamps: speakTimestamps(scene, snapshots) }),
+  );
   const ports = [...new Set(requests.flatMap(({ port }) => port ?? []))];
   const groups = byNode(tapRequests(scene, snapshots));
   const [armed, traces] = await stopwatch.measure('arm captures', () =>

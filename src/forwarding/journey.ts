@@ -2,17 +2,19 @@ import { copyConnection } from './conntrack.ts';
 import { emit } from './device/emit.ts';
 import { receive } from './device/receive.ts';
 import { transmit } from './device/transmit.ts';
-import { type Flight, type Journey, lose, type Step, stop, tires, type WalkOptions } from './flight.ts';
+import { addHop, type Flight, type Journey, lose, type Step, stop, tires, type WalkOptions } from './flight.ts';
 import type { Packet } from './hop.ts';
 import { input } from './stack/input.ts';
 import { output } from './stack/output.ts';
-import { placeAt, type World } from './world.ts';
+import { linkNamed, type Place, placeAt, type World } from './world.ts';
 
 /** Where a packet is sent from. */
 export interface Start {
   node: string;
   /** Inode. */
   netns: string;
+  /** Where it is not sent from but comes in: the device it comes in by. */
+  iif?: string;
 }
 
 /** One run of a packet through the world, all ways taken as the script says. */
@@ -49,12 +51,20 @@ export const run = ({ flight: first, start, world, options }: Departure, script:
   };
   const place = placeAt(world, start.node, start.netns);
   const flight = { ...first, packet: { ...first.packet } };
-  let step: Step = place ? { at: 'output', place, flight } : { at: 'end', outcome: 'unknown' };
+  let step: Step = place ? begin(journey, place, flight, start.iif) : { at: 'end', outcome: 'unknown' };
   for (let steps = 0; step.at !== 'end'; steps += 1) {
     step = steps < MOST_STEPS ? advance(step, journey) : endlessly(journey);
   }
   const end = tires(journey) ? lose(journey, 'the rules here call each other endlessly') : step;
   return { journey, end: end.at === 'end' ? end : step, packet: journey.sent ?? flight.packet };
+};
+
+const begin = (journey: Journey, place: Place, flight: Flight, iif: string | undefined): Step => {
+  if (iif === undefined) return { at: 'output', place, flight };
+  const device = linkNamed(place.netns, iif);
+  if (!device) return { at: 'end', outcome: 'unknown' };
+  addHop(journey, { place, device, direction: 'in', what: '', flight });
+  return { at: 'input', place, device, flight, frame: {} };
 };
 
 const advance = (step: Exclude<Step, { at: 'end' }>, journey: Journey): Step => {

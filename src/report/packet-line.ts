@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
-import type { Dissected } from '../capture/dissect.ts';
 import { hostPort } from '../forwarding/address.ts';
+import type { Dissected } from '../probe/tap/dissect.ts';
 import { icmpMeaning } from '../probe/tap/icmp-meaning.ts';
 import type { IpPacket } from '../probe/tap/ip-packet.ts';
 import { macText } from '../probe/tap/link-layer.ts';

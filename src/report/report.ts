@@ -3,6 +3,7 @@ import type { Finding } from '../diagnosis/finding.ts';
 import type { Hop, Packet } from '../forwarding/hop.ts';
 import type { ProbeResult } from '../probe/probe.ts';
 import type { Attachment } from '../topology/attachment.ts';
+import type { DropsReport } from './drops-report.ts';
 import type { AnyPolicyReport } from './policy/reports.ts';
 
 /** What every report carries. The JSON and YAML outputs are this, with `apiVersion` and `kind` in front. */
@@ -90,4 +91,4 @@ export interface VethRow {
   attachment?: Attachment;
 }
 
-export type Report = PathReport | VethReport | AnyPolicyReport;
+export type Report = PathReport | VethReport | DropsReport | AnyPolicyReport;

@@ -4,6 +4,7 @@ import { runProbes } from '../../src/probe/live/run-probes.ts';
 import type { SessionMark } from '../../src/probe/live/session-mark.ts';
 import { armRuleTrace } from '../../src/probe/rules/arm-rule-trace.ts';
 import { armTaps } from '../../src/probe/tap/arm-taps.ts';
+import { armWatch } from '../../src/probe/watch/arm-watch.ts';
 import { node, pod } from '../unit/cluster/sample.ts';
 import { LINKS } from '../unit/probe/netlab.ts';
 import type { Guest } from './guest.ts';
@@ -63,6 +64,7 @@ export const doorInto = (guest: Guest, name: string, pid: number, mark: SessionM
     collect: (request) => collectNode(session, request),
     probe: (requests) => runProbes(session, requests, { mark }),
     tap: (requests, filter, lengths) => armTaps(session, requests, { filter, lengths, maxSeconds: 120 }),
+    watchDrops: (request) => armWatch(session, { ...request, maxSeconds: 120 }),
     traceRules: () => armRuleTrace(session, mark.number, 120),
   };
 };

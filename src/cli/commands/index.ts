@@ -2,6 +2,7 @@ import { captureCommand } from './capture.ts';
 import { cleanupCommand } from './cleanup.ts';
 import type { AnyCommand } from './command.ts';
 import { completionCommand } from './completion.ts';
+import { dropsCommand } from './drops.ts';
 import { explainCommand } from './explain.ts';
 import { pathCommand } from './path.ts';
 import { policyCommand } from './policy.ts';
@@ -13,6 +14,7 @@ export const commands: AnyCommand[] = [
   pathCommand,
   policyCommand,
   captureCommand,
+  dropsCommand,
   vethCommand,
   explainCommand,
   cleanupCommand,

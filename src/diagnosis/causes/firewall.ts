@@ -1,4 +1,6 @@
 import { identifyCni } from '../../cni/identity.ts';
+import { familyOf } from '../../forwarding/address.ts';
+import type { RuleRef } from '../../forwarding/hop.ts';
 import { hostNetns } from '../../forwarding/world.ts';
 import type { Netns, NodeSnapshot } from '../../node/snapshot.ts';
 import type { Cause, Draft } from '../cause.ts';
@@ -7,6 +9,7 @@ import { culpritWords } from '../drops/culprit.ts';
 import { type PacketEnd, packetEnd } from '../end.ts';
 import { type Evidence, snapshotOf } from '../evidence.ts';
 import { onNode, restartAgent } from '../remedy.ts';
+import { ruleName, ruleOwnerNote, ruleRemoval } from '../rule-words.ts';
 
 /** Packets a rule or policy counted; undefined when it cannot be found again. */
 const counted = (netns: Netns | undefined, { stop }: PacketEnd): number | undefined => {
@@ -33,38 +36,22 @@ const counterWords = (evidence: Evidence, end: PacketEnd): string[] => {
   return [`its counter rose by ${after - before} while the probes ran (${before} → ${after})`];
 };
 
-/** The program that edits the ruleset the rule lives in. */
-const program = ({ stop, hop }: PacketEnd): string => {
-  const v6 = hop.packet.destination.includes(':');
-  const name = v6 ? 'ip6tables' : 'iptables';
-  return stop.facts.backend === 'iptables-legacy' ? `${name}-legacy` : name;
+/** The rule or policy that decided. */
+const ruleOf = ({ stop }: PacketEnd): Omit<RuleRef, 'text'> => {
+  const { backend, table = 'filter', chain = '', number } = stop.facts;
+  return {
+    backend: backend === 'nft' || backend === 'iptables-legacy' ? backend : 'iptables-nft',
+    table,
+    chain,
+    ...(number === undefined ? {} : { number: Number(number) }),
+  };
 };
 
-const removal = (end: PacketEnd): string => {
-  const { backend, table = 'filter', chain = '', number = '' } = end.stop.facts;
-  return backend === 'nft' ? `nft delete rule ${table} ${chain} handle ${number}` : `${program(end)} -t ${table} -D ${chain} ${number}`;
-};
+const removal = (end: PacketEnd): string => ruleRemoval(ruleOf(end), familyOf(end.hop.packet.destination));
 
-/** Chains an agent writes: deleting a rule there lasts until its next round. */
-const owners: [RegExp, string][] = [
-  [/^KUBE-/, 'kube-proxy'],
-  [/^cali-|-cali-/, 'Calico (a network policy, most likely)'],
-  [/^CILIUM_/, 'Cilium'],
-  [/^FLANNEL-/, 'flannel'],
-  [/^OVN-/, 'kube-ovn'],
-  [/^DOCKER/, 'Docker'],
-  [/^(ufw|ufw6)-/, 'ufw'],
-];
+const where = (end: PacketEnd): string => ruleName(ruleOf(end));
 
-const ownerNote = ({ stop }: PacketEnd): string[] => {
-  const [, owner] = owners.find(([pattern]) => pattern.test(stop.facts.chain ?? '')) ?? [];
-  return owner === undefined ? [] : [`The chain ${stop.facts.chain} is written by ${owner}, which would put the rule back.`];
-};
-
-const where = ({ stop }: PacketEnd): string => {
-  const { table, chain, number, backend } = stop.facts;
-  return `${backend === 'iptables-legacy' ? 'legacy ' : ''}${table} ${chain}${number === undefined ? '' : backend === 'nft' ? ` handle ${number}` : ` #${number}`}`;
-};
+const ownerNote = ({ stop }: PacketEnd): string[] => ruleOwnerNote(stop.facts.chain ?? '');
 
 /** flannel's accept rules are what keeps a dropping policy harmless. */
 const lacksFlannelRules = (evidence: Evidence, { hop, stop }: PacketEnd): boolean => {
@@ -80,10 +67,9 @@ export const policyDrop: Cause = {
   recognise: (evidence) => {
     const end = packetEnd(evidence, 'policy');
     if (!end) return undefined;
-    const { chain = '', table = 'filter', backend } = end.stop.facts;
+    const { chain = '', table = 'filter' } = end.stop.facts;
     const { node } = end.hop;
     const flannelSilent = lacksFlannelRules(evidence, end);
-    const command = backend === 'nft' ? `nft add chain ${table} ${chain} '{ policy accept ; }'` : `${program(end)} -t ${table} -P ${chain} ACCEPT`;
     return draftOf(evidence, end, {
       title: `The policy of ${table} ${chain} on ${node} is DROP, and no rule accepts this traffic.`,
       evidence: [
@@ -93,7 +79,7 @@ export const policyDrop: Cause = {
       ],
       fix: [
         ...(flannelSilent ? restartAgent(evidence.facts, 'flannel', node) : []),
-        onNode(node, command),
+        onNode(node, removal(end)),
         'Docker sets this policy when it starts: "iptables": false in its daemon.json, or an accept rule for the pod network, keeps it away.',
       ],
     });

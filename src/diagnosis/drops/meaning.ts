@@ -6,6 +6,9 @@ export type DropKind = StopReason | 'kept' | 'qdisc' | 'xdp' | 'checksum' | 'no-
 
 export type Hook = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING' | 'ingress' | 'egress' | 'bridge';
 
+/** What a kernel says of a drop, as far as its meaning goes. */
+export type Dropped = Pick<Drop, 'reason' | 'function' | 'stack' | 'tunnelled'>;
+
 /** What a drop of the kernel means. */
 export interface Meaning {
   /** Predicted ends that this can be, the likeliest first. */
@@ -105,9 +108,9 @@ const byFunction = (names: string[]): DropKind[] => {
 };
 
 /** A packet whose time to live is over is dropped as one with a bad header (IPSTATS_MIB_INHDRERRORS in ip_forward, ip6_forward). */
-const isTtl = ({ reason, function: place }: Drop): boolean => reason === 'IP_INHDR' && /^ip6?_forward/.test(place);
+const isTtl = ({ reason, function: place }: Dropped): boolean => reason === 'IP_INHDR' && /^ip6?_forward/.test(place);
 
-const kindsOf = (drop: Drop): DropKind[] => {
+const kindsOf = (drop: Dropped): DropKind[] => {
   if (isTtl(drop)) return ['ttl'];
   const known = drop.reason === undefined ? undefined : BY_REASON[drop.reason];
   const kinds = known ?? byFunction([drop.function, ...drop.stack.slice(0, 3)]);
@@ -115,7 +118,7 @@ const kindsOf = (drop: Drop): DropKind[] => {
   return drop.tunnelled && kinds.includes('no-socket') ? ['no-tunnel-device'] : kinds;
 };
 
-export const meaningOf = (drop: Drop): Meaning => {
+export const meaningOf = (drop: Dropped): Meaning => {
   const kinds = kindsOf(drop);
   const hook = kinds.includes('rule') ? hookOf(drop) : undefined;
   return { kinds, ...(hook === undefined ? {} : { hook }) };

@@ -1,6 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
 import type { NodeClock } from '../../capture/clock.ts';
-import { dissect, frameOf } from '../../capture/dissect.ts';
 import type { Source } from '../../capture/interpret.ts';
 import type { ClusterFacts } from '../../cluster/facts.ts';
 import { familyOf } from '../../forwarding/address.ts';
@@ -9,6 +8,7 @@ import { hostNetns } from '../../forwarding/world.ts';
 import type { NodeSnapshot } from '../../node/snapshot.ts';
 import type { ProbeRequest } from '../../probe/probe.ts';
 import type { StreamedPacket } from '../../probe/stream/pcap-reader.ts';
+import { dissect, frameOf } from '../../probe/tap/dissect.ts';
 import { joinSightings } from '../../probe/tap/join-sightings.ts';
 import type { ProbeKey } from '../../probe/tap/probe-keys.ts';
 import { tapSummary } from '../../probe/tap/tap-summary.ts';

@@ -8,7 +8,7 @@ const ANCHOR_ERROR = 0.05;
 const AGREEMENT = 100e-6;
 
 /** The place where most differences lie close together. */
-const densest = (differences: number[]): number | undefined => {
+export const densest = (differences: number[]): number | undefined => {
   const sorted = [...differences].sort((a, b) => a - b);
   let best: { count: number; from: number } | undefined;
   let from = 0;

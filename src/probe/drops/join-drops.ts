@@ -56,12 +56,12 @@ const ends = ({ events }: Trace): { free: FreeEvent; last: DeviceEvent; before?:
   });
 };
 
-const functionOf = ({ stack, location }: FreeEvent): string => stack[0] ?? location;
+export const functionOf = ({ stack, location }: FreeEvent): string => stack[0] ?? location;
 
 const heldBack = (free: FreeEvent): boolean => [free.location, ...free.stack.slice(0, 3)].some((name) => WAITS_FOR_NEIGHBOUR.test(name));
 
 /** A life whose buffer was freed unseen and given to another packet would end in that one's drop: it must end soon, or while waiting. */
-const belongs = (free: FreeEvent, last: DeviceEvent): boolean => free.time - last.time < AT_ONCE || heldBack(free);
+export const belongs = (free: FreeEvent, last: DeviceEvent): boolean => free.time - last.time < AT_ONCE || heldBack(free);
 
 /**
  * Each echo reply is given to raw sockets, where ping takes it, and then freed for want of a ping socket (net/ipv4/ping.c ping_rcv). An echo

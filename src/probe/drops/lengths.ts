@@ -8,11 +8,17 @@ import type { ProbeRequest } from '../probe.ts';
 const IP_HEADER = { 4: 20, 6: 40 } as const;
 
 /**
- * A SYN with and without window scaling (tcp_options_write in net/ipv4/tcp_output.c), and a reset without any option. 32 is a SYN without time
- * stamps, but also every acknowledgement with them, of which a node is full.
+ * A SYN (tcp_options_write in net/ipv4/tcp_output.c) and its answer have all their options with time stamps (40), and fewer without; a reset
+ * has none. 32 is also what every plain segment with time stamps has: looked for only where there are none.
  */
-const TCP = [20, 24, 28, 36, 40, 44];
-const WITHOUT_TIMESTAMPS = 32;
+const TCP = { stamped: [20, 24, 40, 44], plain: [20, 24, 28, 32, 36, 40, 44] };
+
+export interface LengthOptions {
+  /** What ping is told to send, which differs from request to request. */
+  echoSizes: number[];
+  /** net.ipv4.tcp_timestamps of those who speak: false where one has it off or it is not known. */
+  timestamps: boolean;
+}
 
 /** UDP header; cookie, request and attempt, and the text behind them (probe-plan.ts). */
 const UDP = 8 + 6 + 10;
@@ -23,14 +29,11 @@ const ECHO = 8;
 /** DNS header, name, type and class. */
 const DNS = (query: string): number => 8 + 12 + query.length + 2 + 4;
 
-/**
- * Of one request; ping is told to send `echoSizes` bytes, which differ from request to request.
- * @param timestamps false where a sender does not put time stamps into TCP (net.ipv4.tcp_timestamps)
- */
-export const probeLengths = ({ destination, protocol, query, size }: ProbeRequest, echoSizes: number[], timestamps = true): number[] => {
+/** Of one request. */
+export const probeLengths = ({ destination, protocol, query, size }: ProbeRequest, { echoSizes, timestamps }: LengthOptions): number[] => {
   const header = IP_HEADER[destination.includes(':') ? 6 : 4];
   const bodies: Record<ProbeRequest['protocol'], number[]> = {
-    tcp: timestamps ? TCP : [...TCP, WITHOUT_TIMESTAMPS],
+    tcp: timestamps ? TCP.stamped : TCP.plain,
     udp: [query === undefined ? UDP : DNS(query.replace(/\.$/, ''))],
     icmp: echoSizes.map((size) => ECHO + size),
     // INIT with the usual parameters of Linux; sctp_make_init in net/sctp/sm_make_chunk.c

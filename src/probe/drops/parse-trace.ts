@@ -5,6 +5,8 @@ export interface DeviceEvent {
   time: number;
   /** Address of the packet's buffer, as printed: a name for as long as the packet lives, and another's soon after. */
   skb: string;
+  /** Number of the processor. */
+  cpu: string;
   device: string;
   /** skb->len: with the Ethernet header where a device that has one is given the packet, without where it comes from one. */
   length: number;
@@ -15,6 +17,8 @@ export interface FreeEvent {
   kind: 'free';
   time: number;
   skb: string;
+  /** Number of the processor. */
+  cpu: string;
   /** Command name of the task that ran; in a softirq it has nothing to do with the packet. */
   task: string;
   /** Ethertype. */
@@ -35,7 +39,7 @@ export interface Trace {
 }
 
 /** `  socat-19992   [001] ..s1.   382.367642: netif_receive_skb: dev=ra skbaddr=…`; a task name may hold blanks and dashes. */
-const LINE = /^\s*(.*)-\d+\s+\[(\d+)\]\s+\S+\s+(\d+\.\d+): (.*)$/;
+export const TRACE_LINE = /^\s*(.*)-\d+\s+\[(\d+)\]\s+\S+\s+(\d+\.\d+): (.*)$/;
 
 const DEVICE = /^(net_dev_queue|netif_receive_skb): dev=(.*) skbaddr=(\S+) len=(\d+)/;
 const FREE = /^kfree_skb: skbaddr=(\S+)/;
@@ -74,7 +78,7 @@ export const parseTrace = (text: string): Trace | string => {
     }
     const lost = /^@lost (\d+)/.exec(line);
     if (lost) trace.lostEvents = Number(lost[1]);
-    const [, task = '', cpu = '', stamp, what = ''] = LINE.exec(line) ?? [];
+    const [, task = '', cpu = '', stamp, what = ''] = TRACE_LINE.exec(line) ?? [];
     if (stamp === undefined) continue;
     const time = Number(stamp);
     stack = what.startsWith('<stack trace>') ? open.get(cpu)?.stack : undefined;
@@ -84,13 +88,14 @@ export const parseTrace = (text: string): Trace | string => {
     const anchor = ANCHOR.exec(what);
     if (device) {
       const [, event, name = '', skb = '', length] = device;
-      trace.events.push({ kind: event === 'net_dev_queue' ? 'queue' : 'receive', time, skb, device: name, length: Number(length) });
+      trace.events.push({ kind: event === 'net_dev_queue' ? 'queue' : 'receive', time, skb, cpu, device: name, length: Number(length) });
     } else if (free) {
       const reason = reasonOf(what, names);
       const event: FreeEvent = {
         kind: 'free',
         time,
         skb: free[1] ?? '',
+        cpu,
         task: task.trim(),
         protocol: Number(/protocol=(\d+)/.exec(what)?.[1] ?? 0),
         ...(reason === undefined ? {} : { reason }),

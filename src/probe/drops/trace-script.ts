@@ -44,23 +44,37 @@ trace_anchor() {
   for _ in 1 2; do date +netdoctor-anchor:%s.%N >"$trace/trace_marker" 2>/dev/null; done
 }
 
-# $1 directory for temporary files, $2 longest life in seconds, $3 filter of lengths, $4 KiB for all CPUs together
-trace_start() {
-  trace_find "$1/tracing" "$2"
-  [ -z "$untraced" ] || return
+# Removes what killed runs have left, when their time is over. Events of our own are global and held by the instances that use them.
+trace_sweep() {
   now=$(date +%s)
   for old in "$root"/instances/netdoctor-*; do
     case \${old##*-} in '' | *[!0-9]*) continue ;; esac
     [ "\${old##*-}" -lt "$now" ] && rmdir "$old" 2>/dev/null
   done
+  sed -n 's|^[a-z0-9]*:\(netdoctor_[0-9]*_[0-9]*/[a-z]*\).*|\1|p' "$root/dynamic_events" 2>/dev/null | while read -r old; do
+    group=\${old%/*}
+    [ "\${group##*_}" -lt "$now" ] && echo "-:$old" 2>/dev/null >>"$root/dynamic_events"
+  done
+}
+
+# What each CPU gets of $1 KiB for all together, within reason.
+trace_share() {
+  cpus=$(grep -c '^processor' /proc/cpuinfo)
+  each=$(($1 / (cpus > 0 ? cpus : 1)))
+  echo $((each < 128 ? 128 : each > 2048 ? 2048 : each))
+}
+
+# $1 directory for temporary files, $2 longest life in seconds, $3 filter of lengths, $4 KiB for all CPUs together
+trace_start() {
+  trace_find "$1/tracing" "$2"
+  [ -z "$untraced" ] || return
+  trace_sweep
   trace=$root/instances/netdoctor-$$-$((now + $2 + 5))
   if ! mkdir "$trace" 2>/dev/null; then
     trace= untraced='the kernel gives no further trace instance'
     return
   fi
-  cpus=$(grep -c '^processor' /proc/cpuinfo)
-  each=$(($4 / (cpus > 0 ? cpus : 1)))
-  echo $((each < 128 ? 128 : each > 2048 ? 2048 : each)) >"$trace/buffer_size_kb"
+  trace_share "$4" >"$trace/buffer_size_kb"
   echo mono >"$trace/trace_clock"
   for event in net_dev_queue netif_receive_skb; do
     echo "$3" >"$trace/events/net/$event/filter" && echo 1 >"$trace/events/net/$event/enable"

@@ -66,3 +66,16 @@ export const pingFilter = (mark: number): string =>
     allOf(['ip', `ip[9]=${PROTOCOL.icmp}`, 'ip[20]&0xf7=0', `ip[44:4]=${cookieOf(mark)}`]),
     allOf(['ip6', `ip6[6]=${PROTOCOL.icmpv6}`, 'ip6[40]&0xfe=128', `ip6[64:4]=${cookieOf(mark)}`]),
   ].join(' or ');
+
+/** Everything from or to one of these addresses, at any hop; with ARP and neighbour discovery for them. */
+export const addressFilter = (addresses: string[], tunnels = USUAL_TUNNEL_PORTS): string => {
+  const carriers = [...carriersIn('ip', tunnels), ...carriersIn('ip6', tunnels)];
+  const terms = carriers.flatMap(({ base, guard, at, family }) => {
+    const words = addresses.map(lastWord).filter((one) => one.family === family);
+    const ends = words.flatMap(({ word }) =>
+      [ADDRESS[family].source, ADDRESS[family].destination].map((offset) => `${base}[${at}+${offset}:4]=${word}`),
+    );
+    return ends.length === 0 ? [] : [allOf([...guard, anyOf(ends)])];
+  });
+  return [...terms, ...addresses.map(claimsOf)].join(' or ');
+};

@@ -1,23 +1,14 @@
+import { sh } from '../../node/collector/sh.ts';
 import { TRACE_FUNCTIONS } from '../drops/trace-script.ts';
 
 /**
- * Captures in several network namespaces of a node at once, one tcpdump each, until told to stop; beside them, on request, the kernel's own
- * word on what it drops (trace-script.ts).
- * $1 longest life in seconds, $2 packets per capture at most, $3 a pcap-filter expression, $4 the filter of a trace or `-`, $5 its size in
- * KiB, then per capture a pid or `-` (this netns).
- *
- * `@ndt ready DIR` once every capture listens or has failed; a line written into DIR/stop ends them (TAP_STOP_SCRIPT), as does the time.
- * Then per capture `@ndt tap NUMBER A B C`, with A bytes of gzipped pcap, B of tcpdump's messages and C of `ip -o link`; if the line was
- * `trace`, `@ndt trace A` with A bytes of gzipped trace; `@ndt end` last.
+ * Shell functions for captures in several network namespaces at once, one tcpdump each: `$dir` holds what they see, `$life`, `$limit`,
+ * `$filter` and `$taps` say how long, how many packets, which, and how many captures.
  *
  * tcpdump writes into a pipe: it drops its rights and AppArmor profiles of hosts forbid it most file names. gzip there also makes
  * the pcap small before it has to travel. TERM, because a shell starts its background programs with INT ignored.
  */
-export const TAP_SCRIPT = `${TRACE_FUNCTIONS}${String.raw`
-umask 077
-LC_ALL=C
-export LC_ALL
-
+export const CAPTURE_FUNCTIONS = sh`
 inside() {
   netns=$1
   shift
@@ -29,7 +20,7 @@ capture() {
   (
     # exec all the way: the pid that is noted becomes timeout's, which passes TERM on to tcpdump.
     inside "$2" sh -c 'echo $$ >"$0"; exec "$@"' "$dir/$1.pid" timeout -s TERM "$life" \
-      tcpdump -i any --immediate-mode -nn -s 256 -U -c "$limit" -w - "$filter" 2>"$dir/$1.err" </dev/null
+      tcpdump -i any --immediate-mode -nn -s "\${snaplen:-256}" -U -c "$limit" -w - "$filter" 2>"$dir/$1.err" </dev/null
   ) | gzip -1 >"$dir/$1.gz"
   # Its number may be another process's from here on.
   rm -f "$dir/$1.pid"
@@ -67,6 +58,49 @@ stop() {
   [ -n "$captures" ] && wait $captures
 }
 
+size() { echo $(($(wc -c <"$1"))); }
+
+# Sets $dir to a new directory.
+place() {
+  for base in "$TMPDIR" /tmp /dev/shm /run; do
+    [ -d "$base" ] && dir=$(mktemp -d "$base/netdoctor-tap.XXXXXX" 2>/dev/null) && break
+  done
+}
+
+wait_until_armed() {
+  tries=0
+  until armed || [ "$tries" -ge 200 ]; do
+    sleep 0.02 2>/dev/null || sleep 1
+    tries=$((tries + 1))
+  done
+}
+
+# For packets still under way; TERM makes tcpdump forget what it has not read.
+settle() {
+  sleep 0.05 2>/dev/null
+  tries=0
+  until drained || [ "$tries" -ge 50 ]; do
+    sleep 0.02 2>/dev/null || sleep 1
+    tries=$((tries + 1))
+  done
+}
+`;
+
+/**
+ * Captures in several network namespaces of a node at once, one tcpdump each, until told to stop; beside them, on request, the kernel's own
+ * word on what it drops (trace-script.ts).
+ * $1 longest life in seconds, $2 packets per capture at most, $3 a pcap-filter expression, $4 the filter of a trace or `-`, $5 its size in
+ * KiB, then per capture a pid or `-` (this netns).
+ *
+ * `@ndt ready DIR` once every capture listens or has failed; a line written into DIR/stop ends them (TAP_STOP_SCRIPT), as does the time.
+ * Then per capture `@ndt tap NUMBER A B C`, with A bytes of gzipped pcap, B of tcpdump's messages and C of `ip -o link`; if the line was
+ * `trace`, `@ndt trace A` with A bytes of gzipped trace; `@ndt end` last.
+ */
+export const TAP_SCRIPT = `${TRACE_FUNCTIONS}${CAPTURE_FUNCTIONS}
+umask 077
+LC_ALL=C
+export LC_ALL
+
 clean() {
   trap '' EXIT HUP INT TERM PIPE
   trace_end
@@ -74,15 +108,11 @@ clean() {
   rm -rf "$dir"
 }
 
-size() { echo $(($(wc -c <"$1"))); }
-
 main() {
   life=$1 limit=$2 filter=$3 lengths=$4 size=$5
   shift 5
   taps=$# captures=
-  for base in "$TMPDIR" /tmp /dev/shm /run; do
-    [ -d "$base" ] && dir=$(mktemp -d "$base/netdoctor-tap.XXXXXX" 2>/dev/null) && break
-  done
+  place
   if [ -z "$dir" ] || ! mkfifo "$dir/stop"; then
     echo '@ndt failed no place for temporary files on this node'
     return
@@ -99,11 +129,7 @@ main() {
     n=$((n + 1))
   done
   [ "$lengths" = - ] || trace_start "$dir" "$life" "$lengths" "$size"
-  tries=0
-  until armed || [ "$tries" -ge 200 ]; do
-    sleep 0.02 2>/dev/null || sleep 1
-    tries=$((tries + 1))
-  done
+  wait_until_armed
   echo "@ndt ready $dir"
   what=$(timeout "$life" cat "$dir/stop" 2>/dev/null </dev/null)
   trace_freeze
@@ -113,13 +139,7 @@ main() {
   fi
   trace_end &
   ending=$!
-  # For packets still under way; TERM makes tcpdump forget what it has not read.
-  sleep 0.05 2>/dev/null
-  tries=0
-  until drained || [ "$tries" -ge 50 ]; do
-    sleep 0.02 2>/dev/null || sleep 1
-    tries=$((tries + 1))
-  done
+  settle
   stop
   n=0
   while [ "$n" -lt "$taps" ]; do
@@ -138,7 +158,7 @@ main() {
 
 main "$@"
 exit
-`}`;
+`;
 
 /** $1 the directory that `@ndt ready` named, $2 `stop` or `trace`. Opening a fifo for writing waits for its reader, so it gets a second. */
 export const TAP_STOP_SCRIPT = `

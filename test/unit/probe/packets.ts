@@ -62,3 +62,16 @@ export const pcap = (linktype: number, packets: Buffer[], { little = true, nano 
     ...packets.map((packet, n) => Buffer.concat([word(1000 + n), word(fraction), word(packet.length), word(packet.length), packet])),
   ]);
 };
+
+/** A savefile whose packets have times of their own, in nanoseconds. */
+export const pcapAt = (linktype: number, packets: { seconds: number; bytes: Buffer }[]): Buffer => {
+  const word = (value: number): Buffer => Buffer.from(u32(value)).reverse();
+  return Buffer.concat([
+    pcap(linktype, [], { nano: true }),
+    ...packets.map(({ seconds, bytes }) => {
+      const whole = Math.floor(seconds);
+      const nanos = Math.round((seconds - whole) * 1e9);
+      return Buffer.concat([word(whole), word(nanos), word(bytes.length), word(bytes.length), bytes]);
+    }),
+  ]);
+};

@@ -1,9 +1,9 @@
 import ipaddr from 'ipaddr.js';
-import { aboutInner, type Frame } from '../probe/tap/frame.ts';
-import { type IpPacket, readIp } from '../probe/tap/ip-packet.ts';
-import { ETHERTYPE, type LinkFrame, macText, readLink } from '../probe/tap/link-layer.ts';
-import { readTransport, type Transport } from '../probe/tap/transport.ts';
-import { decapsulate, type Outer, type TunnelPorts } from '../probe/tap/tunnel.ts';
+import { aboutInner, type Frame } from './frame.ts';
+import { type IpPacket, readIp } from './ip-packet.ts';
+import { ETHERTYPE, type LinkFrame, macText, readLink } from './link-layer.ts';
+import { readTransport, type Transport } from './transport.ts';
+import { decapsulate, type Outer, type TunnelPorts } from './tunnel.ts';
 
 /** ARP (RFC 826) for IPv4. */
 export interface Arp {
@@ -13,9 +13,8 @@ export interface Arp {
   target: string;
 }
 
-/** What is inside a captured packet, as far as it is understood; innermost headers. */
-export interface Dissected {
-  link: LinkFrame;
+/** A packet from its network header on, as far as it is understood. */
+export interface Contents {
   /** Innermost. */
   packet?: IpPacket;
   transport?: Transport;
@@ -26,27 +25,34 @@ export interface Dissected {
   arp?: Arp;
 }
 
+/** What is inside a captured packet. */
+export interface Dissected extends Contents {
+  link: LinkFrame;
+}
+
 const readArp = (bytes: Buffer): Arp | undefined => {
   if (bytes.length < 28 || bytes.readUInt16BE(2) !== ETHERTYPE.ipv4) return undefined;
   const address = (at: number): string => ipaddr.fromByteArray([...bytes.subarray(at, at + 4)]).toString();
   return { reply: bytes.readUInt16BE(6) === 2, sender: address(14), senderMac: macText(bytes.subarray(8, 14)), target: address(24) };
 };
 
-export const dissect = (linktype: number, bytes: Buffer, ports: TunnelPorts): Dissected | undefined => {
-  const link = readLink(linktype, bytes);
-  if (!link) return undefined;
-  const arp = link.ethertype === ETHERTYPE.arp ? readArp(link.payload) : undefined;
-  const ip = readIp(link.ethertype, link.payload);
-  if (!ip) return { link, wireLength: link.payload.length, ...(arp ? { arp } : {}) };
+export const readContents = (ethertype: number, payload: Buffer, ports: TunnelPorts): Contents => {
+  const arp = ethertype === ETHERTYPE.arp ? readArp(payload) : undefined;
+  const ip = readIp(ethertype, payload);
+  if (!ip) return { wireLength: payload.length, ...(arp ? { arp } : {}) };
   const { packet, outer } = decapsulate(ip, ports);
   const transport = readTransport(packet);
   return {
-    link,
     packet,
     ...(transport ? { transport: aboutInner(transport, ports) } : {}),
     ...(outer ? { outer } : {}),
     wireLength: ip.length,
   };
+};
+
+export const dissect = (linktype: number, bytes: Buffer, ports: TunnelPorts): Dissected | undefined => {
+  const link = readLink(linktype, bytes);
+  return link && { link, ...readContents(link.ethertype, link.payload, ports) };
 };
 
 /** The same as the joining with probes takes it. */

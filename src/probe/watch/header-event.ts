@@ -1,0 +1,96 @@
+import type { Btf } from './btf.ts';
+
+/** How this kernel lets us read a packet that it drops: at the event itself, or at the function that frees, whose argument the packet is. */
+export type Capability = { kind: 'eprobe' } | { kind: 'kprobe'; function: string; argument: string };
+
+/** Bytes before and behind skb->data that are read: at a drop it may point at any header, of a tunnel or of what it carries. */
+const BEFORE = 48;
+const WORDS = 16;
+
+/** `can kprobe kfree_skb $arg1` */
+export const readCapability = (words: string): Capability | undefined => {
+  const [kind, place = '', argument = ''] = words.split(' ');
+  if (kind === 'eprobe') return { kind };
+  return kind === 'kprobe' && /^\w+$/.test(place) && /^\$arg\d$/.test(argument) ? { kind, function: place, argument } : undefined;
+};
+
+/** Members whose places differ from kernel to kernel. */
+const MEMBERS = {
+  length: ['sk_buff', ['len']],
+  interface: ['sk_buff', ['skb_iif']],
+  head: ['sk_buff', ['head']],
+  data: ['sk_buff', ['data']],
+  network: ['sk_buff', ['network_header']],
+  device: ['sk_buff', ['dev']],
+  socket: ['sk_buff', ['sk']],
+  name: ['net_device', ['name']],
+  deviceNet: ['net_device', ['nd_net', 'net']],
+  socketNet: ['sock', ['__sk_common', 'skc_net', 'net']],
+  inode: ['net', ['ns', 'inum']],
+} as const;
+
+/**
+ * What follows a name in tracefs' dynamic_events (Documentation/trace/eprobetrace.rst, kprobetrace.rst): the kind, a blank, and an event
+ * that reads the packet's device, network namespaces and headers. Undefined where the type information lacks a member.
+ */
+export const headerEvent = (capability: Capability, btf: Btf): string | undefined => {
+  const at = Object.fromEntries(Object.entries(MEMBERS).map(([name, [structure, path]]) => [name, btf.offsetOf(structure, [...path])])) as Record<
+    keyof typeof MEMBERS,
+    number | undefined
+  >;
+  if (Object.values(at).some((offset) => offset === undefined)) return undefined;
+  const packet = capability.kind === 'eprobe' ? '$skbaddr' : capability.argument;
+  const member = (name: keyof typeof MEMBERS, of: string): string => `+${at[name]}(${of})`;
+  const data = member('data', packet);
+  const words = Array.from({ length: WORDS }, (_, index) => {
+    const offset = index * 8 - BEFORE;
+    return `w${index}=${offset < 0 ? offset : `+${offset}`}(${data}):x64`;
+  });
+  const device = member('device', packet);
+  return [
+    capability.kind === 'eprobe' ? 'e skb.kfree_skb' : `p ${capability.function}`,
+    `len=${member('length', packet)}:u32`,
+    `iif=${member('interface', packet)}:u32`,
+    `head=${member('head', packet)}:x64`,
+    `data=${data}:x64`,
+    `nh=${member('network', packet)}:u16`,
+    `name=${member('name', device)}:string`,
+    `ns=${member('inode', member('deviceNet', device))}:u32`,
+    `sns=${member('inode', member('socketNet', member('socket', packet)))}:u32`,
+    ...words,
+  ].join(' ');
+};
+
+/** What our event read of one packet. */
+export interface PacketHeaders {
+  /** skb->len */
+  length: number;
+  /** Of the device it is at; absent where it had none yet. */
+  device?: string;
+  /** Inode of the network namespace: of its device, else of the socket that sent it. */
+  netns?: string;
+  /** ifindex of the device it came in by, in that namespace; 0 for what was made here. */
+  cameBy: number;
+  /** From the network header on. */
+  bytes: Buffer;
+}
+
+const number = (text: string, name: string): number => Number(new RegExp(` ${name}=(\\d+)`).exec(text)?.[1] ?? 0);
+
+const hex = (text: string, name: string): bigint => BigInt(new RegExp(` ${name}=(0x[0-9a-f]+)`).exec(text)?.[1] ?? 0);
+
+/** The arguments as tracefs prints them: `len=84 iif=2 head=0xffff… data=0x… nh=78 name="eth0" ns=4026531840 sns=0 w0=0x…`. */
+export const readHeaderEvent = (text: string): PacketHeaders => {
+  const window = Buffer.alloc(WORDS * 8);
+  for (let index = 0; index < WORDS; index += 1) window.writeBigUInt64LE(hex(text, `w${index}`) & 0xffffffffffffffffn, index * 8);
+  const from = BEFORE + Number(hex(text, 'head') + BigInt(number(text, 'nh')) - hex(text, 'data'));
+  const device = / name="([^"]+)"/.exec(text)?.[1];
+  const netns = number(text, 'ns') || number(text, 'sns');
+  return {
+    length: number(text, 'len'),
+    ...(device === undefined ? {} : { device }),
+    ...(netns === 0 ? {} : { netns: String(netns) }),
+    cameBy: number(text, 'iif'),
+    bytes: from >= 0 && from < window.length ? window.subarray(from) : Buffer.alloc(0),
+  };
+};

@@ -41,7 +41,7 @@ export const inPathReport: Record<string, string[]> = {
     'unpredicted',
   ]),
   decision: all<keyof Decision>()(['by', 'object']),
-  stop: all<keyof Stop>()(['reason', 'message', 'decidedBy', 'facts']),
+  stop: all<keyof Stop>()(['reason', 'message', 'decidedBy', 'facts', 'because']),
   check: all<keyof ProbeResult>()(['request', 'attempts', 'notRun']),
   probeRequest: all<keyof ProbeRequest>()([
     'id',
@@ -124,6 +124,7 @@ export const stopReasons = all<StopReason>()([
   'policy',
   'reject',
   'not-translated',
+  'astray',
   'no-translation',
   'martian-destination',
   'vlan',

@@ -10,6 +10,13 @@ const image = `build/agent-image-${process.arch === 'arm64' ? 'arm64' : 'amd64'}
 const lab = (title: string, args: string[]): Promise<boolean> => run(title, node, ['test/lab/main.ts', ...args, '--name', name]);
 
 const judged = await run('judging policies', node, ['test/bench/policy.ts']);
+const onLab = (title: string, file: string): Promise<boolean> =>
+  run(title, node, [file], {
+    NETDOCTOR_E2E_LAB: name,
+    KUBECONFIG: kubeconfigPath(name),
+    PATH: `${programsDirectory(name)}:${process.env.PATH}`,
+  });
+
 if (process.platform !== 'linux' || process.getuid?.() !== 0) {
   process.stdout.write('the rest of make bench needs Linux and root\n');
   process.exit(2);
@@ -24,11 +31,9 @@ const done =
     async () =>
       (await lab('lab up', ['up'])) &&
       (await lab('agent image onto its nodes', ['load-image', image])) &&
-      (await run('path', node, ['test/bench/path.ts'], {
-        NETDOCTOR_E2E_LAB: name,
-        KUBECONFIG: kubeconfigPath(name),
-        PATH: `${programsDirectory(name)}:${process.env.PATH}`,
-      })),
+      (await onLab('path', 'test/bench/path.ts')) &&
+      (await onLab('faults that strike now and then', 'test/bench/intermittent.ts')) &&
+      (await onLab('busy nodes', 'test/bench/busy.ts')),
     () => lab('lab down', ['down']),
   ));
 process.exitCode = done ? 0 : 1;

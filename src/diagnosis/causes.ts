@@ -13,6 +13,9 @@ import { missingMasquerade } from './causes/masquerade.ts';
 import { nobodysAddress } from './causes/nobodys-address.ts';
 import { misaddressed, replyNotTranslated, tunnelWithoutEntry } from './causes/not-translated.ts';
 import { nobodyAnswers, offBridge, portClosed } from './causes/off-bridge.ts';
+import { policyDenies } from './causes/policy.ts';
+import { dropsAllowed, leftoverDrops, notProgrammed, passesDenied } from './causes/policy-disagrees.ts';
+import { enforcesNone } from './causes/policy-unenforced.ts';
 import { noEndpoints, proxyNotProgramming, staleEndpoint, wrongTargetPort } from './causes/service.ts';
 import { nodeNotReady, podNotReady } from './causes/states.ts';
 import { nodesUnreachable, underlayDropsTunnel } from './causes/underlay.ts';
@@ -29,6 +32,10 @@ export const causes: Cause[] = [
   ...flannelEntries,
   forwardingOff,
   routeRefuses,
+  notProgrammed,
+  policyDenies,
+  leftoverDrops,
+  dropsAllowed,
   policyDrop,
   ruleDrop,
   ruleReject,
@@ -56,6 +63,8 @@ export const causes: Cause[] = [
   underlayDropsTunnel,
   podNotReady,
   nodeNotReady,
+  passesDenied,
+  enforcesNone,
 ];
 
 /** All codes a report can carry, in the order of their numbers. */

@@ -18,7 +18,8 @@ const weight: Record<Confidence, number> = { certain: 0, likely: 1, possible: 2 
 /** Joins prediction and observation into named causes. */
 export const diagnose = (evidence: Evidence): Diagnosis => {
   const named = causes.flatMap((cause) => recognise(cause, evidence));
-  const implied = new Set(named.flatMap(({ cause }) => cause.implies ?? []));
+  // a warning is beside the point, and explains nothing away
+  const implied = new Set(named.filter(({ finding }) => finding.severity === 'problem').flatMap(({ cause }) => cause.implies ?? []));
   const standing = named.filter(({ cause }) => !implied.has(cause.code)).map(({ finding }) => finding);
   const unexplained =
     failingLegs(evidence).length > 0 && !standing.some(({ severity, confidence }) => severity === 'problem' && confidence !== 'possible');

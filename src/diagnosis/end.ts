@@ -38,7 +38,7 @@ const believable = (evidence: Evidence, leg: Leg, stop: ModelStop): boolean => {
 };
 
 /** Where this leg's packets end: the kernel's own word before the model's, both together where they agree. */
-const endOf = (evidence: Evidence, leg: Leg): PacketEnd | undefined => {
+export const endOf = (evidence: Evidence, leg: Leg): PacketEnd | undefined => {
   const predicted = stopOf(evidence, leg);
   const [drop] = observedDrops(evidence, leg);
   if (drop) return endOfDrop(evidence, leg, drop, predicted);

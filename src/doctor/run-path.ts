@@ -64,7 +64,13 @@ export const runPath = async (request: PathRequest, resolve: ResolvePair, ports:
   const namespaces = [...new Set([from, to].flatMap(({ pod, service }) => pod?.namespace ?? service?.namespace ?? []))];
   const [opened, { facts }] = await Promise.all([
     stopwatch.measure('start agents', () => ports.open(involved)),
-    stopwatch.measure('read the API', () => readCluster(api, { nodes: involved.map(({ node }) => node), serviceNamespaces: namespaces })),
+    stopwatch.measure('read the API', () =>
+      readCluster(api, {
+        nodes: involved.map(({ node }) => node),
+        serviceNamespaces: namespaces,
+        policies: ports.thorough ? 'all' : namespaces,
+      }),
+    ),
   ]);
   const doors = opened.filter(isOpen);
   const notChecked = opened.flatMap((door) => (isOpen(door) ? [] : [`node ${door.node}: ${door.closed}`]));

@@ -1,3 +1,4 @@
+import { parseCilium } from './parse/cilium.ts';
 import { parseFdb } from './parse/fdb.ts';
 import { parseInet } from './parse/inet.ts';
 import { parseIpset } from './parse/ipset.ts';
@@ -9,6 +10,7 @@ import { parseLinks } from './parse/links.ts';
 import { type ListedNamespace, parseDaemons, parseHealth, parseMeta, parseNamespaces, parseNsids, parsePeerIndexes } from './parse/namespaces.ts';
 import { parseNeighbours } from './parse/neighbours.ts';
 import { parseNft, withoutIptables } from './parse/nft.ts';
+import { parseOvnAcls, parseOvnFlows } from './parse/ovn.ts';
 import { parseOvs } from './parse/ovs.ts';
 import { parseConntrack, parseSysctls, readGrepped } from './parse/proc.ts';
 import { parseProtocolCounters } from './parse/protocol-counters.ts';
@@ -21,7 +23,7 @@ import { parseVlans } from './parse/vlans.ts';
 import { parseWireguard } from './parse/wireguard.ts';
 import { problemOf, unparsedProblem } from './problems.ts';
 import type { RawCollection, RawSection } from './raw.ts';
-import type { Family, Netns, NodeSnapshot, SectionProblem } from './snapshot.ts';
+import type { CiliumState, Family, Netns, NodeSnapshot, SectionProblem } from './snapshot.ts';
 
 /** The sections of one place (a namespace, or the node), with the problems met while reading them. */
 class Sections {
@@ -125,6 +127,13 @@ const readFiles = (sections: Sections): Record<string, string> => {
   return Object.fromEntries([...whole, ...records]);
 };
 
+const readCilium = (node: Sections): CiliumState => ({
+  metrics: node.read('cilium-metrics', parseCilium.metrics),
+  policy: node.read('cilium-policy', parseCilium.policy),
+  endpoints: node.read('cilium-endpoints', parseCilium.endpoints),
+  identities: node.read('cilium-identities', parseCilium.identities),
+});
+
 /** One raw collection, live or from a bundle, as facts. Never throws: what it cannot read becomes a problem. */
 export const parseCollection = (raw: RawCollection): NodeSnapshot => {
   const problems = raw.sections.flatMap((section) => problemOf(section) ?? []);
@@ -148,7 +157,8 @@ export const parseCollection = (raw: RawCollection): NodeSnapshot => {
       return readNetns(known, raw.reach === 'pod' ? 'pod' : roleOf(known), at(inode), inodeOfPin);
     });
   if (raw.reach === 'pod') problems.push({ section: 'host', kind: 'missing', detail: 'seen from inside one pod only: nothing of its node was read' });
-  const withOvs = node.has('ovs') && node.text('ovs').trim() !== '';
+  const said = (section: string): boolean => node.text(section).trim() !== '';
+  const withOvs = said('ovs');
   return {
     node: raw.node,
     clock: Number(meta.clock ?? 0),
@@ -159,5 +169,7 @@ export const parseCollection = (raw: RawCollection): NodeSnapshot => {
     daemons: parseDaemons(node.text('daemons')),
     health: parseHealth(node.text('health')),
     ...(withOvs ? { ovs: node.read('ovs', parseOvs) } : {}),
+    ...(said('ovn-flows') || said('ovn-acls') ? { ovn: { ...node.read('ovn-acls', parseOvnAcls), ...node.read('ovn-flows', parseOvnFlows) } } : {}),
+    ...(said('cilium-metrics') ? { cilium: readCilium(node) } : {}),
   };
 };

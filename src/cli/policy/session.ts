@@ -19,6 +19,10 @@ type Flags = ConnectionFlags & AgentFlags & OutputFlags;
 const unreadOf = (objects: readonly ApiObject[], from: string): string[] =>
   countUnread(objects, isServed).map(({ count, kind, apiVersion }) => `${count} ${kind} (${apiVersion}) in ${from}: this kind is not read`);
 
+/** Another command's bundle holds what that needed. */
+const foreign = ({ from }: Flags, { recorded }: Session): string[] =>
+  from === undefined || recorded ? [] : [`pods, Services and policies that ${from} does not hold: it was recorded by another command`];
+
 /** A cluster that exists only on paper. */
 const manifestSession = async (from: string, namespace: string | undefined, context: Context): Promise<PolicySession> => {
   const objects = await readManifests([from], namespace ?? 'default', context);
@@ -45,7 +49,10 @@ export const withPolicySession = async <Answer>(
 ): Promise<Answer> => {
   const { from, save, namespace } = flags;
   if (from === undefined || !(await meansManifests(from)))
-    return withSession(flags, context, progress, 'policy', request, (session) => work({ ...session, unread: [] }));
+    return withSession(flags, context, progress, 'policy', request, (session) =>
+      // a bundle answers narrow questions from whatever it holds, and wide ones only when it was asked them
+      work({ ...session, thorough: save !== undefined, unread: foreign(flags, session) }),
+    );
   if (save !== undefined) throw new CliError('error: --save keeps what a cluster said, and manifests are there already', EXIT.usage);
   return work(await manifestSession(from, namespace, context));
 };

@@ -31,7 +31,7 @@ const MOST_STEPS = 8;
 
 const near: Record<string, number> = { port: 0, 'named-port': 1, protocol: 2, family: 3, peer: 4, elsewhere: 4, subject: 5, 'no-rules': 6 };
 
-const trail = ({ steps }: Side): string[] => {
+export const trail = ({ steps }: Side): string[] => {
   const said = steps.filter(({ outcome }) => outcome !== 'not-enforced');
   const sorted = [...said].sort((a, b) => (near[a.why?.kind ?? ''] ?? -1) - (near[b.why?.kind ?? ''] ?? -1));
   const rest = sorted.length - MOST_STEPS;

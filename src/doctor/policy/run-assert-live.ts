@@ -1,5 +1,6 @@
 import { CliError, EXIT } from '../../cluster/errors.ts';
 import type { ClusterFacts } from '../../cluster/facts.ts';
+import { probeVerdict } from '../../diagnosis/policy/probe-verdict.ts';
 import type { NodeSnapshot } from '../../node/snapshot.ts';
 import { type Engine, engineOf } from '../../policy/engine.ts';
 import { type FlowCase, flowsOf } from '../../policy/flows.ts';
@@ -11,7 +12,6 @@ import { type DoorRequest, isOpen, type OpenDoors } from '../ports.ts';
 import { readNodes } from '../read-nodes.ts';
 import { sendAll } from '../watch.ts';
 import { engineNotes } from './notes.ts';
-import { probeVerdict } from './probe-verdict.ts';
 import { enforcementOf, readAbout } from './read.ts';
 import { type AssertRequest, blankReport, type FoundAssertion, failedReport, findAssertions } from './run-assert.ts';
 import type { PolicyPorts } from './run-pair.ts';

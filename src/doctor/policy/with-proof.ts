@@ -1,7 +1,7 @@
+import { probeVerdict } from '../../diagnosis/policy/probe-verdict.ts';
 import { answered } from '../../probe/probe.ts';
 import type { PolicyReport, Proof } from '../../report/policy/reports.ts';
 import type { PathReport } from '../../report/report.ts';
-import { probeVerdict } from './probe-verdict.ts';
 
 const agreement = (policies: PolicyReport['verdict'], probes: ReturnType<typeof probeVerdict>['got']): Pick<Proof, 'agrees'> => {
   if (policies === 'mixed' || probes === 'unknown') return {};

@@ -150,5 +150,8 @@ read_node() {
   [ "$1" = full ] || return
   read_files
   read_health
+  read_ovn_flows
+  read_ovn_acls
+  read_cilium
 }
 `;

@@ -3,6 +3,7 @@ import { netns } from './netns.ts';
 import { node } from './node.ts';
 import { nodeState } from './node-state.ts';
 import { localAddresses, plan } from './plan.ts';
+import { policyState } from './policy-state.ts';
 import { quote, sh } from './sh.ts';
 
 const main = sh`
@@ -52,7 +53,7 @@ esac
 `;
 
 /** All that runs inside, as one text: it runs itself again in each namespace it enters. */
-export const inner = [frame, netns, nodeState, node, main].join('\n');
+export const inner = [frame, netns, nodeState, policyState, node, main].join('\n');
 
 /**
  * The collector, for `sh -s -- start MARK LIMIT REACH SCOPE WANTED…`: reads, writes nothing, ends by itself. What it prints is compressed

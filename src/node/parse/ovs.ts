@@ -2,22 +2,22 @@ import type { OvsPort, OvsState } from '../snapshot.ts';
 import { isRecord, type Json, listAt, optional, type Parsed } from './json.ts';
 
 /** A value in OVSDB's notation (RFC 7047, 5.1): `["uuid", x]`, `["set", […]]`, `["map", [[k, v], …]]` or itself. */
-const asList = (value: unknown): unknown[] => (Array.isArray(value) && value[0] === 'set' && Array.isArray(value[1]) ? value[1] : [value]);
+export const asList = (value: unknown): unknown[] => (Array.isArray(value) && value[0] === 'set' && Array.isArray(value[1]) ? value[1] : [value]);
 
-const asUuid = (value: unknown): string | undefined =>
+export const asUuid = (value: unknown): string | undefined =>
   Array.isArray(value) && value[0] === 'uuid' && typeof value[1] === 'string' ? value[1] : undefined;
 
-const asMap = (value: unknown): Record<string, string> =>
+export const asMap = (value: unknown): Record<string, string> =>
   Array.isArray(value) && value[0] === 'map' && Array.isArray(value[1])
     ? Object.fromEntries(value[1].filter(Array.isArray).map(([key, item]) => [`${key}`, `${item}`]))
     : {};
 
-const asText = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+export const asText = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
 /** -1 is an ofport that could not be had. */
 const asNumber = (value: unknown): number | undefined => (typeof value === 'number' && value >= 0 ? value : undefined);
 
 /** Rows of one table as records by column. */
-const rowsOf = (table: Json): Json[] => {
+export const rowsOf = (table: Json): Json[] => {
   const headings = listAt(table, 'headings');
   return listAt(table, 'data')
     .filter((row): row is unknown[] => Array.isArray(row))

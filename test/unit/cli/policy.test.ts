@@ -3,9 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
+import { recordingToBytes } from '../../../src/bundle/file.ts';
+import { emptyRecording } from '../../../src/bundle/recording.ts';
 import { errorText, run } from '../../../src/cli/run.ts';
 import { createRegistry } from '../../../src/cluster/agents/registry.ts';
-import { SHOP } from '../policy/shop.ts';
+import { createReader } from '../../../src/cluster/api/reader.ts';
+import { type Need, readCluster } from '../../../src/cluster/read/cluster.ts';
+import { pods, services } from '../../../src/cluster/read/paths.ts';
+import { readerOf, SHOP } from '../policy/shop.ts';
 
 interface Said {
   code: number;
@@ -42,6 +47,17 @@ const netdoctor = async (line: string, stdin = ''): Promise<Said> => {
 
 const BAD = 'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: db}\nspec: {podSelector: {}, ingress: {}}\n';
 
+/** What a run with --save leaves, of a cluster with these objects. */
+const bundleOf = async (command: string, need: Need): Promise<Buffer> => {
+  const cluster = readerOf(SHOP);
+  const reader = createReader({ request: (_method, path, options) => cluster.get(path, options?.query) });
+  const { facts } = await readCluster(reader, need);
+  for (const { namespace, name } of facts.pods) await reader.get(pods(namespace, name));
+  await reader.get(services('shop', 'db'));
+  const meta = { format: 1, version: '0', time: '2026-01-02T03:04:05Z', command, request: {}, mark: 1 } as const;
+  return recordingToBytes({ ...emptyRecording(meta), api: reader.records() }, {});
+};
+
 describe('policy, without a cluster', () => {
   let home = '';
   before(async () => {
@@ -50,6 +66,11 @@ describe('policy, without a cluster', () => {
     await writeFile(join(home, 'shop', 'more', 'shop.yaml'), `${SHOP}---\napiVersion: example.com/v1\nkind: Widget\nmetadata: {name: x}\n`);
     await writeFile(join(home, 'shop', 'README.md'), 'no manifest');
     await writeFile(join(home, 'bad.yaml'), BAD);
+    await writeFile(join(home, 'policy.tgz'), await bundleOf('policy', { nodes: 'all', serviceNamespaces: 'all', policies: 'all' }));
+    await writeFile(
+      join(home, 'path.tgz'),
+      await bundleOf('path', { nodes: [], pods: [{ namespace: '', selector: '' }], serviceNamespaces: ['shop'], policies: 'all' }),
+    );
     await writeFile(join(home, 'expected.yaml'), '- {from: shop/deploy/web, to: shop/sts/db, expect: deny}\n');
     await writeFile(join(home, 'wrong.yaml'), '- {from: shop/deploy/web, to: shop/sts/db, expect: allow}\n');
   });
@@ -62,6 +83,20 @@ describe('policy, without a cluster', () => {
     expect([denied.code, denied.err]).to.deep.equal([1, '']);
     expect(denied.out).to.include('may not reach').and.to.include('1 Widget (example.com/v1)');
     expect((await ask('shop/deploy/web other/deploy/job --port 80 --from @/shop')).code).to.equal(0);
+  });
+
+  it('answers from a bundle, its own or that of another command', async () => {
+    for (const [file, said] of [
+      ['policy.tgz', false],
+      ['path.tgz', true],
+    ] as const) {
+      const pair = await ask(`shop/web-0 shop/db-0 --from @/${file}`);
+      expect([pair.code, pair.err], file).to.deep.equal([1, '']);
+      expect(pair.out).to.include('NetworkPolicy shop/deny-all');
+      expect(pair.out.includes('it was recorded by another command')).to.equal(said);
+      expect((await ask(`other/job-0 shop/svc/db:5432 --from @/${file}`)).code, file).to.equal(1);
+      expect((await ask(`--matrix -A --from @/${file}`)).out, file).to.include('all pods of shop');
+    }
   });
 
   it('answers from standard input, and in JSON', async () => {

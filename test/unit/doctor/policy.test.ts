@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { CliError } from '../../../src/cluster/errors.ts';
 import type { ApiObject } from '../../../src/cluster/facts.ts';
-import { probeVerdict } from '../../../src/doctor/policy/probe-verdict.ts';
+import { probeVerdict } from '../../../src/diagnosis/policy/probe-verdict.ts';
 import { runAssert } from '../../../src/doctor/policy/run-assert.ts';
 import { breaks, runDiff } from '../../../src/doctor/policy/run-diff.ts';
 import { runMatrix } from '../../../src/doctor/policy/run-matrix.ts';

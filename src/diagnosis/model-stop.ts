@@ -23,7 +23,7 @@ export const stopOf = (evidence: Evidence, leg: Leg): ModelStop | undefined => {
     const walk = leg[direction];
     const index = walk?.hops.findIndex((hop) => hop.stop !== undefined) ?? -1;
     const hop = walk?.hops[index];
-    if (walk && hop?.stop) return { leg, walk, direction, hop, index, stop: hop.stop };
+    if (walk && hop?.stop) return { leg, walk, direction, hop, index, stop: hop.stop.because ?? hop.stop };
     const astray = walk && (kept(evidence, leg, direction, walk) ?? strayed(evidence, walk));
     if (walk && astray) return { leg, walk, direction, index: walk.hops.length - 1, ...astray };
   }

@@ -2,7 +2,7 @@ import type { Link } from '../node/snapshot.ts';
 import { type Connection, type Tuple, translationOf } from './conntrack.ts';
 import type { Decider, Fork } from './fork.ts';
 import { choose } from './fork.ts';
-import type { Decision, Hop, Outcome, Packet, PathMtu, StopReason, Translation, TunnelKind } from './hop.ts';
+import type { Decision, Hop, Outcome, Packet, PathMtu, Stop, StopReason, Translation, TunnelKind } from './hop.ts';
 import type { Pass } from './pass.ts';
 import { labelOf, type Place, type World } from './world.ts';
 
@@ -17,6 +17,8 @@ export interface Flight {
   carries?: Carried;
   /** IPVS sends it on (skb->ipvs_property). */
   viaIpvs?: boolean;
+  /** A question on the link for whoever has an address: by ARP, which no rule for IP sees, or by neighbour discovery, which is IP. */
+  solicits?: 'arp' | 'nd';
   /** An ICMP error: the packet it is about, as it was where the error was made. */
   about?: Tuple;
 }
@@ -59,7 +61,17 @@ export type Step =
   | { at: 'receive'; place: Place; device: Link; flight: Flight; frame: Frame }
   /** A packet enters the IP stack through a device; with `pass` it went through PREROUTING on its bridge already (ip_sabotage_in). */
   | { at: 'input'; place: Place; device: Link; flight: Flight; frame: Frame; bridgePort?: string | undefined; pass?: Pass | undefined }
-  | { at: 'end'; outcome: Outcome; place?: Place; packet?: Packet };
+  /** `device`: where it left for a network that nobody here reads. */
+  | { at: 'end'; outcome: Outcome; place?: Place; packet?: Packet; device?: Link };
+
+/** A neighbour entry that a question on the link left behind. */
+export interface Learned {
+  node: string;
+  netns: string;
+  device: string;
+  address: string;
+  mac: string;
+}
 
 export interface WalkOptions {
   /** Where the kernel picks an endpoint at random, take this one. */
@@ -68,6 +80,8 @@ export interface WalkOptions {
   connection?: 'new' | 'established';
   /** What conntrack remembers of the request: a reply is put through these. */
   connections?: Connection[];
+  /** Neighbours that the request made known. */
+  learned?: Learned[];
   /** Ways in each netns' iptables and routing tables followed per walk, before the rest is left unknown. Default 64. */
   budget?: number;
 }
@@ -82,6 +96,10 @@ export interface Journey extends Decider {
   /** The packet as the sending process made it, with the source the route chose. */
   sent?: Packet;
   connections: Connection[];
+  /** Neighbours that asking or being asked made known on the way. */
+  learned: Learned[];
+  /** What comes after a step. */
+  advance: (step: Exclude<Step, { at: 'end' }>, journey: Journey) => Step;
   choices: Set<string>;
   /** Answers assumed for matches that cannot be judged, so that one packet gets one answer. */
   assumed: Map<string, number>;
@@ -161,10 +179,11 @@ export interface StopDetail {
   message: string;
   decidedBy?: string | undefined;
   facts?: Record<string, string | number | undefined> | undefined;
+  because?: Stop | undefined;
 }
 
 /** The packet ends at the last hop said. */
-export const stop = (journey: Pick<Journey, 'hops'>, { reason, message, decidedBy, facts = {} }: StopDetail): Step => {
+export const stop = (journey: Pick<Journey, 'hops'>, { reason, message, decidedBy, facts = {}, because }: StopDetail): Step => {
   const known = Object.entries(facts).filter((entry): entry is [string, string | number] => entry[1] !== undefined);
   const hop = journey.hops.at(-1);
   if (hop) {
@@ -173,6 +192,7 @@ export const stop = (journey: Pick<Journey, 'hops'>, { reason, message, decidedB
       message,
       ...(decidedBy === undefined ? {} : { decidedBy }),
       facts: Object.fromEntries(known.map(([name, value]) => [name, String(value)])),
+      ...(because ? { because } : {}),
     };
   }
   return { at: 'end', outcome: 'stopped' };

@@ -1,5 +1,6 @@
 import type { Protocol } from '../cluster/facts.ts';
 import type { Connection } from './conntrack.ts';
+import type { Learned } from './flight.ts';
 
 /** What a probe speaks, what carries tunnels, or `any`: then each rule that asks for a protocol may match or not. */
 export type IpProtocol = Protocol | 'ipencap' | 'ipv6' | 'gre' | 'any';
@@ -90,6 +91,7 @@ export type StopReason =
   | 'policy'
   | 'reject'
   | 'not-translated'
+  | 'astray'
   | 'no-translation'
   | 'martian-destination'
   | 'vlan'
@@ -108,6 +110,8 @@ export interface Stop {
   decidedBy?: string;
   /** The objects a fix needs: interface, route, neighbour, chain… */
   facts: Record<string, string>;
+  /** What keeps a neighbour from answering, where that is known. */
+  because?: Stop;
 }
 
 /** An address translation conntrack remembers in one netns, both sides as the first packet saw them. */
@@ -134,6 +138,8 @@ export type Outcome = 'delivered' | 'stopped' | 'left' | 'unknown';
 
 /** The predicted way of one packet, in order. */
 export interface Walk {
+  /** Where it was sent from. */
+  start?: { node: string; netns: string };
   /** As it was sent, source chosen. */
   packet: Packet;
   hops: Hop[];
@@ -141,9 +147,15 @@ export interface Walk {
   /** Where it was delivered, and the packet as the process there sees it. */
   end?: { node: string; netns: string };
   arrived?: Packet;
+  /** Where it left for a network that was not read, and the packet as it left. */
+  exit?: { node: string; netns: string; interface: string; packet: Packet };
+  /** Where it was stopped, and the packet as it was then; not set for what a tunnel carries. */
+  stopped?: { node: string; netns: string; packet: Packet };
   translations: Translation[];
   /** What conntrack remembers of it, netns by netns; the reply is put through these. */
   connections: Connection[];
+  /** Neighbours that asking on the way made known: the answer need not ask again. */
+  learned?: Learned[];
   /** Choices the kernel makes at random here, e.g. "KUBE-SVC-… picks one of 3". */
   choices: string[];
   /** What kept the answer from being certain: the rule, section or program, as a person would look it up. Empty when it is certain. */

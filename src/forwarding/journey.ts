@@ -2,7 +2,7 @@ import { copyConnection } from './conntrack.ts';
 import { emit } from './device/emit.ts';
 import { receive } from './device/receive.ts';
 import { transmit } from './device/transmit.ts';
-import { addHop, type Flight, type Journey, lose, type Step, stop, tires, type WalkOptions } from './flight.ts';
+import { type Flight, type Journey, lose, type Step, stop, tires, type WalkOptions } from './flight.ts';
 import type { Packet } from './hop.ts';
 import { input } from './stack/input.ts';
 import { output } from './stack/output.ts';
@@ -13,16 +13,19 @@ export interface Start {
   node: string;
   /** Inode. */
   netns: string;
-  /** Where it is not sent from but comes in: the device it comes in by. */
-  iif?: string;
+  /** Set where the packet comes in from outside, by this interface, instead of being made there. */
+  interface?: string;
 }
 
 /** One run of a packet through the world, all ways taken as the script says. */
 export interface Run {
   journey: Journey;
+  start: { node: string; netns: string };
   end: Extract<Step, { at: 'end' }>;
   /** The packet as it was sent. */
   packet: Packet;
+  /** Where it was last and as what. */
+  last?: { place: Place; flight: Flight };
 }
 
 /** More steps than any sane path has: beyond it the packet runs in a circle. A TTL ends most circles sooner. */
@@ -44,6 +47,8 @@ export const run = ({ flight: first, start, world, options }: Departure, script:
     hops: [],
     pending: [],
     connections: (options.connections ?? []).map(copyConnection),
+    learned: [...(options.learned ?? [])],
+    advance,
     choices: new Set(),
     assumed: new Map(),
     work: 0,
@@ -51,20 +56,27 @@ export const run = ({ flight: first, start, world, options }: Departure, script:
   };
   const place = placeAt(world, start.node, start.netns);
   const flight = { ...first, packet: { ...first.packet } };
-  let step: Step = place ? begin(journey, place, flight, start.iif) : { at: 'end', outcome: 'unknown' };
+  let step: Step = place ? firstStep(place, flight, start) : { at: 'end', outcome: 'unknown' };
+  let last: Run['last'];
   for (let steps = 0; step.at !== 'end'; steps += 1) {
+    last = step;
     step = steps < MOST_STEPS ? advance(step, journey) : endlessly(journey);
   }
   const end = tires(journey) ? lose(journey, 'the rules here call each other endlessly') : step;
-  return { journey, end: end.at === 'end' ? end : step, packet: journey.sent ?? flight.packet };
+  return {
+    journey,
+    start: { node: start.node, netns: start.netns },
+    end: end.at === 'end' ? end : step,
+    packet: journey.sent ?? flight.packet,
+    ...(last ? { last: { place: last.place, flight: last.flight } } : {}),
+  };
 };
 
-const begin = (journey: Journey, place: Place, flight: Flight, iif: string | undefined): Step => {
-  if (iif === undefined) return { at: 'output', place, flight };
-  const device = linkNamed(place.netns, iif);
-  if (!device) return { at: 'end', outcome: 'unknown' };
-  addHop(journey, { place, device, direction: 'in', what: '', flight });
-  return { at: 'input', place, device, flight, frame: {} };
+const firstStep = (place: Place, flight: Flight, { interface: name }: Start): Step => {
+  if (name === undefined) return { at: 'output', place, flight };
+  const device = linkNamed(place.netns, name);
+  const arriving = { ...flight, ttl: flight.packet.ttl ?? 64 };
+  return device ? { at: 'receive', place, device, flight: arriving, frame: { to: device.mac } } : { at: 'end', outcome: 'unknown' };
 };
 
 const advance = (step: Exclude<Step, { at: 'end' }>, journey: Journey): Step => {

@@ -1,11 +1,14 @@
 import { hostPort, sameAddress } from './address.ts';
+import { tupleOf } from './conntrack.ts';
 import { explore, type RunTree } from './explore.ts';
 import { doubt, type Flight, translationsOf, type WalkOptions } from './flight.ts';
 import { type Fork, leadsToEndpoints, type Taken } from './fork.ts';
-import type { Hop, Packet, Walk } from './hop.ts';
+import type { Hop, Packet, Stop, Walk } from './hop.ts';
+import { errorFor } from './icmp-error.ts';
 import { type Departure, type Run, run, type Start } from './journey.ts';
 import { decisive, exemplary, type Outlook, outlookOf } from './outlook.ts';
-import type { World } from './world.ts';
+import { isLocal } from './route/address-type.ts';
+import { placeAt, type World } from './world.ts';
 
 export type { Start } from './journey.ts';
 
@@ -20,10 +23,10 @@ const BUDGET = 64;
 export const walk = (packet: Packet, start: Start, world: World, options: WalkOptions = {}): Walk =>
   single(departure(packet, start, world, 'request', options));
 
-/** The way of the answer to a delivered walk; undefined when there is nobody to answer. */
+/** The way of the answer to a walk that arrived, or left the cluster with an address that can be answered; else undefined. */
 export const walkBack = (there: Walk, world: World): Walk | undefined => {
-  if (!there.end) return undefined;
-  return checkAnswer(single(departure(replyTo(there), there.end, world, 'reply', { connections: there.connections })), there);
+  const from = answering(there, world);
+  return from && checkAnswer(single(departure(replyTo(there), from, world, 'reply', memoryOf(there))), there);
 };
 
 /** All ways a packet can take, each with its share. */
@@ -32,9 +35,20 @@ export const walkAll = (packet: Packet, start: Start, world: World, options: Wal
 
 /** All ways of the answer to one way there. */
 export const walkAllBack = (there: Walk, world: World): WalkTree | undefined => {
-  if (!there.end) return undefined;
-  const tree = whole(departure(replyTo(there), there.end, world, 'reply', { connections: there.connections }));
+  const from = answering(there, world);
+  if (!from) return undefined;
+  const tree = whole(departure(replyTo(there), from, world, 'reply', memoryOf(there)));
   return treeOf(tree, (back) => checkAnswer(back, there));
+};
+
+/** The ICMP error that a stopped packet makes whoever stopped it send, on its way to the sender; undefined where nobody is told. */
+export const walkError = (there: Walk, world: World): Walk | undefined => {
+  const { stopped } = there;
+  const icmp = errorFor(there);
+  if (!stopped || !icmp) return undefined;
+  const packet: Packet = { source: '', destination: stopped.packet.source, protocol: 'icmp', icmp };
+  const from = departure(packet, { node: stopped.node, netns: stopped.netns }, world, 'reply', memoryOf(there));
+  return single({ ...from, flight: { ...from.flight, about: tupleOf(stopped.packet) } });
 };
 
 /** A walk, or a place where it can go several ways. */
@@ -72,25 +86,35 @@ const grow = (from: Departure, first: Run, opens: (fork: Fork) => boolean): RunT
   explore(first, { budget: from.options.budget ?? BUDGET, again: (script) => run(from, script), opens });
 
 /** With a program in the way the walk is an assumption; a rule that was not judged leaves the brighter end standing, in doubt. */
-const walkOf = ({ journey, end, packet }: Run, doubts: Fork[], outlook?: Outlook): Walk => {
+const walkOf = ({ journey, start, end, packet, last }: Run, doubts: Fork[], outlook?: Outlook): Walk => {
   const questions = new Set(doubts.map(({ what }) => what));
   for (const taken of journey.taken) if (questions.has(taken.fork.what)) doubt(hopAt(journey.hops, taken), taken.fork.what);
   const blocked = outlook !== undefined && outlook.unknown > 0 && doubts.some(({ kind }) => kind === 'opaque');
   const outcome = blocked ? 'unknown' : end.outcome;
   const delivered = outcome === 'delivered' && end.place ? { end: { node: end.place.snapshot.node, netns: end.place.netns.inode } } : {};
   return {
+    start,
     packet,
     hops: journey.hops,
     outcome,
     ...delivered,
+    ...(outcome === 'left' ? exitOf(end) : {}),
+    ...(outcome === 'stopped' ? stoppedAt(last) : {}),
     ...(outcome === 'delivered' && end.packet ? { arrived: end.packet } : {}),
     translations: translationsOf(journey),
     connections: journey.connections,
+    learned: journey.learned,
     choices: journey.taken.filter(({ fork }) => fork.kind === 'chance').map(({ fork }) => fork.what),
     doubts: [...questions],
     ...(journey.mtu ? { mtu: journey.mtu } : {}),
   };
 };
+
+const exitOf = ({ place, device, packet }: Run['end']): Pick<Walk, 'exit'> =>
+  place && device && packet ? { exit: { node: place.snapshot.node, netns: place.netns.inode, interface: device.name, packet } } : {};
+
+const stoppedAt = (last: Run['last']): Pick<Walk, 'stopped'> =>
+  last && !last.flight.carries ? { stopped: { node: last.place.snapshot.node, netns: last.place.netns.inode, packet: last.flight.packet } } : {};
 
 /** Forks come up while a packet is at a hop; those before the first belong to it. */
 const hopAt = (hops: Hop[], { hops: count }: Taken): Hop | undefined => hops[Math.max(0, count - 1)];
@@ -105,8 +129,18 @@ const treeOf = (tree: RunTree, judge: (walk: Walk) => Walk): WalkTree => {
   return { fork: tree.fork, outlook: outlookOf(tree), ways };
 };
 
+/** What the request left behind on its way. */
+const memoryOf = ({ connections, learned = [] }: Walk): WalkOptions => ({ connections, learned });
+
+/** Where the answer starts. Whoever is outside answers to an address of the node; to a pod's only if somebody told the network about pods. */
+const answering = ({ end, exit }: Walk, world: World): Start | undefined => {
+  if (end) return end;
+  const place = exit && placeAt(world, exit.node, exit.netns);
+  return exit && place && isLocal(place, exit.packet.source) ? { node: exit.node, netns: exit.netns, interface: exit.interface } : undefined;
+};
+
 /** The packet as the receiver's process sees it: after every translation on the way. */
-const arrivedPacket = (there: Walk): Packet => there.arrived ?? there.packet;
+const arrivedPacket = ({ arrived, exit, packet }: Walk): Packet => arrived ?? exit?.packet ?? packet;
 
 const replyTo = (there: Walk): Packet => {
   const asked = arrivedPacket(there);
@@ -123,15 +157,29 @@ const replyTo = (there: Walk): Packet => {
 
 /** A reply counts only when it comes from whom was asked: an untranslated one is answered with a reset. */
 const checkAnswer = (back: Walk, there: Walk): Walk => {
-  const answer = back.arrived;
-  if (back.outcome !== 'delivered' || !answer || sameAddress(answer.source, there.packet.destination)) return back;
+  const stop = back.outcome === 'delivered' ? (astray(back, there) ?? untranslated(back, there)) : undefined;
   const hop = back.hops.at(-1);
-  if (hop) {
-    hop.stop = {
-      reason: 'not-translated',
-      message: `the reply comes from ${answer.source}, but ${there.packet.destination} was asked: it missed the node's translation`,
-      facts: { source: answer.source, asked: hostPort(there.packet.destination, there.packet.destinationPort) },
-    };
-  }
+  if (!stop || !hop) return back;
+  hop.stop = stop;
   return { ...back, outcome: 'stopped' };
+};
+
+/** A reply to an address that somebody else has, too, or that a translation made up, goes to that one. */
+const astray = ({ end, hops }: Walk, { start, packet }: Walk): Stop | undefined => {
+  if (!end || !start || (end.node === start.node && end.netns === start.netns)) return undefined;
+  const { node, where } = hops.at(-1) ?? { node: end.node, where: end.netns };
+  return {
+    reason: 'astray',
+    message: `the reply is delivered to ${where} on ${node}, which did not ask`,
+    facts: { node, where, source: packet.source },
+  };
+};
+
+const untranslated = ({ arrived }: Walk, { packet }: Walk): Stop | undefined => {
+  if (!arrived || sameAddress(arrived.source, packet.destination)) return undefined;
+  return {
+    reason: 'not-translated',
+    message: `the reply comes from ${arrived.source}, but ${packet.destination} was asked: it missed the node's translation`,
+    facts: { source: arrived.source, asked: hostPort(packet.destination, packet.destinationPort) },
+  };
 };

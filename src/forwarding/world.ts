@@ -109,6 +109,17 @@ const pairsOf = (snapshot: NodeSnapshot): Map<string, VethEnd[]> => {
   return pairs;
 };
 
+/**
+ * The netns of the device below a VLAN or macvlan, or of a tunnel's socket (IFLA_LINK_NETNSID): where its number has no name here, the
+ * host's, as such devices are made there and moved into pods.
+ */
+export const lowerNetns = ({ snapshot, netns }: Place, { linkNsid }: Link): Netns | undefined => {
+  if (linkNsid === undefined) return netns;
+  const inode = netns.nsids[String(linkNsid)];
+  if (inode !== undefined) return snapshot.namespaces.find((candidate) => candidate.inode === inode);
+  return netns.role === 'host' ? undefined : hostNetns(snapshot);
+};
+
 /** The netns at the other end of a veth, also where its interfaces were not read. */
 export const farNetns = ({ snapshot, netns }: Place, link: Link): Netns | undefined => {
   const inode = link.linkNsid === undefined ? undefined : netns.nsids[String(link.linkNsid)];

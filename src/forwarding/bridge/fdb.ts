@@ -1,5 +1,5 @@
 import type { FdbEntry, Link } from '../../node/snapshot.ts';
-import { isUplink } from '../device/uplink.ts';
+import { isUplink } from '../uplinks.ts';
 import { linkNamed, type Place, peerOf, portsOf } from '../world.ts';
 
 /** Where a frame goes: a port with the entry that says so, or found by flooding. */

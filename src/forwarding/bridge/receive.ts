@@ -47,6 +47,7 @@ export const receiveOnPort = (journey: Journey, arrived: Arrived, port: Link): S
 
 /** br_netfilter hands bridged IP packets to iptables' hooks with the bridge as both interfaces (net/bridge/br_netfilter_hooks.c br_nf_pre_routing). */
 const isFiltered = ({ place, bridge, flight, frame }: Arrived): boolean => {
+  if (flight.solicits === 'arp') return false;
   const v6 = isV6(flight.packet);
   if (frame.vlan !== undefined && sysctl(place.netns, 'net.bridge.bridge-nf-filter-vlan-tagged') !== '1') return false;
   const own = v6 ? bridge.bridge?.callIp6tables : bridge.bridge?.callIptables;

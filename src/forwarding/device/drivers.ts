@@ -4,10 +4,11 @@ import { sendGeneve } from '../tunnel/geneve.ts';
 import { sendIpTunnel } from '../tunnel/ip-tunnel.ts';
 import { sendVxlan } from '../tunnel/vxlan.ts';
 import { sendWireguard } from '../tunnel/wireguard.ts';
+import { isUplink } from '../uplinks.ts';
 import { peerOf, portsOf } from '../world.ts';
 import type { Emit } from './emit.ts';
 import { parentOf, sendIpvlan, sendMacvlan } from './macvlan.ts';
-import { isUplink, sendUplink, unansweredStop } from './uplink.ts';
+import { sendUplink, unansweredStop } from './uplink.ts';
 import { crossVeth } from './veth.ts';
 
 type Driver = (step: Emit, journey: Journey) => Step;

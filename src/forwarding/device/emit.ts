@@ -17,7 +17,7 @@ export const emit = (step: Emit, journey: Journey): Step => {
   const filtered: Filtered = filterOut({ journey, place, device, flight, frame });
   if (filtered) return filtered;
   const decider = deciderAt(place, device, 'out');
-  if (decider !== undefined) return throughOpaque(journey, place, device, flight, decider);
+  if (decider !== undefined) return throughOpaque(journey, { place, device, flight, frame, direction: 'out', nextHop: step.nextHop }, decider);
   return (drivers[device.kind] ?? unknownDriver)(step, journey);
 };
 

@@ -1,23 +1,20 @@
 import type { Link, Netns } from '../../node/snapshot.ts';
 import { decided, type Flight, type Frame, type Journey, lose, type Step, stop } from '../flight.ts';
-import { type End, holdsAddress, linkAt, type Place } from '../world.ts';
+import { type End, holdsAddress, linkAt, lowerNetns, type Place } from '../world.ts';
 import type { Emit } from './emit.ts';
 import { scrub } from './veth.ts';
 
 /** The device below a VLAN, macvlan or ipvlan device, which may be in another netns (IFLA_LINK, IFLA_LINK_NETNSID). */
-export const parentOf = (place: Place, { peerIfindex, linkNsid }: Link): End | undefined => {
-  const inode = linkNsid === undefined ? place.netns.inode : place.netns.nsids[String(linkNsid)];
-  const netns = place.snapshot.namespaces.find((candidate) => candidate.inode === inode);
-  const link = netns && linkAt(netns, peerIfindex);
+export const parentOf = (place: Place, child: Link): End | undefined => {
+  const netns = lowerNetns(place, child);
+  const link = netns && linkAt(netns, child.peerIfindex);
   return netns && link ? { place: { snapshot: place.snapshot, netns }, link } : undefined;
 };
 
 const stacked = new Set(['macvlan', 'macvtap', 'ipvlan']);
 
 const sitsOn = (place: Place, netns: Netns, link: Link, parent: Link): boolean =>
-  stacked.has(link.kind) &&
-  link.peerIfindex === parent.ifindex &&
-  (link.linkNsid === undefined ? netns.inode : netns.nsids[String(link.linkNsid)]) === place.netns.inode;
+  stacked.has(link.kind) && link.peerIfindex === parent.ifindex && lowerNetns({ snapshot: place.snapshot, netns }, link) === place.netns;
 
 /** macvlan, macvtap and ipvlan devices on top of a device. */
 const childrenOf = (place: Place, parent: Link): End[] =>

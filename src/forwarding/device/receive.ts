@@ -17,7 +17,7 @@ export const receive = ({ place, device, flight, frame }: Receive, journey: Jour
   const filtered = filterIn({ journey, place, device, flight, frame });
   if (filtered) return filtered;
   const decider = deciderAt(place, device, 'in');
-  if (decider !== undefined) return throughOpaque(journey, place, device, flight, decider);
+  if (decider !== undefined) return throughOpaque(journey, { place, device, flight, frame, direction: 'in' }, decider);
 
   const tagged = frame.vlan === undefined ? undefined : vlanDevice(place, device, frame.vlan);
   if (tagged) return { at: 'receive', place, device: tagged, flight, frame: { ...frame, vlan: undefined } };

@@ -1,23 +1,16 @@
 import type { Link } from '../../node/snapshot.ts';
 import { hostPort } from '../address.ts';
 import { type Flight, type Frame, type Journey, lose, type Step, type StopDetail, say, stop } from '../flight.ts';
-import { type End, farNetns, hostNetns, nodeHolding, type Place, peerOf, portsOf, type World } from '../world.ts';
+import type { Stop } from '../hop.ts';
+import { hasPorts, isUplink } from '../uplinks.ts';
+import { type End, hostNetns, nodeHolding, type Place, portsOf, type World } from '../world.ts';
 import type { Emit } from './emit.ts';
 
-/** Does this device lead out of the node, into the network between the nodes? */
-export const isUplink = (place: Place, device: Link): boolean => {
-  if (place.netns.role !== 'host' || device.name === 'lo') return false;
-  if (device.kind === '') return true;
-  if (device.kind === 'veth') return device.master === undefined && peerOf(place, device) === undefined && farNetns(place, device) === undefined;
-  return hasPorts.has(device.kind) && portsOf(place.netns, device).some((port) => isUplink(place, port));
-};
-
-const hasPorts = new Set(['bridge', 'bond', 'team']);
-
-export const unansweredStop = (device: Link, address: string): StopDetail => ({
+export const unansweredStop = (device: Link, address: string, because?: Stop): StopDetail => ({
   reason: 'no-neighbour',
-  message: `nobody behind ${device.name} answers for ${address}`,
+  message: `nobody behind ${device.name} answers for ${address}${because ? `: ${because.message}` : ''}`,
   facts: { interface: device.name, address, state: 'unanswered' },
+  because,
 });
 
 /** Into the network between the nodes: to the node whose interface has the frame's address, or holds the next hop or the destination; else away. */
@@ -32,10 +25,16 @@ export const sendUplink = ({ place, device, flight, frame, nextHop }: Emit, jour
     });
   }
   const arrival = arrivalOf(journey.world, place, frame, towards, destination);
+  // a router on the way counts as a hop
+  if (arrival?.routed) flight.ttl = (flight.ttl ?? 64) - 1;
   say(journey, outerWords(flight), arrival ? `to ${arrival.place.snapshot.node}` : `to ${hostPort(towards)}`);
-  if (!arrival) return place.netns.role === 'host' ? { at: 'end', outcome: 'left' } : lose(journey, `the far end of ${device.name} was not read`);
+  if (!arrival) return place.netns.role === 'host' ? gone(place, device, flight) : lose(journey, `the far end of ${device.name} was not read`);
   return { at: 'receive', place: arrival.place, device: arrival.link, flight: { ...flight, mark: 0 }, frame: { ...frame, to: arrival.mac } };
 };
+
+/** What a tunnel carries to somewhere unknown is as good as lost, though nobody here can say so. */
+const gone = (place: Place, device: Link, { packet, carries }: Flight): Step =>
+  carries ? { at: 'end', outcome: 'left' } : { at: 'end', outcome: 'left', place, device, packet };
 
 const outerWords = ({ carries, packet }: Flight): string => {
   if (!carries) return '';
@@ -50,20 +49,22 @@ const isUnreachable = (world: World, { snapshot }: Place, { to, fixed }: Frame, 
   return holder !== undefined && !holder.place.netns.links.some(({ mac }) => mac === to) && ownerOf(world, snapshot.node, to) === undefined;
 };
 
+interface Arrival extends End {
+  /** Address of whatever holds the IP address there. */
+  mac?: string | undefined;
+  /** By way of a router between the nodes. */
+  routed: boolean;
+}
+
 /** A router between the nodes, or a cloud's network, writes link-level addresses of its own: what holds the address gets its own. */
-const arrivalOf = (
-  world: World,
-  { snapshot }: Place,
-  { to }: Frame,
-  nextHop: string,
-  destination: string,
-): (End & { mac?: string | undefined }) | undefined => {
+const arrivalOf = (world: World, { snapshot }: Place, { to }: Frame, nextHop: string, destination: string): Arrival | undefined => {
   const owner = to === undefined ? undefined : ownerOf(world, snapshot.node, to);
-  if (owner) return { ...owner, mac: to };
-  const holder = nodeHolding(world, nextHop, snapshot.node) ?? nodeHolding(world, destination, snapshot.node);
+  if (owner) return { ...owner, mac: to, routed: false };
+  const direct = nodeHolding(world, nextHop, snapshot.node);
+  const holder = direct ?? (nextHop === destination ? undefined : nodeHolding(world, destination, snapshot.node));
   if (!holder) return undefined;
   const port = portOf(holder);
-  return { ...port, mac: port.link.master === undefined ? port.link.mac : holder.link.mac };
+  return { ...port, mac: port.link.master === undefined ? port.link.mac : holder.link.mac, routed: direct === undefined };
 };
 
 /** The other node with an interface of this address on the network between them. */

@@ -70,9 +70,16 @@ const answersNdp = ({ netns }: Place, link: Link, { target }: Question): boolean
   return proxies && forwards && netns.neighbours.some(({ proxy, address, device }) => proxy && device === link.name && sameAddress(address, target));
 };
 
+/** The packet's own source where the device has it, else the device's link-local address (ndisc_solicit, ndisc_send_ns). */
+const asker6 = ({ addresses }: Link, source: string): string => {
+  if (addresses.some(({ address }) => sameAddress(address, source))) return source;
+  const own = addresses.filter(({ family }) => family === 6);
+  return (own.find(({ scope }) => scope === 'link') ?? own[0])?.address ?? '';
+};
+
 /** The address a question is asked from: the packet's own source where it is local, else one of the device (arp_announce 0, arp_solicit). */
 export const askerOf = ({ netns }: Place, device: Link, target: string, source: string): string => {
-  if (familyOf(target) === 6) return device.addresses.find(({ family }) => family === 6)?.address ?? '';
+  if (familyOf(target) === 6) return asker6(device, source);
   const level = largerOf(netns, device.name, 'arp_announce');
   const holder = linkHolding(netns, source);
   const near = device.addresses.find((address) => inPrefix(`${address.address}/${address.prefix}`, target));

@@ -1,9 +1,11 @@
 import type { Link, Neighbour } from '../../node/snapshot.ts';
-import { sameAddress } from '../address.ts';
-import { decided, doubt, type Journey } from '../flight.ts';
-import { type Place, unread } from '../world.ts';
+import { familyOf, sameAddress } from '../address.ts';
+import { decided, doubt, type Journey, type Learned } from '../flight.ts';
+import type { Stop } from '../hop.ts';
+import { type End, type Place, unread } from '../world.ts';
 import { answers, askerOf, type Question } from './arp.ts';
 import { isListed, type Segment, segmentOf } from './segment.ts';
+import { hearsAnswer, solicit } from './solicit.ts';
 
 export interface Resolution {
   mac?: string;
@@ -11,6 +13,8 @@ export interface Resolution {
   state: string;
   /** Somebody wrote it down: no answer will correct it. */
   fixed: boolean;
+  /** What keeps whoever has the address from answering. */
+  because?: Stop | undefined;
 }
 
 /** States in which the entry's address is used (NUD_VALID, include/net/neighbour.h). */
@@ -27,23 +31,48 @@ export const resolve = (journey: Journey, place: Place, device: Link, address: s
     decided(journey, 'next', { by: 'neighbour', object: `${entry.address} dev ${entry.device} lladdr ${entry.mac} ${entry.state}` });
     return { mac: entry.mac, state: entry.state, fixed: written.has(entry.state) };
   }
+  const learned = journey.learned.find((one) => isAbout(one, place, device, address));
+  if (learned) return { mac: learned.mac, state: 'learned', fixed: false };
   const question = { target: address, sender: askerOf(place, device, address, source) };
-  const { macs, sure } = ask(segmentOf(journey.world, place, device), place, device, question);
+  const { macs, sure, because } = ask(journey, segmentOf(journey.world, place, device), { place, link: device }, question);
   if (macs.length > 1) doubt(journey.hops.at(-1), `${macs.length} interfaces answer for ${address}: ${macs.join(', ')}`);
   const [mac] = macs;
   if (mac !== undefined) return { mac, state: 'answered', fixed: false };
-  if (!sure || unread(place, 'links')) return { state: 'unknown', fixed: false };
-  // whoever would answer but for a closed port or a link that is down: the frame for it ends at that very place
-  const [kept] = ask(segmentOf(journey.world, place, device, true), place, device, question).macs;
-  return { state: 'nobody', fixed: false, ...(kept === undefined ? {} : { mac: kept }) };
+  if (familyOf(address) === 6 && !hearsAnswer(journey, { place, link: device }, question)) return { state: 'nobody', fixed: false, because };
+  return { state: sure && !unread(place, 'links') ? 'nobody' : 'unknown', fixed: false, because };
 };
 
-/** All that hear the question, and those who answer it. */
-const ask = (segment: Segment, place: Place, device: Link, question: Question): { macs: string[]; sure: boolean } => {
-  const heard = segment.ends
-    .filter(({ place: other, link }) => !(other.netns === place.netns && link.ifindex === device.ifindex))
-    .map((end) => ({ mac: end.link.mac, answer: answers(end.place, end.link, question) }));
-  const macs = heard.flatMap(({ mac, answer }) => (answer === true && mac !== undefined ? [mac] : []));
-  const sure = segment.complete && !isListed(segment, question.target) && !heard.some(({ answer }) => answer === undefined);
-  return { macs: [...new Set(macs)], sure };
+const isAbout = (known: Learned, { snapshot, netns }: Place, device: Link, address: string): boolean =>
+  known.node === snapshot.node && known.netns === netns.inode && known.device === device.name && sameAddress(known.address, address);
+
+const hearers = ({ ends }: Segment, asker: End): End[] =>
+  ends.filter(({ place, link }) => !(place.netns === asker.place.netns && link.ifindex === asker.link.ifindex));
+
+interface Asked {
+  macs: string[];
+  /** Nobody else could answer. */
+  sure: boolean;
+  because?: Stop | undefined;
+}
+
+/** All that would hear the question if nothing stood in the way, and those that do and answer it; both sides then know each other. */
+const ask = (journey: Journey, segment: Segment, asker: End, question: Question): Asked => {
+  const asked: Asked = { macs: [], sure: segment.complete && !isListed(segment, question.target) };
+  for (const end of hearers(segment, asker)) {
+    const answer = answers(end.place, end.link, question);
+    if (answer === undefined) asked.sure = false;
+    if (answer !== true || end.link.mac === undefined) continue;
+    const exchange = solicit(journey, asker, end, question);
+    if (exchange.asked) learn(journey, end, question.sender, asker.link.mac);
+    asked.because ??= exchange.stop;
+    if (!exchange.answered) continue;
+    learn(journey, asker, question.target, end.link.mac);
+    if (!asked.macs.includes(end.link.mac)) asked.macs.push(end.link.mac);
+  }
+  return asked;
+};
+
+const learn = (journey: Journey, { place, link }: End, address: string, mac: string | undefined): void => {
+  if (mac === undefined || address === '') return;
+  journey.learned.push({ node: place.snapshot.node, netns: place.netns.inode, device: link.name, address, mac });
 };

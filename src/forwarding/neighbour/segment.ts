@@ -3,6 +3,7 @@ import { sameAddress } from '../address.ts';
 import { deciderAt } from '../opaque.ts';
 import { hasFilters } from '../tc/filters.ts';
 import { vxlansHearing } from '../tunnel/vxlan-peers.ts';
+import { isUplink, uplinksBeside } from '../uplinks.ts';
 import { type End, farNetns, linkAt, type Place, peerOf, placeKey, portsOf, type World } from '../world.ts';
 
 /** Who hears a broadcast. */
@@ -18,18 +19,17 @@ export interface Segment {
 interface Spread extends Segment {
   world: World;
   seen: Set<string>;
-  /** Through links that are down and ports that are closed as well: who would hear it but for them. */
-  regardless: boolean;
 }
 
-/** All that hears a broadcast put on this device, through veths, bridges and VXLANs; the network between nodes is never wholly known. */
-export const segmentOf = (world: World, place: Place, device: Link, regardless = false): Segment => {
-  const spread: Spread = { world, seen: new Set(), ends: [], complete: true, listed: [], regardless };
+/**
+ * All that would hear a broadcast put on this device, through veths, bridges and VXLANs, if all links were up and all ports open: what is in
+ * the way is found when a question is sent. The network between nodes is never wholly known.
+ */
+export const segmentOf = (world: World, place: Place, device: Link): Segment => {
+  const spread: Spread = { world, seen: new Set(), ends: [], complete: true, listed: [] };
   sendOut(spread, place, device);
   return spread;
 };
-
-const isUp = ({ regardless }: Spread, { up }: Link): boolean => up || regardless;
 
 const once = ({ seen }: Spread, place: Place, device: Link, way: string): boolean => {
   const key = `${placeKey(place)} ${device.ifindex} ${way}`;
@@ -40,12 +40,19 @@ const once = ({ seen }: Spread, place: Place, device: Link, way: string): boolea
 
 /** A frame leaves by the device. */
 const sendOut = (spread: Spread, place: Place, device: Link): void => {
-  if (!isUp(spread, device) || !once(spread, place, device, 'out')) return;
+  if (!once(spread, place, device, 'out')) return;
   if (deciderAt(place, device, 'out') !== undefined || hasFilters(place.netns, device, 'egress')) spread.complete = false;
   if (device.kind === 'bridge') flood(spread, place, device, undefined);
   else if (device.kind === 'vxlan') throughVxlan(spread, place, device);
+  else if (isUplink(place, device)) acrossUnderlay(spread, place, device);
   else if (device.kind === 'veth') acrossVeth(spread, place, device);
   else spread.complete = false;
+};
+
+/** The other nodes hear it; who else does, nobody knows. */
+const acrossUnderlay = (spread: Spread, place: Place, device: Link): void => {
+  spread.complete = false;
+  for (const end of uplinksBeside(spread.world, place, device)) comeIn(spread, end.place, end.link);
 };
 
 const acrossVeth = (spread: Spread, place: Place, device: Link): void => {
@@ -58,7 +65,7 @@ const acrossVeth = (spread: Spread, place: Place, device: Link): void => {
 
 /** A frame arrives at the device from outside. */
 const comeIn = (spread: Spread, place: Place, device: Link): void => {
-  if (!isUp(spread, device) || !once(spread, place, device, 'in')) return;
+  if (!once(spread, place, device, 'in')) return;
   if (deciderAt(place, device, 'in') !== undefined || hasFilters(place.netns, device, 'ingress')) spread.complete = false;
   const master = device.master && linkAt(place.netns, device.master.ifindex);
   if (device.master === undefined || master?.kind === 'vrf') spread.ends.push({ place, link: device });
@@ -69,17 +76,12 @@ const comeIn = (spread: Spread, place: Place, device: Link): void => {
 
 /** To the bridge itself and out of its other ports. */
 const flood = (spread: Spread, place: Place, bridge: Link, from: Link | undefined): void => {
-  const { regardless } = spread;
-  if (!isUp(spread, bridge) || (from && !isOpen(from) && !regardless)) return;
   if (from) spread.ends.push({ place, link: bridge });
   for (const port of portsOf(place.netns, bridge)) {
-    if (port.ifindex === from?.ifindex || (!isOpen(port) && !regardless)) continue;
-    if (from?.bridgePort?.isolated === true && port.bridgePort?.isolated === true && !regardless) continue;
+    if (port.ifindex === from?.ifindex) continue;
     sendOut(spread, place, port);
   }
 };
-
-const isOpen = ({ bridgePort, up }: Link): boolean => up && ['forwarding', '', undefined].includes(bridgePort?.state);
 
 const throughVxlan = (spread: Spread, place: Place, device: Link): void => {
   const { ends, complete } = vxlansHearing(spread.world, place, device);

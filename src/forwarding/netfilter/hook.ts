@@ -42,12 +42,13 @@ const stations = (netns: Netns, layer: Layer, hook: HookName): Station[] => {
 };
 
 const collect = (netns: Netns, layer: Layer, hook: HookName): Station[] => {
-  const chains = [...(layer === 'bridge' ? [] : iptablesChains(netns, layer, hook)), ...nftChains(netns, layer, hook)].sort(byPriority);
+  const chains = inOrder([...(layer === 'bridge' ? [] : iptablesChains(netns, layer, hook)), ...nftChains(netns, layer, hook)]);
   const own = layer === 'bridge' ? [] : builtin(hook, chains);
-  return [...own, ...chains.filter(({ nat }) => !nat)].sort(byPriority);
+  return [...own, ...chains.filter(({ nat }) => !nat)].sort((a, b) => a.priority - b.priority);
 };
 
-const byPriority = (a: Station, b: Station): number => a.priority - b.priority;
+/** Of one priority, whoever came last is first (net/netfilter/core.c nf_hook_entries_grow); chains are listed as they were made. */
+const inOrder = (stations: Station[]): Station[] => stations.toReversed().sort((a, b) => a.priority - b.priority);
 
 /** Connection tracking, translation and IPVS, which are no rules but stand among them. */
 const builtin = (hook: HookName, chains: Station[]): Station[] => {
@@ -119,15 +120,16 @@ const nftChains = (netns: Netns, layer: Layer, hook: HookName): Station[] =>
 const isDormant = (flags: string[] | undefined): boolean => flags?.includes('dormant') === true;
 
 /** Chains on a device itself, before the IP stack or behind it: netdev tables, and inet's ingress (nf_hook_ingress, nf_hook_egress). */
-const deviceStations = (netns: Netns, device: string, hook: HookName): Station[] =>
-  netns.netfilter.nft
+const deviceStations = (netns: Netns, device: string, hook: HookName): Station[] => {
+  const chains = netns.netfilter.nft
     .filter(({ family }) => family === 'netdev' || family === 'inet')
     .flatMap((table) =>
       table.chains
         .filter((chain) => chain.hook === hook && chain.device?.split(',').includes(device) === true && !isDormant(table.flags))
         .map((chain) => ({ priority: chain.priority ?? 0, nat: false, run: (pass: Pass) => runNftBaseChain(table, chain, pass) })),
-    )
-    .sort(byPriority);
+    );
+  return inOrder(chains);
+};
 
 export type HookResult =
   | { kind: 'accept'; by?: RuleRef }
@@ -170,6 +172,7 @@ const whatWasNotRead = (pass: Pass): HookResult | undefined => {
 
 /** Runs one hook of the packet's family. */
 export const runHook = (pass: Pass, hook: HookName): HookResult => {
+  if (pass.flight.solicits === 'arp') return { kind: 'accept' };
   pass.hook = hook;
   pass.bridge = undefined;
   const result = runStations(pass, stations(pass.place.netns, isV6(pass.flight.packet) ? 6 : 4, hook));
@@ -180,7 +183,7 @@ export const runHook = (pass: Pass, hook: HookName): HookResult => {
 /** Runs one hook of the bridge family. */
 export const runBridgeHook = (pass: Pass, hook: HookName, bridge: string): HookResult => {
   const all = stations(pass.place.netns, 'bridge', hook);
-  if (all.length === 0) return { kind: 'accept' };
+  if (all.length === 0 || pass.flight.solicits === 'arp') return { kind: 'accept' };
   pass.hook = hook;
   pass.bridge = bridge;
   const result = runStations(pass, all);
@@ -191,7 +194,7 @@ export const runBridgeHook = (pass: Pass, hook: HookName, bridge: string): HookR
 /** Runs the chains on one device. */
 export const runDeviceHook = (pass: Pass, hook: 'ingress' | 'egress', device: string): HookResult => {
   const all = deviceStations(pass.place.netns, device, hook);
-  if (all.length === 0) return { kind: 'accept' };
+  if (all.length === 0 || pass.flight.solicits === 'arp') return { kind: 'accept' };
   const { iif, oif } = pass;
   pass.hook = hook;
   if (hook === 'ingress') pass.iif = device;

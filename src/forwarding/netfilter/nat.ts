@@ -29,6 +29,7 @@ export const translate = (pass: Pass, chains: ((pass: Pass) => Verdict)[]): Verd
   }
   const before = pass.flight.packet;
   pass.flight.packet = rewrite(before, found, side);
+  if (pass.flight.about) pass.flight.about = found.direction === 'reply' ? connection.original : connection.reply;
   if (pass.hook === 'output' && before.destination !== pass.flight.packet.destination) pass.reroute = true;
   return proceed;
 };

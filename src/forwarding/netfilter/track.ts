@@ -1,5 +1,5 @@
-import { findConnection, newConnection, tupleOf } from '../conntrack.ts';
-import { type Pass, tcpFlagsOf } from '../pass.ts';
+import { findConnection, invert, newConnection, tupleOf } from '../conntrack.ts';
+import { isV6, type Pass, tcpFlagsOf } from '../pass.ts';
 import { sysctl } from '../sysctl.ts';
 import { proceed, type Verdict } from './context.ts';
 
@@ -8,13 +8,18 @@ export const track = (pass: Pass): Verdict => {
   const { journey, place, flight, tracking } = pass;
   // loopback's packets keep their entry; NOTRACK was before this
   if (tracking.state === 'UNTRACKED' || tracking.found) return proceed;
+  if (isNeighbourDiscovery(pass)) {
+    pass.tracking = { state: 'UNTRACKED', zone: 0 };
+    return proceed;
+  }
   const { node } = place.snapshot;
   const { inode: netns } = place.netns;
-  const sought = { node, netns, zone: tracking.zone, tuple: flight.about ?? tupleOf(flight.packet) };
+  // an ICMP error belongs to the flow of the packet it is about, and goes the other way
+  const tuple = flight.about ? invert(flight.about) : tupleOf(flight.packet);
+  const sought = { node, netns, zone: tracking.zone, tuple };
   const found = findConnection(journey.connections, sought);
   if (flight.about) {
-    if (found)
-      pass.tracking = { ...tracking, state: 'RELATED', found: { ...found, direction: found.direction === 'original' ? 'reply' : 'original' } };
+    if (found) pass.tracking = { ...tracking, state: 'RELATED', found };
     return proceed;
   }
   if (found?.direction === 'reply') found.connection.seenReply = true;
@@ -30,6 +35,10 @@ export const track = (pass: Pass): Verdict => {
   pass.tracking = { ...tracking, state: established ? 'ESTABLISHED' : 'NEW', found: { connection, direction: 'original' } };
   return proceed;
 };
+
+/** Router and neighbour discovery and multicast reports have no state (nf_conntrack_proto_icmpv6.c noct_valid_new). */
+const isNeighbourDiscovery = ({ flight: { packet } }: Pass): boolean =>
+  packet.protocol === 'icmp' && packet.icmp !== undefined && isV6(packet) && [130, 131, 132, 133, 134, 135, 136, 143].includes(packet.icmp.type);
 
 /** An answer nobody asked for begins no connection: it is INVALID (nf_conntrack_proto_tcp.c tcp_new, nf_conntrack_proto_icmp.c). */
 const canStart = (pass: Pass): boolean => {

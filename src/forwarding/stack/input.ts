@@ -30,6 +30,7 @@ export const input = ({ place, device, flight, frame, bridgePort, pass: bridged 
     if (refused) return stop(journey, refused);
     sayChange(pass, before);
   }
+  if (flight.solicits) return deliver(pass, device.name);
   const inVrf = enterVrf(pass, device);
   if (inVrf) return stop(journey, inVrf);
 
@@ -50,7 +51,8 @@ export const input = ({ place, device, flight, frame, bridgePort, pass: bridged 
 
 /** IPv6 can be switched off on an interface (net/ipv6/ip6_input.c ip6_rcv_core). */
 const deafness = ({ place, flight }: Pass, device: Link): StopDetail | undefined => {
-  if (familyOf(flight.packet.destination) === 4 || interfaceSysctl(place.netns, 6, device.name, 'disable_ipv6') !== '1') return undefined;
+  if (flight.solicits === 'arp' || familyOf(flight.packet.destination) === 4 || interfaceSysctl(place.netns, 6, device.name, 'disable_ipv6') !== '1')
+    return undefined;
   const name = `net.ipv6.conf.${device.name}.disable_ipv6`;
   return { reason: 'forwarding-off', message: `${name} is 1`, facts: { sysctl: name, interface: device.name } };
 };

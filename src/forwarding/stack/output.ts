@@ -76,11 +76,11 @@ const noteRoute = (journey: Journey, { route }: RouteDecision): void => {
 const loopback = (pass: Pass, what: string): Step => {
   const { journey, place, flight } = pass;
   const lo = linkNamed(place.netns, 'lo');
-  addHop(journey, { place, device: lo, direction: 'out', what, flight });
-  if (lo && !lo.up) return stop(journey, { reason: 'link-down', message: 'lo is down', facts: { interface: 'lo' } });
   pass.oif = 'lo';
   const left = refusal(runHook(pass, 'postrouting'), pass);
+  addHop(journey, { place, device: lo, direction: 'out', what, flight });
   if (left) return stop(journey, left);
+  if (lo && !lo.up) return stop(journey, { reason: 'link-down', message: 'lo is down', facts: { interface: 'lo' } });
   pass.iif = 'lo';
   pass.oif = undefined;
   pass.local = false;

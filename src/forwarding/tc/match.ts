@@ -15,12 +15,14 @@ export interface Seen {
 
 /** Does the filter take the packet? (net/sched/cls_u32.c, cls_flower.c, cls_matchall.c) */
 export const filterMatches = (filter: TcFilter, seen: Seen): Known => {
-  const protocol = protocolTakes(filter.protocol, seen);
+  const protocol = seen.flight.solicits === 'arp' ? arpTakes(filter.protocol) : protocolTakes(filter.protocol, seen);
   if (protocol === false) return false;
   const keys = classifiers[filter.kind];
   if (!keys || filter.keys === undefined) return undefined;
   return every([protocol, ...filter.keys.map((key) => keys(key, seen))]);
 };
+
+const arpTakes = (name: string): Known => name === 'all' || name === 'arp';
 
 const protocolTakes = (name: string, { flight, frame }: Seen): Known => {
   if (name === 'all') return true;

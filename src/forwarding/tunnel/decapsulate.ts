@@ -2,7 +2,7 @@ import type { Link } from '../../node/snapshot.ts';
 import { inPrefix, sameAddress } from '../address.ts';
 import { type Carried, type Flight, type Journey, type Step, stop } from '../flight.ts';
 import type { End, Place } from '../world.ts';
-import { socketPlace, speaks, vxlansOf } from './vxlan-peers.ts';
+import { devicesOf, speaks } from './vxlan-peers.ts';
 
 /** An outer packet addressed to this netns: find the device that owns the tunnel and take the header off. */
 export const decapsulate = (journey: Journey, place: Place, flight: Flight): Step => {
@@ -41,21 +41,13 @@ interface Outer {
 }
 
 const findVxlan = ({ place, carries, flight }: Outer): End | undefined =>
-  vxlansOf(place).find(
+  devicesOf(place, 'vxlan').find(
     ({ link: { up, vxlan } }) =>
       up && vxlan?.vni === carries.vni && vxlan?.port === carries.port && vxlan !== undefined && speaks(vxlan, flight.packet.destination),
   );
 
 const findGeneve = ({ place, carries }: Outer): End | undefined =>
   devicesOf(place, 'geneve').find(({ link }) => link.up && link.geneve?.vni === carries.vni && link.geneve?.port === carries.port);
-
-/** Devices of a kind whose socket is in this netns. */
-const devicesOf = (place: Place, kind: string): End[] =>
-  place.snapshot.namespaces.flatMap((netns) =>
-    netns.links
-      .filter((link) => link.kind === kind && socketPlace({ snapshot: place.snapshot, netns }, link).netns === place.netns)
-      .map((link) => ({ place: { snapshot: place.snapshot, netns }, link })),
-  );
 
 /** Both ends given, then the far one, then the near one, then the device for all others (net/ipv4/ip_tunnel.c ip_tunnel_lookup). */
 const findIpTunnel =

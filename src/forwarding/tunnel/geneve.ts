@@ -8,13 +8,15 @@ export const sendGeneve = ({ place, device, flight, frame, what }: Emit, journey
   const { geneve } = device;
   const hop = journey.hops.at(-1);
   if (!geneve || geneve.external || geneve.remote === undefined || !hop) return lose(journey, `${device.name} takes its tunnel data from BPF or OVS`);
+  const socket = socketPlace(place, device);
+  if (!socket) return lose(journey, `where the socket of ${device.name} is was not read`);
   const { vni, port, remote } = geneve;
   hop.what = joined(what, `Geneve ${vni} → ${remote}`);
   const overhead = 14 + 8 + 8 + (familyOf(remote) === 4 ? 20 : 40);
   const { length } = flight.packet;
   return {
     at: 'output',
-    place: socketPlace(place, device),
+    place: socket,
     flight: {
       packet: {
         source: '',

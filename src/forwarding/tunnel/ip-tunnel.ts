@@ -15,13 +15,15 @@ export const sendIpTunnel = ({ place, device, flight, nextHop, what }: Emit, jou
   const hop = journey.hops.at(-1);
   if (ipTunnel?.external === true) return lose(journey, `${device.name} takes its tunnel data from BPF or OVS`);
   if (!hop || remote === undefined || remote === flight.packet.destination) return lose(journey, `${device.name}: the far end is not in the route`);
+  const socket = socketPlace(place, device);
+  if (!socket) return lose(journey, `where the socket of ${device.name} is was not read`);
   hop.what = joined(what, `${kind.toUpperCase()} → ${remote}`);
   decided(journey, 'here', { by: 'tunnel', object: `${device.name} ${kind} remote ${ipTunnel?.remote ?? 'any'} local ${ipTunnel?.local ?? 'any'}` });
   const overhead = (familyOf(remote) === 4 ? 20 : 40) + (kind === 'gre' ? 4 + (ipTunnel?.key === undefined ? 0 : 4) : 0);
   const { length } = flight.packet;
   return {
     at: 'output',
-    place: socketPlace(place, device),
+    place: socket,
     flight: {
       packet: {
         source: isGiven(ipTunnel?.local) ? ipTunnel.local : '',

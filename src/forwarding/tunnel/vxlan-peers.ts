@@ -1,14 +1,13 @@
-import type { FdbEntry, Link, Netns } from '../../node/snapshot.ts';
+import type { FdbEntry, Link } from '../../node/snapshot.ts';
 import { familyOf, isMulticast } from '../address.ts';
-import { type End, hostNetns, linkHolding, type Place, type World } from '../world.ts';
+import { type End, hostNetns, linkHolding, lowerNetns, type Place, type World } from '../world.ts';
 
 export const zeroMac = '00:00:00:00:00:00';
 
 /** A tunnel device moved to another netns keeps its socket where it was made. */
-export const socketPlace = (place: Place, device: Link): Place => {
-  const inode = device.linkNsid === undefined ? undefined : place.netns.nsids[String(device.linkNsid)];
-  const netns = place.snapshot.namespaces.find((candidate) => candidate.inode === inode);
-  return netns ? { snapshot: place.snapshot, netns } : place;
+export const socketPlace = (place: Place, device: Link): Place | undefined => {
+  const netns = lowerNetns(place, device);
+  return netns && { snapshot: place.snapshot, netns };
 };
 
 /** Entries that lead through the tunnel. */
@@ -23,20 +22,13 @@ export const floodRemotes = (place: Place, device: Link): string[] => {
   return remotes.length > 0 ? [...new Set(remotes)] : made === undefined ? [] : [made];
 };
 
-/** Devices of this netns' tunnel socket: its own, and those made here and moved elsewhere. */
-export const vxlansOf = (place: Place): End[] => {
-  const own = place.netns.links.filter((link) => link.vxlan !== undefined && link.linkNsid === undefined).map((link) => ({ place, link }));
-  const moved = place.snapshot.namespaces
-    .filter((netns) => netns !== place.netns)
-    .flatMap((netns) =>
-      netns.links
-        .filter((link) => link.vxlan !== undefined && socketInode(netns, link) === place.netns.inode)
-        .map((link) => ({ place: { snapshot: place.snapshot, netns }, link })),
-    );
-  return [...own, ...moved];
-};
-
-const socketInode = (netns: Netns, link: Link): string | undefined => (link.linkNsid === undefined ? undefined : netns.nsids[String(link.linkNsid)]);
+/** Devices of a kind whose socket is in this netns: its own, and those made here and moved elsewhere. */
+export const devicesOf = (place: Place, kind: string): End[] =>
+  place.snapshot.namespaces.flatMap((netns) =>
+    netns.links
+      .filter((link) => link.kind === kind && lowerNetns({ snapshot: place.snapshot, netns }, link) === place.netns)
+      .map((link) => ({ place: { snapshot: place.snapshot, netns }, link })),
+  );
 
 /** An IPv4 and an IPv6 device may share VNI and port: their sockets are of different families. */
 export const speaks = ({ local, remote, group }: NonNullable<Link['vxlan']>, outer: string): boolean => {
@@ -50,7 +42,7 @@ export const vxlansHearing = (world: World, place: Place, device: Link): { ends:
   if (!vxlan || vxlan.external) return { ends: [], complete: false };
   const remotes = floodRemotes(place, device);
   const ends = remotes
-    .flatMap((remote) => holdersOf(world, remote).flatMap((holder) => vxlansOf(holder)))
+    .flatMap((remote) => holdersOf(world, remote).flatMap((holder) => devicesOf(holder, 'vxlan')))
     .filter(({ link }) => link.vxlan?.vni === vxlan.vni && link.vxlan.port === vxlan.port && link.up && link !== device);
   const known = remotes.every((remote) => !isMulticast(remote) && holdersOf(world, remote).length > 0);
   return { ends, complete: known };

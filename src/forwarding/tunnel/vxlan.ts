@@ -16,6 +16,8 @@ export const sendVxlan = ({ place, device, flight, frame, nextHop, what }: Emit,
   const hop = journey.hops.at(-1);
   if (!vxlan || !hop) return lose(journey, `${device.name}: no VXLAN details in the snapshot`);
   if (vxlan.external) return lose(journey, `${device.name} takes its tunnel data from BPF or OVS`);
+  const socket = socketPlace(place, device);
+  if (!socket) return lose(journey, `where the socket of ${device.name} is was not read`);
   const entries = tunnelEntries(place, device);
   const entry = frame.to === undefined ? undefined : entries.find(({ mac }) => mac === frame.to);
   const flooded = entry ? [] : floodRemotes(place, device);
@@ -29,9 +31,9 @@ export const sendVxlan = ({ place, device, flight, frame, nextHop, what }: Emit,
   hop.what = joined(what, `VXLAN ${entry?.vni ?? vxlan.vni} → ${remote}`, frame.to === undefined ? '' : `VTEP ${frame.to}`);
   return {
     at: 'output',
-    place: socketPlace(place, device),
-    flight: carrier({ place, device, flight, frame, remote, entry }),
-    oif: boundTo(place, device, entry),
+    place: socket,
+    flight: carrier({ place, socket, device, flight, frame, remote, entry }),
+    oif: boundTo(socket, device, entry),
   };
 };
 
@@ -65,15 +67,14 @@ const pickRemote = (journey: Journey, place: Place, device: Link, remotes: strin
 };
 
 /** Only entries made with a device, or the one the interface itself was made with, bind the tunnel's socket to it. */
-const boundTo = (place: Place, device: Link, entry: FdbEntry | undefined): string | undefined =>
-  entry === undefined &&
-  device.vxlan?.underlay !== undefined &&
-  socketPlace(place, device).netns.links.some(({ name }) => name === device.vxlan?.underlay)
+const boundTo = (socket: Place, device: Link, entry: FdbEntry | undefined): string | undefined =>
+  entry === undefined && device.vxlan?.underlay !== undefined && socket.netns.links.some(({ name }) => name === device.vxlan?.underlay)
     ? device.vxlan.underlay
     : undefined;
 
 interface Wrapping {
   place: Place;
+  socket: Place;
   device: Link;
   flight: Flight;
   frame: Emit['frame'];
@@ -81,7 +82,7 @@ interface Wrapping {
   entry: FdbEntry | undefined;
 }
 
-const carrier = ({ place, device, flight, frame, remote, entry }: Wrapping): Flight => {
+const carrier = ({ place, socket, device, flight, frame, remote, entry }: Wrapping): Flight => {
   const { local, vni = 0, port = 0 } = device.vxlan ?? {};
   const added = overhead(remote);
   const { length } = flight.packet;
@@ -95,7 +96,7 @@ const carrier = ({ place, device, flight, frame, remote, entry }: Wrapping): Fli
       ...(length === undefined ? {} : { length: length + added }),
     },
     // The mark stays with the buffer, so a packet marked for masquerading is masqueraded outside as well (flannel#1279); not into another netns.
-    mark: socketPlace(place, device).netns === place.netns ? flight.mark : 0,
+    mark: socket.netns === place.netns ? flight.mark : 0,
     direction: flight.direction,
     carries: {
       kind: 'vxlan',

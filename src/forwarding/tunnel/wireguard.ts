@@ -27,12 +27,14 @@ export const sendWireguard = ({ place, device, flight, what }: Emit, journey: Jo
       facts: { interface: device.name, address: destination, peer: peer.publicKey },
     });
   }
+  const socket = socketPlace(place, device);
+  if (!socket) return lose(journey, `where the socket of ${device.name} is was not read`);
   decided(journey, 'here', { by: 'tunnel', object: `peer ${peer.publicKey} endpoint ${peer.endpoint} allowed-ips ${prefix}` });
   hop.what = joined(what, `WireGuard → ${address}`);
   const overhead = 32 + 8 + (familyOf(address) === 4 ? 20 : 40);
   return {
     at: 'output',
-    place: socketPlace(place, device),
+    place: socket,
     flight: {
       packet: {
         source: '',

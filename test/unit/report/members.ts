@@ -43,7 +43,7 @@ export const inPathReport: Record<string, string[]> = {
     'unpredicted',
   ]),
   decision: all<keyof Decision>()(['by', 'object']),
-  stop: all<keyof Stop>()(['reason', 'message', 'decidedBy', 'facts']),
+  stop: all<keyof Stop>()(['reason', 'message', 'decidedBy', 'facts', 'because']),
   check: all<keyof ProbeResult>()(['request', 'attempts', 'notRun']),
   probeRequest: all<keyof ProbeRequest>()([
     'id',
@@ -151,6 +151,7 @@ export const stopReasons = all<StopReason>()([
   'policy',
   'reject',
   'not-translated',
+  'astray',
   'no-translation',
   'martian-destination',
   'vlan',

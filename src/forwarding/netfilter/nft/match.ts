@@ -100,7 +100,8 @@ const anyBit = (op: string, words: unknown[], table: NftTable, type: Parameters<
       mask |= bit;
     }
     if (typeof value !== 'number') return undefined;
-    return op === '==' ? value === mask : (value & mask) !== 0;
+    // only `in` means any of them; `!= new,established` is plain inequality, and true of both
+    return op === 'in' ? (value & mask) !== 0 : value === mask;
   };
 };
 

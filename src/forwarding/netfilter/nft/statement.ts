@@ -128,7 +128,10 @@ const translate = (body: unknown, table: NftTable, side: Change['side']): Compil
   if (!isObject(body)) return unknown;
   const address = body.addr === undefined ? undefined : compileExpression(firstOf(body.addr), table, 'address');
   const port = body.port === undefined ? undefined : compileExpression(firstOf(body.port), table, 'port');
+  const { family } = body;
   return (at) => {
+    // in an inet table a translation for the other family does nothing (nft_nat.c nft_nat_inet_eval)
+    if (family !== undefined && (family === 'ip6') !== isV6(at.pass.flight.packet)) return 'next';
     const change = changeFrom(side, address?.evaluate(at.pass), port?.evaluate(at.pass), isV6(at.pass.flight.packet) ? 6 : 4);
     if (change === undefined) return address && address.evaluate(at.pass) !== undefined ? 'no' : 'unknown';
     return { kind: 'nat', change, by: at.by() };

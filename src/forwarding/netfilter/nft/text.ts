@@ -13,7 +13,7 @@ const statements: Record<string, (body: unknown) => string> = {
   counter: () => 'counter',
   jump: (body) => `jump ${target(body)}`,
   goto: (body) => `goto ${target(body)}`,
-  reject: () => 'reject',
+  reject: (body) => (isObject(body) ? `reject with ${body.type}${body.expr === undefined ? '' : ` type ${body.expr}`}` : 'reject'),
   masquerade: () => 'masquerade',
   vmap: (body) => (isObject(body) ? `${side(body.key)} vmap ${side(body.data)}` : 'vmap'),
   dnat: (body) => (isObject(body) ? `dnat to ${side(body.addr)}${body.port === undefined ? '' : `:${side(body.port)}`}` : 'dnat'),

@@ -1,0 +1,74 @@
+import { familyOf, parseAddress, textOf } from '../address.ts';
+import type { Flight, Journey, Step } from '../flight.ts';
+import type { Stop } from '../hop.ts';
+import { runHook } from '../netfilter/hook.ts';
+import { startPass } from '../pass.ts';
+import { refusal } from '../stack/hook.ts';
+import type { End } from '../world.ts';
+import type { Question } from './arp.ts';
+
+/** Whether a question arrived and its answer came back; what stopped either. */
+export interface Exchange {
+  asked: boolean;
+  answered: boolean;
+  stop?: Stop | undefined;
+}
+
+/**
+ * A question on the link and its answer, on the way that packets take. IPv6 asks by packets that meet every rule there and back: a filter
+ * that drops ICMPv6 cuts off its own neighbours (net/ipv6/ndisc.c ndisc_send_skb). ARP is no IP and meets ports, tags and tc alone.
+ */
+export const solicit = (journey: Journey, asker: End, end: End, { target, sender }: Question): Exchange => {
+  const v6 = familyOf(target) === 6;
+  const there = send(journey, asker, end, v6 ? message(sender, solicitedNode(target), 135) : arp(sender, target));
+  if (!there.arrived) return { asked: false, answered: false, stop: there.stop };
+  const back = send(journey, end, asker, v6 ? message(target, sender, 136) : arp(target, sender));
+  return { asked: true, answered: back.arrived, stop: back.stop };
+};
+
+/** Whether an answer from somebody unread would get through this very host's own rules. */
+export const hearsAnswer = (journey: Journey, { place, link }: End, { target, sender }: Question): boolean => {
+  const aside: Journey = { ...journey, hops: [...journey.hops], pending: [], connections: [] };
+  const pass = startPass({ journey: aside, place, flight: message(target, sender, 136), iif: link.name });
+  return !(['prerouting', 'input'] as const).some((hook) => refusal(runHook(pass, hook), pass));
+};
+
+const message = (source: string, destination: string, type: number): Flight => ({
+  packet: { source, destination, protocol: 'icmp', icmp: { type, code: 0 } },
+  mark: 0,
+  ttl: 255,
+  direction: 'request',
+  solicits: 'nd',
+});
+
+const arp = (source: string, destination: string): Flight => ({
+  packet: { source, destination, protocol: 'any' },
+  mark: 0,
+  direction: 'request',
+  solicits: 'arp',
+});
+
+/** `ff02::1:ff00:5` for every address that ends in `00:0005` (RFC 4291, 2.7.1). */
+const solicitedNode = (address: string): string => {
+  const value = parseAddress(address)?.value;
+  return textOf(6, (0xff02_0000_0000_0000_0000_0001_ff00_0000n & ~0xffffffn) | (BigInt(value ?? 0) & 0xffffffn));
+};
+
+/** More steps than any way on one link has. */
+const MOST_STEPS = 50;
+
+/** The message on a journey of its own, whose hops are nobody's; what it had to assume is assumed for the packet as well. */
+const send = (journey: Journey, from: End, to: End, flight: Flight): { arrived: boolean; stop?: Stop | undefined } => {
+  const aside: Journey = { ...journey, hops: [...journey.hops], pending: [], connections: [] };
+  const pass = startPass({ journey: aside, place: from.place, flight });
+  pass.oif = from.link.name;
+  for (const hook of ['output', 'postrouting'] as const) {
+    const refused = refusal(runHook(pass, hook), pass);
+    if (refused) return { arrived: false, stop: { reason: refused.reason, message: refused.message, facts: {} } };
+  }
+  const frame = { from: from.link.mac, to: to.link.mac };
+  let step: Step = { at: 'emit', place: from.place, device: from.link, flight, frame, what: '', nextHop: flight.packet.destination };
+  for (let steps = 0; step.at !== 'end' && steps < MOST_STEPS; steps += 1) step = aside.advance(step, aside);
+  const arrived = step.at === 'end' && step.outcome === 'delivered' && step.place?.netns === to.place.netns;
+  return { arrived, stop: arrived ? undefined : aside.hops.at(-1)?.stop };
+};

@@ -1,0 +1,145 @@
+import type { WalkOptions } from './flight.ts';
+import type { Fork } from './fork.ts';
+import type { Packet, StopReason, Walk } from './hop.ts';
+import { errorFor, rejectionOf } from './icmp-error.ts';
+import { accepts } from './stack/listener.ts';
+import { sysctl } from './sysctl.ts';
+import { type Start, type WalkTree, walkAll, walkAllBack, walkError } from './walk.ts';
+import { placeAt, unread, type World, wasRead } from './world.ts';
+
+/** What the one who asks notices. */
+export type Result = 'ok' | 'refused' | 'timeout' | 'unreachable' | 'unknown';
+
+/** Shares that sum up to 1. */
+export type Forecast = Record<Result, number>;
+
+export interface Prediction {
+  forecast: Forecast;
+  /** All ways there; each that arrives has its own ways back. */
+  there: WalkTree;
+  /** What the answer depends on and nobody could say. */
+  doubts: string[];
+}
+
+const results: Result[] = ['ok', 'refused', 'timeout', 'unreachable', 'unknown'];
+
+export const surely = (result: Result): Forecast => ({ ok: 0, refused: 0, timeout: 0, unreachable: 0, unknown: 0, [result]: 1 });
+
+/** Asks and is answered, over all ways there and back: `{ ok: 0.67, refused: 0.33 }` where one of three endpoints is dead. */
+export const predict = (packet: Packet, start: Start, world: World, options: WalkOptions = {}): Prediction => {
+  const there = walkAll(packet, start, world, options);
+  const doubts = new Set<string>();
+  const forecast = fold(there, (walk) => resultOf(walk, world, doubts), doubts);
+  return { forecast, there, doubts: [...doubts] };
+};
+
+/** The one result that is certain; `unknown` where none is. */
+export const certain = (forecast: Forecast): Result => results.find((result) => forecast[result] > 1 - 1e-9) ?? 'unknown';
+
+const fold = (tree: WalkTree, judge: (walk: Walk) => Forecast, doubts: Set<string>): Forecast => {
+  if ('walk' in tree) return judge(tree.walk);
+  const parts = tree.ways.map(({ share, next }) => ({ share, forecast: next ? fold(next, judge, doubts) : surely('unknown') }));
+  return join(
+    tree.fork,
+    parts.map(({ share, forecast }) => ({ share: share ?? 0, forecast })),
+    doubts,
+  );
+};
+
+interface Part {
+  share: number;
+  forecast: Forecast;
+}
+
+const join = (fork: Fork, parts: Part[], doubts: Set<string>): Forecast => {
+  if (fork.kind === 'chance') return mix(parts);
+  const [first] = parts;
+  if (!first) return surely('unknown');
+  if (fork.kind === 'copies') return parts.reduce((best, part) => (part.forecast.ok > best.forecast.ok ? part : best), first).forecast;
+  if (parts.every(({ forecast }) => same(forecast, first.forecast))) return first.forecast;
+  doubts.add(fork.what);
+  return surely('unknown');
+};
+
+const mix = (parts: Part[]): Forecast => {
+  const total = { ok: 0, refused: 0, timeout: 0, unreachable: 0, unknown: 0 };
+  for (const { share, forecast } of parts) for (const result of results) total[result] += share * forecast[result];
+  return total;
+};
+
+const same = (a: Forecast, b: Forecast): boolean => results.every((result) => Math.abs(a[result] - b[result]) < 1e-9);
+
+/** What the sender's own kernel says at once, without any packet. */
+const saidAtOnce = new Set<StopReason>(['no-route', 'unreachable', 'prohibit', 'blackhole', 'no-peer']);
+
+/** How a sender takes an ICMP error: a closed port, a host that cannot be reached, or a size to mind from now on. */
+const taken = ({ type, code }: { type: number; code: number }, v6: boolean): Result => {
+  if (v6) return type === 1 && code === 4 ? 'refused' : type === 2 ? 'ok' : 'unreachable';
+  if (type === 3 && code === 4) return 'ok';
+  return type === 3 && (code === 3 || code === 2) ? 'refused' : 'unreachable';
+};
+
+/** A packet that was stopped: what comes back of it, and whether that arrives. */
+const stoppedResult = (there: Walk, world: World): Result => {
+  const { stop } = there.hops.findLast((hop) => hop.stop) ?? {};
+  const { stopped, packet } = there;
+  if (!stop || !stopped) return 'timeout';
+  const first = there.hops[0];
+  if (first && stopped.netns === first.netns && stopped.node === first.node && saidAtOnce.has(stop.reason)) return 'unreachable';
+  if (stop.reason === 'reject' && rejectionOf(stop.decidedBy ?? '', packet.destination.includes(':')) === 'reset') return 'refused';
+  const icmp = errorFor(there);
+  // a neighbour is given up after three seconds, longer than anybody waits here
+  if (!icmp || stop.reason === 'no-neighbour' || stop.reason === 'no-carrier') return 'timeout';
+  const error = walkError(there, world);
+  if (error?.outcome !== 'delivered') return error?.outcome === 'unknown' ? 'unknown' : 'timeout';
+  return taken(icmp, packet.destination.includes(':'));
+};
+
+const resultOf = (there: Walk, world: World, doubts: Set<string>): Forecast => {
+  if (there.outcome === 'stopped') return surely(stoppedResult(there, world));
+  if (there.outcome === 'left') return fromOutside(there, world, doubts);
+  if (there.outcome !== 'delivered') {
+    for (const hop of there.hops) if (hop.unsure) doubts.add(hop.unsure);
+    return surely('unknown');
+  }
+  const heard = isHeard(there, world);
+  if (heard === undefined) doubts.add('which sockets listen there');
+  if (heard === false && there.packet.protocol === 'icmp') return surely('timeout');
+  const back = walkAllBack(there, world);
+  const answer = back ? fold(back, answerOf, doubts) : surely('unknown');
+  return heard === true ? answer : heard === false ? refusal(answer) : same(answer, surely('timeout')) ? answer : surely('unknown');
+};
+
+/** Whoever is outside is taken to answer what can be answered. */
+const fromOutside = (there: Walk, world: World, doubts: Set<string>): Forecast => {
+  const back = walkAllBack(there, world);
+  if (back) return fold(back, answerOf, doubts);
+  doubts.add(`whether the outside can answer ${there.exit?.packet.source ?? there.packet.source}`);
+  return surely('unknown');
+};
+
+/** A refusal takes the way of an answer. */
+const refusal = ({ ok, refused, timeout, unreachable, unknown }: Forecast): Forecast => ({
+  ok: 0,
+  refused: ok + refused,
+  timeout,
+  unreachable,
+  unknown,
+});
+
+const answerOf = (back: Walk): Forecast => {
+  if (back.outcome === 'delivered') return surely('ok');
+  return surely(back.outcome === 'stopped' ? 'timeout' : 'unknown');
+};
+
+/** Whether somebody is there to answer: a socket, or for echo the kernel itself. */
+const isHeard = ({ end, arrived }: Walk, world: World): boolean | undefined => {
+  const place = end && placeAt(world, end.node, end.netns);
+  if (!place || !arrived) return undefined;
+  if (arrived.protocol === 'icmp') {
+    const name = arrived.destination.includes(':') ? 'net.ipv6.icmp.echo_ignore_all' : 'net.ipv4.icmp_echo_ignore_all';
+    return sysctl(place.netns, name) !== '1';
+  }
+  if (arrived.destinationPort === undefined || !wasRead(place.netns) || place.netns.seen !== undefined || unread(place, 'sockets')) return undefined;
+  return place.netns.sockets.some((socket) => accepts(socket, arrived));
+};

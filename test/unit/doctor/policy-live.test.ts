@@ -53,7 +53,8 @@ const door = (name: string, owner: string, outcomes: (request: ProbeRequest) => 
     },
     tap: none,
     traceRules: none,
-  } as NodeDoor;
+    watchDrops: none,
+  };
 };
 
 const assertLive = async (

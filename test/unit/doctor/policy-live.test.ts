@@ -54,7 +54,7 @@ const door = (name: string, owner: string, outcomes: (request: ProbeRequest) => 
     tap: none,
     traceRules: none,
     watchDrops: none,
-  } as NodeDoor;
+  };
 };
 
 const assertLive = async (

@@ -11,6 +11,13 @@ const lab = (title: string, args: string[]): Promise<boolean> => run(title, node
 
 const judged =
   (await run('judging policies', node, ['test/bench/policy.ts'])) && (await run('the forwarding model', node, ['test/bench/forwarding.ts']));
+const onLab = (title: string, file: string): Promise<boolean> =>
+  run(title, node, [file], {
+    NETDOCTOR_E2E_LAB: name,
+    KUBECONFIG: kubeconfigPath(name),
+    PATH: `${programsDirectory(name)}:${process.env.PATH}`,
+  });
+
 if (process.platform !== 'linux' || process.getuid?.() !== 0) {
   process.stdout.write('the rest of make bench needs Linux and root\n');
   process.exit(2);
@@ -26,11 +33,9 @@ const done =
     async () =>
       (await lab('lab up', ['up'])) &&
       (await lab('agent image onto its nodes', ['load-image', image])) &&
-      (await run('path', node, ['test/bench/path.ts'], {
-        NETDOCTOR_E2E_LAB: name,
-        KUBECONFIG: kubeconfigPath(name),
-        PATH: `${programsDirectory(name)}:${process.env.PATH}`,
-      })),
+      (await onLab('path', 'test/bench/path.ts')) &&
+      (await onLab('faults that strike now and then', 'test/bench/intermittent.ts')) &&
+      (await onLab('busy nodes', 'test/bench/busy.ts')),
     () => lab('lab down', ['down']),
   ));
 process.exitCode = done ? 0 : 1;

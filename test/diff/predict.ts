@@ -86,7 +86,8 @@ const doubtsOf = (tree: WalkTree): string[] => {
 
 const refusalOf = (there: Walk, world: World): Refusal | undefined => {
   const stop = there.hops.findLast((hop) => hop.stop)?.stop;
-  if (stop?.reason === 'reject' && rejectionOf(stop.decidedBy ?? '', false) === 'reset') return { what: 'reset', arrives: false };
+  if (stop?.reason === 'reject' && rejectionOf(stop.decidedBy ?? '', there.packet.destination.includes(':')) === 'reset')
+    return { what: 'reset', arrives: false };
   const icmp = errorFor(there);
   const error = icmp && walkError(there, world);
   return icmp && { what: icmp, arrives: error?.outcome === 'delivered' && error.choices.length === 0 };

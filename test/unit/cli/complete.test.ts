@@ -45,7 +45,7 @@ const complete = async (line: string, from: Names = names): Promise<string[]> =>
 
 describe('completion', () => {
   const cases: [line: string, candidates: string[]][] = [
-    ['', ['path', 'policy', 'capture', 'veth', 'explain', 'cleanup', 'completion', 'version', ':4']],
+    ['', ['path', 'policy', 'capture', 'drops', 'veth', 'explain', 'cleanup', 'completion', 'version', ':4']],
     ['pa', ['path', ':4']],
     ['policy we', ['web-0', 'web-1', 'webshop/', ':4']],
     ['policy web-0 --cni k', ['kube-ovn', 'kube-router', 'kube-network-policies', 'kindnet', ':4']],

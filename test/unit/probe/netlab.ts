@@ -19,8 +19,9 @@ export interface Netlab {
 
 export type Place = 'a' | 'n1' | 'm' | 'n2' | 'b' | 'x';
 
-const UP = `
-for n in a n1 m n2 b x; do ip netns add $P$n; ip -n $P$n link set lo up; done
+/** sh that makes all links, given the namespaces by name. */
+export const LINKS = `
+for n in a n1 m n2 b x; do ip -n $P$n link set lo up; done
 ip -n $P"m" link add br0 type bridge; ip -n $P"m" link set br0 up
 for i in 1 2; do
   j=$((3 - i)); n=$P"n"$i
@@ -48,8 +49,10 @@ pod b 2 5 02:00:00:00:0b:05 veth2
 pod x 1 4 02:00:00:00:0c:04 vethx
 ip -n $P"n1" link set vethx down
 # The bridges take a second until they pass neighbour discovery.
-for address in 10.244.2.5 fd44:2::5; do ip netns exec $P"a" ping -q -w 5 -i 0.1 -c 1 $address; done
+for address in 10.244.2.5 fd44:2::5; do ip netns exec $P"a" ping -q -w 30 -i 0.1 -c 1 $address; done
 `;
+
+const UP = `for n in a n1 m n2 b x; do ip netns add $P$n; done${LINKS}`;
 
 /** Why no lab can be made here, for a test to skip with. */
 export const labRefusal = (): string | undefined => {

@@ -1,0 +1,40 @@
+import { expect } from 'chai';
+import type { PathReport } from '../../src/report/report.ts';
+import { bulkRules, otherTraffic } from '../lab/busy.ts';
+import { withAgentCost } from './agent-cost.ts';
+import { BUSY, during, lostOf, QUESTION } from './busy.ts';
+import { lab } from './cluster.ts';
+import { path } from './netdoctor.ts';
+
+/** Of the agent's limit of 512 MiB. */
+const MOST_MEMORY_MIB = 256;
+
+describe('a node with 20,000 rules and other traffic', function () {
+  this.timeout(120_000);
+  let removeRules: (() => Promise<void>) | undefined;
+  before(async function () {
+    if (!lab) return this.skip();
+    removeRules = await bulkRules(lab, 'node2');
+    return undefined;
+  });
+  after(() => removeRules?.());
+
+  for (const { fault, code } of BUSY) {
+    it(`${fault ?? 'nothing broken'}: ${code ?? 'healthy'}, and nothing lost in the captures`, async function () {
+      if (!lab) return this.skip();
+      const running = lab;
+      const { result, costs } = await during(running, fault, async () => {
+        const traffic = await otherTraffic(running, { rate: 20_000, seconds: 15 });
+        const asked = await withAgentCost(running, (): Promise<PathReport> => path(QUESTION));
+        expect(await traffic.over).to.be.greaterThan(0);
+        return asked;
+      });
+      expect(result.findings[0]?.code).to.equal(code);
+      if (code) expect(result.findings[0]?.confidence).to.equal('certain');
+      expect(lostOf(result)).to.deep.equal([]);
+      expect(costs).to.have.length(2);
+      for (const { memoryMiB } of costs) expect(memoryMiB).to.be.below(MOST_MEMORY_MIB);
+      return undefined;
+    });
+  }
+});

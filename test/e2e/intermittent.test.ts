@@ -1,0 +1,30 @@
+import { expect } from 'chai';
+import type { PathReport } from '../../src/report/report.ts';
+import { heal } from '../lab/faults/fault.ts';
+import { faultNamed } from '../lab/faults/index.ts';
+import { lab } from './cluster.ts';
+import { INTERMITTENT } from './intermittent.ts';
+import { path } from './netdoctor.ts';
+
+const RUNS = 3;
+
+describe('a fault that strikes now and then', function () {
+  this.timeout(240_000);
+
+  for (const { fault: name, question, expectNamed } of INTERMITTENT) {
+    const fault = faultNamed(name);
+    it(`${fault.title}: named in ${RUNS} of ${RUNS} runs`, async function () {
+      if (!lab || !fault.appliesTo(lab.plan.options)) return this.skip();
+      const reports: PathReport[] = [];
+      await fault.inject(lab);
+      try {
+        for (let run = 0; run < RUNS; run += 1) reports.push(await path(question));
+      } finally {
+        await heal(lab, fault);
+      }
+      for (const report of reports) expectNamed(report);
+      expect(reports.map(({ verdict }) => verdict)).to.deep.equal(reports.map(() => 'intermittent'));
+      return undefined;
+    });
+  }
+});

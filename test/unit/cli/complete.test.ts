@@ -45,7 +45,7 @@ const complete = async (line: string, from: Names = names): Promise<string[]> =>
 
 describe('completion', () => {
   const cases: [line: string, candidates: string[]][] = [
-    ['', ['path', 'policy', 'capture', 'veth', 'explain', 'cleanup', 'completion', 'version', ':4']],
+    ['', ['path', 'policy', 'capture', 'drops', 'veth', 'explain', 'cleanup', 'completion', 'version', ':4']],
     ['pa', ['path', ':4']],
     ['policy we', ['web-0', 'web-1', 'webshop/', ':4']],
     ['policy web-0 --cni k', ['kube-ovn', 'kube-router', 'kube-network-policies', 'kindnet', ':4']],
@@ -66,6 +66,10 @@ describe('completion', () => {
     ['path sho', ['shop/', ':6']],
     ['path ]/', [':4']],
     ['path https://web/', [':4']],
+    ['capture web-0 db', ['db-0', ':4']],
+    ['capture web-0 db-0 -w ', [':0']],
+    ['drops no', ['node/', ':6']],
+    ['drops db', ['db-0', ':4']],
     ['veth web-0 w', ['web-1', 'webshop/', ':4']],
     ['veth node/', [':4']],
     ['veth no', [':4']],

@@ -3,7 +3,7 @@ NODE := node_modules/.bin/node
 READY := node_modules/.netdoctor-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help test demo build dist image lint format lab-up lab-down bench kernels clean
+.PHONY: help test demo build dist image lint format lab-up lab-down bench kernels diff-test clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ bench: $(READY) ## print the figures: policies, collector, path on the lab
 
 kernels: $(READY) ## `path` on the stock Debian kernels 5.10, 6.1 and 6.12 under emulation (Debian, root; a quarter of an hour)
 	@$(NODE) scripts/kernels.ts
+
+diff-test: $(READY) ## the forwarding model against this machine's kernel, N random clusters from SEED on (Linux, root, Go)
+	@$(NODE) test/diff/main.ts --count $(or $(N),300) --seed $(or $(SEED),1)
 
 clean: ## remove what was built here
 	rm -rf build dist node_modules

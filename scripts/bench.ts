@@ -2,14 +2,15 @@ import { existsSync } from 'node:fs';
 import { kubeconfigPath, programsDirectory } from '../test/lab/state.ts';
 import { run, runAlways } from './steps.ts';
 
-/** `make bench`: prints figures and judges none of them. Policies by themselves, the collector in namespaces of its own, `path` on a lab of its own. */
+/** `make bench`: prints figures and judges none of them. Policies and the forwarding model by themselves, the collector in namespaces of its own, `path` on a lab of its own. */
 
 const node = process.execPath;
 const name = 'bench';
 const image = `build/agent-image-${process.arch === 'arm64' ? 'arm64' : 'amd64'}.tar`;
 const lab = (title: string, args: string[]): Promise<boolean> => run(title, node, ['test/lab/main.ts', ...args, '--name', name]);
 
-const judged = await run('judging policies', node, ['test/bench/policy.ts']);
+const judged =
+  (await run('judging policies', node, ['test/bench/policy.ts'])) && (await run('the forwarding model', node, ['test/bench/forwarding.ts']));
 const onLab = (title: string, file: string): Promise<boolean> =>
   run(title, node, [file], {
     NETDOCTOR_E2E_LAB: name,
@@ -24,6 +25,7 @@ if (process.platform !== 'linux' || process.getuid?.() !== 0) {
 const done =
   judged &&
   (await run('Debian packages', 'scripts/install-debian-packages.sh', [])) &&
+  (await run('the model beside ip and iptables', node, ['test/bench/forwarding-beside.ts'])) &&
   (await run('bundle', node, ['scripts/build.ts'])) &&
   (await run('reading a node', node, ['test/bench/collector.ts'])) &&
   (existsSync(image) || (await run('agent image', 'scripts/build-image.sh', []))) &&

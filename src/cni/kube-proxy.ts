@@ -1,6 +1,7 @@
 import { inPrefix, sameAddress } from '../forwarding/address.ts';
 import { isObject, unwrap } from '../forwarding/netfilter/nft/json.ts';
 import { hostNetns } from '../forwarding/world.ts';
+import { splitWords } from '../node/parse/words.ts';
 import type { Netns, NodeSnapshot } from '../node/snapshot.ts';
 
 export type KubeProxyMode = 'iptables' | 'nftables' | 'ipvs' | 'none';
@@ -35,7 +36,8 @@ const inIptables = ({ netfilter }: Netns, { clusterIp, port, protocol }: Service
     chains
       .filter(({ name }) => name === 'KUBE-SERVICES')
       .some(({ rules }) =>
-        rules.some(({ words }) => {
+        rules.some(({ text }) => {
+          const words = splitWords(text);
           const after = (word: string): string => words[words.indexOf(word) + 1] ?? '';
           return words.includes('-d') && inPrefix(after('-d'), clusterIp) && after('--dport') === String(port) && after('-p') === protocol;
         }),

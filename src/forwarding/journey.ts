@@ -13,8 +13,8 @@ export interface Start {
   node: string;
   /** Inode. */
   netns: string;
-  /** Set where the packet comes in from outside, by this interface, instead of being made there. */
-  interface?: string;
+  /** Where it is not made there but comes in: the device it comes in by. */
+  iif?: string;
 }
 
 /** One run of a packet through the world, all ways taken as the script says. */
@@ -72,9 +72,9 @@ export const run = ({ flight: first, start, world, options }: Departure, script:
   };
 };
 
-const firstStep = (place: Place, flight: Flight, { interface: name }: Start): Step => {
-  if (name === undefined) return { at: 'output', place, flight };
-  const device = linkNamed(place.netns, name);
+const firstStep = (place: Place, flight: Flight, { iif }: Start): Step => {
+  if (iif === undefined) return { at: 'output', place, flight };
+  const device = linkNamed(place.netns, iif);
   const arriving = { ...flight, ttl: flight.packet.ttl ?? 64 };
   return device ? { at: 'receive', place, device, flight: arriving, frame: { to: device.mac } } : { at: 'end', outcome: 'unknown' };
 };

@@ -1,12 +1,22 @@
-import type { Link } from '../node/snapshot.ts';
+import type { Link, Netns } from '../node/snapshot.ts';
 import { inPrefix } from './address.ts';
 import { type End, farNetns, hostNetns, linkAt, type Place, peerOf, portsOf, type World } from './world.ts';
 
 /** Kinds of device that send by way of their ports. */
 export const hasPorts = new Set(['bridge', 'bond', 'team']);
 
+const uplinks = new WeakMap<Netns, Map<number, boolean>>();
+
 /** Does this device lead out of the node, into the network between the nodes? */
 export const isUplink = (place: Place, device: Link): boolean => {
+  const known = uplinks.get(place.netns) ?? new Map<number, boolean>();
+  uplinks.set(place.netns, known);
+  const leads = known.get(device.ifindex) ?? leadsOut(place, device);
+  known.set(device.ifindex, leads);
+  return leads;
+};
+
+const leadsOut = (place: Place, device: Link): boolean => {
   if (place.netns.role !== 'host' || device.name === 'lo') return false;
   if (device.kind === '') return true;
   if (device.kind === 'veth') return isStranger(place, device) && (device.master === undefined || isOnlyStranger(place, device));

@@ -136,7 +136,7 @@ const memoryOf = ({ connections, learned = [] }: Walk): WalkOptions => ({ connec
 const answering = ({ end, exit }: Walk, world: World): Start | undefined => {
   if (end) return end;
   const place = exit && placeAt(world, exit.node, exit.netns);
-  return exit && place && isLocal(place, exit.packet.source) ? { node: exit.node, netns: exit.netns, interface: exit.interface } : undefined;
+  return exit && place && isLocal(place, exit.packet.source) ? { node: exit.node, netns: exit.netns, iif: exit.interface } : undefined;
 };
 
 /** The packet as the receiver's process sees it: after every translation on the way. */

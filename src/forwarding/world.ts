@@ -18,9 +18,20 @@ export const placeKey = ({ snapshot, netns }: Place): string => `${snapshot.node
 
 export const hostNetns = (snapshot: NodeSnapshot): Netns | undefined => snapshot.namespaces.find((netns) => netns.role === 'host');
 
+const netnsIndexes = new WeakMap<Netns[], Map<string, Netns>>();
+
+/** The namespace of a node with this inode. */
+export const netnsAt = ({ namespaces }: NodeSnapshot, inode: string | undefined): Netns | undefined => {
+  if (inode === undefined) return undefined;
+  const known = netnsIndexes.get(namespaces);
+  const index = known?.size === namespaces.length ? known : new Map(namespaces.map((netns) => [netns.inode, netns]));
+  if (index !== known) netnsIndexes.set(namespaces, index);
+  return index.get(inode);
+};
+
 export const placeAt = (world: World, node: string, inode: string): Place | undefined => {
   const snapshot = world.snapshots.find((candidate) => candidate.node === node);
-  const netns = snapshot?.namespaces.find((candidate) => candidate.inode === inode);
+  const netns = snapshot && netnsAt(snapshot, inode);
   return snapshot && netns ? { snapshot, netns } : undefined;
 };
 
@@ -80,7 +91,7 @@ export const peerOf = (place: Place, link: Link): End | undefined => {
   if (link.kind !== 'veth' || index === undefined) return undefined;
   const inode = link.linkNsid === undefined ? place.netns.inode : place.netns.nsids[String(link.linkNsid)];
   if (inode !== undefined) {
-    const netns = place.snapshot.namespaces.find((candidate) => candidate.inode === inode);
+    const netns = netnsAt(place.snapshot, inode);
     const peer = netns && linkAt(netns, index);
     return netns && peer?.kind === 'veth' ? { place: { snapshot: place.snapshot, netns }, link: peer } : undefined;
   }
@@ -116,14 +127,14 @@ const pairsOf = (snapshot: NodeSnapshot): Map<string, VethEnd[]> => {
 export const lowerNetns = ({ snapshot, netns }: Place, { linkNsid }: Link): Netns | undefined => {
   if (linkNsid === undefined) return netns;
   const inode = netns.nsids[String(linkNsid)];
-  if (inode !== undefined) return snapshot.namespaces.find((candidate) => candidate.inode === inode);
+  if (inode !== undefined) return netnsAt(snapshot, inode);
   return netns.role === 'host' ? undefined : hostNetns(snapshot);
 };
 
 /** The netns at the other end of a veth, also where its interfaces were not read. */
 export const farNetns = ({ snapshot, netns }: Place, link: Link): Netns | undefined => {
   const inode = link.linkNsid === undefined ? undefined : netns.nsids[String(link.linkNsid)];
-  return snapshot.namespaces.find((candidate) => candidate.inode === inode);
+  return netnsAt(snapshot, inode);
 };
 
 /** A section the collector could not read or understand: what is missing from it may exist all the same. Names are the collector's. */

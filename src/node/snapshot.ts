@@ -270,8 +270,6 @@ export interface IptablesRule {
   bytes: number;
   /** The rule as iptables-save prints it after `-A CHAIN`, quotes kept. */
   text: string;
-  /** The same, split into words, quotes resolved. */
-  words: string[];
   target?: string;
   comment?: string;
 }

@@ -4,10 +4,21 @@ import type { World } from '../../src/forwarding/world.ts';
 import type { Case, Probe } from './case.ts';
 import { closedPort } from './generate/services.ts';
 import type { Attempt, Sighting, What } from './observe.ts';
-import { type Branch, type Leg, spaceAt } from './predict.ts';
+import { type Branch, type Leg, type Prediction, spaceAt } from './predict.ts';
 
 /** In what the model and the kernel differ: the later, the nearer they were. */
-const aspects = ['crash', 'outcome', 'receiver', 'translation', 'place', 'signal', 'reply outcome', 'reply translation', 'reply place'] as const;
+const aspects = [
+  'crash',
+  'outcome',
+  'receiver',
+  'translation',
+  'place',
+  'signal',
+  'reply outcome',
+  'reply translation',
+  'reply place',
+  'counter',
+] as const;
 
 export type Aspect = (typeof aspects)[number];
 
@@ -18,25 +29,31 @@ export interface Difference {
   seen: string;
 }
 
-export type Verdict = { kind: 'agree' } | { kind: 'unknown'; reasons: string[] } | ({ kind: 'disagree'; attempt: number } & Difference);
+/** `taken`: by attempt the branch that it took. */
+export type Verdict =
+  | { kind: 'agree'; taken: Branch[] }
+  | { kind: 'unknown'; reasons: string[] }
+  | ({ kind: 'disagree'; attempt: number } & Difference);
 
 /** Holds every attempt of a probe against every branch that the model allows: one that fits is enough. */
-export const compare = (subject: Case, world: World, probe: Probe, branches: Branch[], attempts: Attempt[]): Verdict => {
-  const reasons = branches.flatMap(({ request, reply }) => [...doubts(request), ...(reply ? doubts(reply) : [])]);
-  if (reasons.length > 0) return { kind: 'unknown', reasons: [...new Set(reasons)] };
+export const compare = (subject: Case, world: World, probe: Probe, { branches, doubts }: Prediction, attempts: Attempt[]): Verdict => {
+  if (doubts.length > 0) return { kind: 'unknown', reasons: doubts };
+  const taken: Branch[] = [];
   for (const [index, attempt] of attempts.entries()) {
     const differences = branches.map((branch) => differenceOf({ subject, world, probe, branch, attempt }));
-    if (differences.includes(undefined)) continue;
-    const [nearest] = differences.flatMap((difference) => difference ?? []).sort((a, b) => aspects.indexOf(b.aspect) - aspects.indexOf(a.aspect));
-    if (nearest) return { kind: 'disagree', attempt: index, ...nearest };
+    const fitting = branches[differences.indexOf(undefined)];
+    if (!fitting) return { kind: 'disagree', attempt: index, ...nearest(differences) };
+    taken.push(fitting);
   }
-  return { kind: 'agree' };
+  return { kind: 'agree', taken };
 };
 
-const doubts = ({ outcome, unsure, hops }: Leg): string[] => {
-  if (outcome !== 'unknown') return unsure;
-  return unsure.length > 0 ? unsure : [`nothing is known behind ${hops.at(-1)?.interface ?? 'the start'}`];
-};
+const nearest = (differences: (Difference | undefined)[]): Difference =>
+  differences.flatMap((difference) => difference ?? []).sort((a, b) => aspects.indexOf(b.aspect) - aspects.indexOf(a.aspect))[0] ?? {
+    aspect: 'crash',
+    predicted: 'no way at all',
+    seen: '',
+  };
 
 interface Pair {
   subject: Case;
@@ -47,14 +64,15 @@ interface Pair {
 }
 
 const differenceOf = (pair: Pair): Difference | undefined => {
-  const { request, reply } = pair.branch;
-  return (
+  const { request, replies } = pair.branch;
+  const there =
     compareOutcome(pair) ??
     compareTranslation('translation', request, sightingsOf(pair, ['request'])) ??
     comparePlaces('place', pair, request, ['request']) ??
-    compareSignal(pair, request) ??
-    (reply && request.outcome === 'delivered' ? compareReply(pair, reply) : undefined)
-  );
+    compareSignal(pair);
+  if (there || request.outcome !== 'delivered' || replies.length === 0) return there;
+  const back = replies.map((reply) => compareReply(pair, reply));
+  return back.includes(undefined) ? undefined : nearest(back);
 };
 
 const sightingsOf = ({ attempt }: Pair, whats: What[]): Sighting[] => attempt.sightings.filter(({ what }) => whats.includes(what));
@@ -69,8 +87,7 @@ const compareOutcome = (pair: Pair): Difference | undefined => {
   const seen = sightingsOf(pair, ['request']);
   const got = receivers(seen);
   const left = seen.some(({ space }) => space === outside);
-  const words = describeSeen(pair.attempt, got);
-  const differ = (aspect: Aspect): Difference => ({ aspect, predicted: describeLeg(request), seen: words });
+  const differ = (aspect: Aspect): Difference => ({ aspect, predicted: describeLeg(request), seen: describeSeen(pair.attempt, got) });
   if (request.outcome === 'left') return left || (got.length === 0 && isSilent(pair, request.hops.at(-1))) ? undefined : differ('outcome');
   if (request.outcome === 'stopped') return got.length === 0 ? undefined : differ('outcome');
   if (got.length === 0) return differ('outcome');
@@ -88,11 +105,16 @@ const describeLeg = ({ outcome, end, arrived, hops }: Leg): string => {
   return last?.stop ? `stopped ${at}: ${last.stop.reason}, ${last.stop.message}` : `${outcome} ${at}`;
 };
 
-const describeSeen = (attempt: Attempt, got: string[]): string => {
-  const way = attempt.sightings.filter(({ what }) => what === 'request').map(({ space, link = 'process', kind }) => `${space}/${link} ${kind}`);
-  const noise = signalsOf(attempt);
-  return [got.length > 0 ? `delivered to ${got.join(', ')}` : 'not delivered', ...noise, `seen: ${way.join(', ') || 'nowhere'}`].join('; ');
-};
+const describeSeen = (attempt: Attempt, got: string[]): string =>
+  [got.length > 0 ? `delivered to ${got.join(', ')}` : 'not delivered', ...signalsOf(attempt), `seen: ${wayOf(attempt.sightings, ['request'])}`].join(
+    '; ',
+  );
+
+const wayOf = (sightings: Sighting[], whats: What[]): string =>
+  sightings
+    .filter(({ what }) => whats.includes(what))
+    .map(({ space, link = 'process', kind }) => `${space}/${link} ${kind}`)
+    .join(', ') || 'nowhere';
 
 type Ends = Pick<Sighting, 'source' | 'destination'> & { sourcePort?: number; destinationPort?: number };
 
@@ -124,20 +146,19 @@ const comparePlaces = (aspect: Aspect, pair: Pair, leg: Leg, whats: What[]): Dif
     .map((hop) => placeOf(world, hop));
   for (const place of expected) {
     const here = seen.filter((sighting) => isAt(sighting, place));
-    const fits = here.some(
-      ({ source, destination }) => sameAddress(source, place.hop.packet.source) && sameAddress(destination, place.hop.packet.destination),
-    );
-    if (!fits)
-      return {
-        aspect,
-        predicted: `${placeWords(place)} as ${packetWords(place.hop.packet)}`,
-        seen: here.map(packetWords).join(', ') || describeSeen(pair.attempt, receivers(seen)),
-      };
+    const { packet } = place.hop;
+    if (here.some(({ source, destination }) => sameAddress(source, packet.source) && sameAddress(destination, packet.destination))) continue;
+    return {
+      aspect,
+      predicted: `${placeWords(place)} as ${packetWords(packet)}`,
+      seen: here.map(packetWords).join(', ') || describeSeen(pair.attempt, receivers(seen)),
+    };
   }
   if (leg.outcome !== 'stopped') return undefined;
   const last = leg.hops.at(-1);
-  if (last?.stop?.reason === 'no-neighbour' && !isSilent(pair, last))
+  if (last?.stop?.reason === 'no-neighbour' && !isSilent(pair, last)) {
     return { aspect, predicted: describeLeg(leg), seen: `no neighbour of ${last.interface} was silent` };
+  }
   const spaces = new Set(leg.hops.map((hop) => spaceAt(world, hop.node, hop.netns ?? '')));
   const beyond = seen.find(({ space, kind, depth }) => kind === 'in' && depth === 0 && !spaces.has(space));
   return beyond && { aspect, predicted: describeLeg(leg), seen: `${beyond.space}/${beyond.link} in` };
@@ -150,11 +171,12 @@ interface ExpectedPlace {
   kinds: Sighting['kind'][];
 }
 
+/** A bridge's port hears what is for others. */
 const placeOf = (world: World, hop: Hop): ExpectedPlace => ({
   hop,
   space: spaceAt(world, hop.node, hop.netns ?? ''),
   depth: hop.tunnel ? 1 : 0,
-  kinds: hop.direction === 'out' ? ['out'] : hop.stop?.reason === 'otherhost' ? ['overheard', 'in'] : ['in', 'overheard'],
+  kinds: hop.direction === 'out' ? ['out'] : ['in', 'overheard'],
 });
 
 const placeWords = ({ space, hop, depth }: ExpectedPlace): string => `${space}/${hop.interface} ${hop.direction}${depth > 0 ? ' in a tunnel' : ''}`;
@@ -176,6 +198,11 @@ const beforeTheDevice: ReadonlySet<StopReason> = new Set([
   'rule',
   'policy',
   'reject',
+  'too-big',
+  'tc',
+  'ttl',
+  'martian-destination',
+  'no-translation',
 ]);
 
 const isSeen = ({ interface: device, direction, stop }: Hop): boolean =>
@@ -184,51 +211,49 @@ const isSeen = ({ interface: device, direction, stop }: Hop): boolean =>
 const signalsOf = ({ errno, sightings }: Attempt): string[] => [
   ...(errno === 0 ? [] : [`errno ${errno}`]),
   ...new Set(
-    sightings.flatMap(({ what, icmp }) => (what === 'error of request' ? `ICMP ${icmp?.type}/${icmp?.code}` : what === 'refusal' ? 'reset' : [])),
+    sightings.flatMap(({ what, icmp, depth }) => {
+      // an error about a tunnel's outer packet tells the sender nothing
+      if (what === 'error of request' && depth === 0) return `ICMP ${icmp?.type}/${icmp?.code}`;
+      return what === 'refusal' ? 'reset' : [];
+    }),
   ),
 ];
 
-/** Stops that the kernel keeps to itself. */
-const silent: ReadonlySet<StopReason> = new Set([
-  'rule',
-  'policy',
-  'reverse-path',
-  'martian-source',
-  'otherhost',
-  'blackhole',
-  'forwarding-off',
-  'bridge-port',
-  'no-fdb',
-  'link-down',
-]);
-
-const compareSignal = ({ attempt }: Pair, { outcome, hops }: Leg): Difference | undefined => {
-  const stop = hops.at(-1)?.stop;
-  if (outcome !== 'stopped' || !stop) return undefined;
-  const signals = signalsOf({ ...attempt, errno: 0 });
-  if (silent.has(stop.reason) && signals.length > 0) return { aspect: 'signal', predicted: `${stop.reason}: silence`, seen: signals.join(', ') };
-  if (stop.reason === 'reject' && attempt.errno === 0 && signals.length === 0)
-    return { aspect: 'signal', predicted: 'reject: an answer', seen: 'silence' };
-  return undefined;
+/** Who is told, and of what. A system call that failed has told the sender already. */
+const compareSignal = ({ attempt, branch, probe }: Pair): Difference | undefined => {
+  const { request, refusal } = branch;
+  const stop = request.hops.at(-1)?.stop;
+  if (request.outcome !== 'stopped' || !stop || attempt.errno !== 0) return undefined;
+  const seen = signalsOf(attempt);
+  const wanted = refusal && (refusal.what === 'reset' ? 'reset' : `ICMP ${refusal.what.type}/${refusal.what.code}`);
+  const differ = (predicted: string): Difference => ({
+    aspect: 'signal',
+    predicted: `${stop.reason}: ${predicted}`,
+    seen: seen.join(', ') || 'silence',
+  });
+  if (wanted === undefined) return seen.length === 0 ? undefined : differ('silence');
+  // where the error finds no way back nothing is seen of it
+  if (!seen.includes(wanted)) return seen.length === 0 && !refusal?.arrives ? undefined : differ(wanted);
+  const told = attempt.sightings.some(({ what, kind, space }) => what === 'error of request' && kind === 'delivered' && space === probe.from);
+  return refusal?.arrives && !told ? differ(`${wanted} that arrives`) : undefined;
 };
 
 const compareReply = (pair: Pair, reply: Leg): Difference | undefined => {
-  const { probe } = pair;
+  const { probe, attempt } = pair;
   // a closed port of UDP is answered by ICMP
   if (probe.protocol === 'udp' && probe.destinationPort === closedPort) return undefined;
   const whats: What[] = ['reply', 'refusal'];
   const seen = sightingsOf(pair, whats);
   const got = receivers(seen);
-  const came = got.includes(probe.from);
   // it comes, but not from whom was asked: for the kernel that is a packet like any other
   const foreign = reply.hops.at(-1)?.stop?.reason === 'not-translated';
-  if (came !== (reply.outcome === 'delivered' || foreign)) {
-    const way = seen.map(({ space, link = 'process', kind }) => `${space}/${link} ${kind}`);
-    return {
-      aspect: 'reply outcome',
-      predicted: describeLeg(reply),
-      seen: `${came ? 'came back' : 'did not come back'}; seen: ${way.join(', ') || 'nowhere'}`,
-    };
+  const end = foreign ? probe.from : reply.end;
+  if (reply.outcome === 'delivered' || foreign ? end !== undefined && got.includes(end) : got.length === 0) {
+    return compareTranslation('reply translation', reply, seen) ?? comparePlaces('reply place', pair, reply, whats);
   }
-  return compareTranslation('reply translation', reply, seen) ?? comparePlaces('reply place', pair, reply, whats);
+  return {
+    aspect: 'reply outcome',
+    predicted: describeLeg(reply),
+    seen: `${got.length > 0 ? `came to ${got.join(', ')}` : 'did not come back'}; seen: ${wayOf(attempt.sightings, whats)}`,
+  };
 };

@@ -3,11 +3,13 @@
  *
  *     node test/diff/main.ts [--count N] [--seed S] [--workers W] [--shrink K]
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { fixtureOf } from './fixture.ts';
+import { fixtureOf, writeFixture } from './fixture.ts';
+import { generate } from './generate/generate.ts';
 import { type Kernel, startKernel } from './kernel.ts';
+import { parityOf } from './parity.ts';
 import { caseText, kindsOf, summary } from './report.ts';
 import { type Found, runCases } from './run.ts';
 import { shrink } from './shrink.ts';
@@ -18,11 +20,14 @@ const { values } = parseArgs({
   options: {
     count: { type: 'string', default: '300' },
     seed: { type: 'string', default: '1' },
-    workers: { type: 'string', default: '10' },
+    workers: { type: 'string', default: '6' },
     /** So many disagreements of each kind are made small. */
     shrink: { type: 'string', default: '1' },
   },
 });
+
+/** Every so many cases the collector itself reads one, too. */
+const parityEvery = 100;
 
 const [count, seed, workers, each] = [values.count, values.seed, values.workers, values.shrink].map(Number) as [number, number, number, number];
 
@@ -32,9 +37,9 @@ const showShrunk = async (kernel: Kernel, found: Found): Promise<void> => {
     process.stdout.write(`\nseed ${found.subject.seed}: does not show with fewer probes: ${found.verdict.predicted} / ${found.verdict.seen}\n`);
     return;
   }
-  const file = join(directory, `${small.verdict.aspect.replaceAll(' ', '-')}-${small.subject.seed}-${found.index}.json`);
-  await mkdir(directory, { recursive: true });
-  await writeFile(file, `${JSON.stringify(fixtureOf(small))}\n`);
+  const file = join(directory, `${small.verdict.aspect.replaceAll(' ', '-')}-${small.subject.seed}-${found.index}.json.gz`);
+  mkdirSync(directory, { recursive: true });
+  writeFixture(file, fixtureOf(small));
   process.stdout.write(`\n${caseText(small.subject)}\n  model:  ${small.verdict.predicted}\n  kernel: ${small.verdict.seen}\n  ${file}\n`);
 };
 
@@ -47,8 +52,12 @@ try {
   const totals = await runCases(kernel, { seed, count, workers, onCase });
   const seconds = (performance.now() - started) / 1000;
   process.stdout.write(`${summary(totals, { seed, seconds, processor: await kernel.processorSeconds() })}\n`);
+  const read = Array.from({ length: Math.ceil(count / parityEvery) }, (_, at) => seed + at * parityEvery);
+  const unlike: string[] = [];
+  for (const one of read) unlike.push(...(await parityOf(kernel, generate(one))));
+  process.stdout.write(`${[`read by the collector, too: ${read.length} cases, ${unlike.length} differences`, ...unlike].join('\n  ')}\n`);
   for (const [, found] of kindsOf(totals.found)) for (const one of found.slice(0, each)) await showShrunk(kernel, one);
-  process.exitCode = totals.found.length > 0 ? 1 : 0;
+  process.exitCode = totals.found.length + unlike.length > 0 ? 1 : 0;
 } finally {
   await kernel.close();
 }

@@ -68,7 +68,7 @@ export const planOf = (subject: Case, id: number, pace: Pace): Plan => {
       fragment,
       ...probe,
     })),
-    after: subject.spaces.filter(({ role }) => role !== 'outside').flatMap(({ name }) => rulesReads(at(name), linesOf(subject, name))),
+    after: subject.spaces.filter(({ role }) => role !== 'outside').flatMap(({ name }) => countedReads(at(name), linesOf(subject, name))),
     ...paces[pace],
   };
 };
@@ -93,7 +93,7 @@ const plain = ['all', 'default'].flatMap((device) =>
 
 /**
  * What takes chance and time out of a namespace without changing what it does with a packet: addresses are usable at once, a neighbour
- * that does not answer is given up after a fifth of a second, no ICMP error is held back, and no redirect changes routes under way.
+ * that does not answer is given up after a fifth of a second, hardly an ICMP error is held back, and no redirect changes routes under way.
  */
 const calm = [
   'net/ipv4/ip_forward=1',
@@ -104,13 +104,23 @@ const calm = [
   'net/ipv6/conf/default/accept_ra=0',
   'net/ipv6/conf/default/router_solicitations=0',
   'net/ipv4/icmp_ratelimit=0',
-  'net/ipv4/icmp_msgs_per_sec=1000000',
-  'net/ipv4/icmp_msgs_burst=1000000',
+  // still limited: a tunnel whose packets are translated to a closed port answers its own errors
+  'net/ipv4/icmp_msgs_per_sec=1000',
+  'net/ipv4/icmp_msgs_burst=1000',
   'net/ipv6/icmp/ratelimit=0',
 ];
 
-/** The same of each device: a namespace other than the first has no defaults for them. */
-const calmNeighbours = ['net/ipv4/neigh/*', 'net/ipv6/neigh/*'].flatMap((path) => [`${path}/retrans_time_ms=60`, `${path}/proxy_delay=0`]);
+/** The same for neighbours, device by device: a namespace other than the first has no defaults for them. */
+const calmNeighbours = (space: string, { lines }: Case): string[] => {
+  const devices = lines.flatMap((line) => {
+    const [, near, rest] = (line.tool === 'ip' && /^link add (\S+)(.*)/.exec(line.text)) || [];
+    const [, far, where] = /peer name (\S+) .*netns @(.*)@/.exec(rest ?? '') ?? [];
+    return [...(line.space === space && near !== undefined ? [near] : []), ...(where === space && far !== undefined ? [far] : [])];
+  });
+  return devices.flatMap((device) =>
+    ['arp_cache', 'ndisc_cache'].map((table) => `ntable change name ${table} dev ${device} retrans 60 proxy_delay 0`),
+  );
+};
 
 const setting = (text: string): [string, string] => {
   const [path = '', value = ''] = text.split('=');
@@ -136,14 +146,13 @@ const xtables: readonly Xtables[] = ['iptables-legacy', 'ip6tables-legacy', 'ipt
 const stepsOf = ({ name }: Space, space: number, subject: Case): Step[] => {
   const lines = linesOf(subject, name);
   const texts = (tool: Line['tool']): string[] => lines.flatMap((line) => (line.tool === tool ? line.text : []));
-  const fed = (tool: keyof typeof batches): Step[] => {
-    const input = texts(tool);
+  const fed = (tool: keyof typeof batches, more: string[] = []): Step[] => {
+    const input = [...texts(tool), ...more];
     return input.length === 0 ? [] : [{ space, argv: batches[tool], stdin: `${input.join('\n')}\n` }];
   };
   const late = texts('sysctl').filter((text) => !text.includes('/default/'));
   return [
-    ...fed('ip'),
-    { space, write: calmNeighbours.map(setting) },
+    ...fed('ip', calmNeighbours(name, subject)),
     ...fed('ip6'),
     ...fed('bridge'),
     ...fed('ipset'),
@@ -198,6 +207,19 @@ const rulesReads = (space: number, lines: Line[]): Read[] => {
     ...[...tables].map((table) => ({ space, name: 'nft', argv: ['nft', '-j', 'list', 'table', ...table.split(' ')] })),
   ];
 };
+
+/** Of nft only tables in which anything counts. */
+const countedReads = (space: number, lines: Line[]): Read[] =>
+  rulesReads(
+    space,
+    lines.filter(({ tool, text }) => {
+      const [, table] = (tool === 'nft' && /^add table (\S+ \S+)/.exec(text)) || [];
+      return (
+        table === undefined ||
+        lines.some((line) => line.tool === 'nft' && line.text.startsWith(`add rule ${table} `) && / counter( |$)/.test(line.text))
+      );
+    }),
+  );
 
 const trafficReads = (space: number, lines: Line[]): Read[] => {
   const devices = lines.flatMap(({ tool, text }) => {

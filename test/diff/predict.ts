@@ -1,51 +1,102 @@
-import type { Hop, Packet, Walk } from '../../src/forwarding/hop.ts';
-import { walk, walkBack } from '../../src/forwarding/walk.ts';
+import type { Hop, Outcome, Packet, RuleRef, Walk } from '../../src/forwarding/hop.ts';
+import { errorFor, rejectionOf } from '../../src/forwarding/icmp-error.ts';
+import { type WalkTree, walkAll, walkAllBack, walkError } from '../../src/forwarding/walk.ts';
 import { placeAt, type World } from '../../src/forwarding/world.ts';
 import type { Case, Probe, Space } from './case.ts';
 
-/** One way that the model says the packet may take, and its answer's way. */
+/** What the model says of one probe: every way that chance may take, and what kept it from being certain. */
+export interface Prediction {
+  branches: Branch[];
+  doubts: string[];
+}
+
 export interface Branch {
   request: Leg;
-  /** Absent when nobody is there to answer. */
-  reply?: Leg;
+  /** Ways of the answer; empty when nobody is there to answer. */
+  replies: Leg[];
+  /** What whoever stopped the packet says about it. */
+  refusal?: Refusal;
+  /** Rules that translated the request, and where. */
+  translatedBy: { space: string; by: RuleRef }[];
 }
 
 export interface Leg {
-  outcome: Walk['outcome'];
+  outcome: Outcome;
   hops: Hop[];
   /** Where it was delivered, and the packet there. */
   end?: string;
   arrived?: Packet;
-  /** Reasons for which the model is not certain. */
-  unsure: string[];
 }
 
-/** What the model says of one probe: every branch that chance may take. */
-export const predict = (subject: Case, world: World, probe: Probe): Branch[] => {
-  const from = startOf(subject, world, probe.from);
-  const packet: Packet = {
-    source: probe.source ?? '',
-    destination: probe.destination,
-    protocol: probe.protocol,
-    ...(probe.protocol === 'icmp' ? {} : { sourcePort: probe.sourcePort, destinationPort: probe.destinationPort }),
-  };
-  const first = walk(packet, from, world);
-  const walks =
-    first.choices.length === 0 ? [first] : [first, ...podAddresses(subject, world).map((endpoint) => walk(packet, from, world, { endpoint }))];
-  return walks.map((there) => branchOf(there, walkBack(there, world), world));
+export interface Refusal {
+  what: 'reset' | { type: number; code: number };
+  /** Whether it is said to get back to who asked. */
+  arrives: boolean;
+}
+
+/** Bytes of headers in front of the payload, and of the SYN, whose options every kernel of today sends. */
+const headers = { tcp: { 4: 60, 6: 80 }, udp: { 4: 28, 6: 48 }, icmp: { 4: 28, 6: 48 } };
+
+/** The least payload that tells whose it is. */
+const leastPayload = 6;
+
+const packetOf = ({ source = '', destination, protocol, sourcePort, destinationPort, size = 0, fragment }: Probe): Packet => ({
+  source,
+  destination,
+  protocol,
+  ...(protocol === 'icmp' ? {} : { sourcePort, destinationPort }),
+  length: headers[protocol][destination.includes(':') ? 6 : 4] + (protocol === 'tcp' ? 0 : Math.max(size, leastPayload)),
+  dontFragment: fragment !== true,
+  uid: 0,
+  gid: 0,
+});
+
+export const predict = (subject: Case, world: World, probe: Probe): Prediction => {
+  const there = walkAll(packetOf(probe), startOf(subject, world, probe.from), world);
+  const doubts = doubtsOf(there);
+  const branches = waysOf(there).map((walk): Branch => {
+    const back = walkAllBack(walk, world);
+    if (back) doubts.push(...doubtsOf(back));
+    const refusal = walk.outcome === 'stopped' ? refusalOf(walk, world) : undefined;
+    return {
+      request: legOf(walk, world),
+      replies: back ? waysOf(back).map((way) => legOf(way, world)) : [],
+      ...(refusal ? { refusal } : {}),
+      translatedBy: walk.connections.flatMap(({ node, netns, by }) => by.map((rule) => ({ space: spaceAt(world, node, netns), by: rule }))),
+    };
+  });
+  return { branches, doubts: [...new Set(doubts)] };
 };
 
-const branchOf = (there: Walk, back: Walk | undefined, world: World): Branch => ({
-  request: legOf(there, world),
-  ...(back ? { reply: legOf(back, world) } : {}),
-});
+/** Of copies that go several ways at once, those that arrive are what counts. */
+const waysOf = (tree: WalkTree): Walk[] => {
+  if ('walk' in tree) return [tree.walk];
+  const walks = tree.ways.flatMap(({ next }) => (next ? waysOf(next) : []));
+  const arriving = walks.filter(({ outcome }) => outcome === 'delivered' || outcome === 'left');
+  return tree.fork.kind === 'copies' && arriving.length > 0 ? arriving : walks;
+};
+
+/** The model is certain where no share of its outlook is unknown. */
+const doubtsOf = (tree: WalkTree): string[] => {
+  if (tree.outlook.unknown <= 1e-9) return [];
+  if ('walk' in tree) return [tree.walk.hops.flatMap(({ unsure }) => unsure ?? []).join('; ') || 'unknown without a reason'];
+  const below = tree.ways.flatMap(({ next }) => (next ? doubtsOf(next) : ['more ways than the budget allows']));
+  return below.length > 0 ? below : [tree.fork.what];
+};
+
+const refusalOf = (there: Walk, world: World): Refusal | undefined => {
+  const stop = there.hops.findLast((hop) => hop.stop)?.stop;
+  if (stop?.reason === 'reject' && rejectionOf(stop.decidedBy ?? '', there.packet.destination.includes(':')) === 'reset')
+    return { what: 'reset', arrives: false };
+  const icmp = errorFor(there);
+  return icmp && { what: icmp, arrives: walkError(there, world)?.outcome === 'delivered' };
+};
 
 const legOf = ({ outcome, hops, end, arrived, packet }: Walk, world: World): Leg => ({
   outcome,
   hops,
   ...(end ? { end: spaceAt(world, end.node, end.netns) } : {}),
   ...(outcome === 'delivered' ? { arrived: arrived ?? packet } : {}),
-  unsure: hops.flatMap(({ unsure }) => unsure ?? []),
 });
 
 /** A namespace's name in the case: a host's is its node's, a pod's that of its mount. */
@@ -61,12 +112,4 @@ const startOf = ({ spaces }: Case, world: World, name: string): { node: string; 
     ?.namespaces.find(({ role, pinnedAt }) => (space?.role === 'host' ? role === 'host' : pinnedAt.includes(`/run/netns/${name}`)));
   if (!space || !netns) throw new Error(`the case has no space ${name} that the model knows`);
   return { node: space.node, netns: netns.inode };
-};
-
-const podAddresses = ({ spaces }: Case, { snapshots }: World): string[] => {
-  const pods = new Set(spaces.flatMap(({ name, role }) => (role === 'pod' ? `/run/netns/${name}` : [])));
-  return snapshots
-    .flatMap(({ namespaces }) => namespaces)
-    .filter(({ pinnedAt }) => pinnedAt.some((path) => pods.has(path)))
-    .flatMap(({ links }) => links.flatMap(({ addresses }) => addresses.flatMap(({ scope, address }) => (scope === 'global' ? address : []))));
 };

@@ -38,7 +38,7 @@ export const summary = (totals: Totals, { seed, seconds, processor }: { seed: nu
       .map(({ kind, count }) => `    ${String(count).padStart(6)}  ${kind}`),
     `  disagree  ${found.length} (${share(found.length, probes)}) in ${new Set(found.map(({ subject }) => subject.seed)).size} cases`,
     ...[...kindsOf(found)].map(([kind, all]) => `    ${String(all.length).padStart(6)}  ${kind} (seed ${all[0]?.subject.seed}…)`),
-    `  fleeting  ${fleeting}: not the same when looked at again`,
+    `  fleeting  ${fleeting}: not the same when looked at again or asked alone`,
     `${seconds.toFixed(0)} s, ${(cases / seconds).toFixed(1)} cases/s; processor per case: ${((processor * 1000) / cases).toFixed(0)} ms building, reading and probing, ${(totals.judging / cases).toFixed(0)} ms judging`,
   ].join('\n');
 };

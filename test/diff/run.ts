@@ -1,6 +1,7 @@
 import type { Case } from './case.ts';
+import type { Verdict } from './compare.ts';
 import { generate } from './generate/generate.ts';
-import { type Judged, judge } from './judge.ts';
+import { judge } from './judge.ts';
 import type { Answer, Kernel } from './kernel.ts';
 import { type Pace, planOf } from './plan.ts';
 import { type Disagreement, signatureOf } from './signature.ts';
@@ -25,11 +26,6 @@ export interface Found {
   subject: Case;
   index: number;
   verdict: Disagreement;
-}
-
-export interface Outcome {
-  answer: Answer;
-  judged: Judged[];
 }
 
 export const ask = async (kernel: Kernel, subject: Case, pace: Pace): Promise<Answer> => {
@@ -67,26 +63,42 @@ const runCase = async (kernel: Kernel, subject: Case, totals: Totals): Promise<v
     return;
   }
   const started = performance.now();
-  const judged = judge(subject, answer);
+  const verdicts = judge(subject, answer);
   totals.judging += performance.now() - started;
-  totals.probes += judged.length;
-  for (const { verdict, attempts } of judged) {
-    totals.attempts += attempts.length;
+  totals.probes += verdicts.length;
+  totals.attempts += subject.probes.reduce((sum, { attempts }) => sum + attempts, 0);
+  for (const verdict of verdicts) {
     if (verdict.kind === 'agree') totals.agree += 1;
     if (verdict.kind === 'unknown')
       for (const reason of verdict.reasons.slice(0, 1)) totals.unknown.set(reason, (totals.unknown.get(reason) ?? 0) + 1);
   }
-  if (judged.some(({ verdict }) => verdict.kind === 'disagree')) await confirm(kernel, subject, judged, totals);
+  if (verdicts.some(({ kind }) => kind === 'disagree')) await confirm(kernel, subject, verdicts, totals);
 };
 
-/** On a busy machine a packet may come late: what disagrees is built anew and watched for longer. */
-const confirm = async (kernel: Kernel, subject: Case, first: Judged[], totals: Totals): Promise<void> => {
-  const answer = await ask(kernel, subject, 'patient');
-  const again = answer.error === undefined ? judge(subject, answer) : [];
-  first.forEach(({ verdict }, index) => {
+/**
+ * What disagrees is built anew and watched for longer, as on a busy machine a packet may come late; then one of each kind is asked alone, as
+ * probes leave things behind that others meet: a neighbour learned from a question, a size told by an error.
+ */
+const confirm = async (kernel: Kernel, subject: Case, first: Verdict[], totals: Totals): Promise<void> => {
+  const again = await judgedAgain(kernel, subject, 'patient');
+  const groups = new Map<string, Found[]>();
+  first.forEach((verdict, index) => {
     if (verdict.kind !== 'disagree') return;
-    const second = again[index]?.verdict;
-    if (second?.kind === 'disagree' && signatureOf(second) === signatureOf(verdict)) totals.found.push({ subject, index, verdict: second });
+    const second = again[index];
+    const kind = signatureOf(verdict);
+    if (second?.kind === 'disagree' && signatureOf(second) === kind)
+      groups.set(kind, [...(groups.get(kind) ?? []), { subject, index, verdict: second }]);
     else totals.fleeting += 1;
   });
+  for (const [kind, group] of groups) {
+    const [{ index } = { index: -1 }] = group;
+    const [alone] = await judgedAgain(kernel, { ...subject, probes: subject.probes.slice(index, index + 1) }, 'hasty');
+    if (alone?.kind === 'disagree' && signatureOf(alone) === kind) totals.found.push(...group);
+    else totals.fleeting += group.length;
+  }
+};
+
+const judgedAgain = async (kernel: Kernel, subject: Case, pace: Pace): Promise<Verdict[]> => {
+  const answer = await ask(kernel, subject, pace);
+  return answer.error === undefined ? judge(subject, answer) : [];
 };

@@ -24,12 +24,9 @@ export const shrink = async (kernel: Kernel, { subject, index, verdict }: Found)
     const answer = await ask(kernel, candidate, 'hasty');
     if (answer.error !== undefined) return undefined;
     const [seen] = judge(candidate, answer);
-    return seen?.verdict.kind === 'disagree' && storyOf(seen.verdict) === wanted ? { subject: candidate, answer, verdict: seen.verdict } : undefined;
+    return seen?.kind === 'disagree' && storyOf(seen) === wanted ? { subject: candidate, answer, verdict: seen } : undefined;
   };
-  // other probes may have left the connection that this one met, or the neighbour it lacked
-  const alone =
-    (await holds({ ...subject, probes: [probe] })) ??
-    (await holds({ ...subject, probes: [probe, ...subject.probes.filter((other) => other !== probe)] }));
+  const alone = await holds({ ...subject, probes: [probe] });
   if (!alone) return undefined;
   const small = await fewerLines(await fewerSpaces(alone, holds), holds, ({ wiring }) => wiring !== true);
   // a network cut at random breaks in ways of its own: only where nothing else is left is it the wiring itself

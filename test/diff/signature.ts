@@ -25,8 +25,10 @@ export const unknownKind = (reason: string): string =>
     .slice(0, 100);
 
 /** The whole of it but for what changes when a rule or a probe before it goes: a shrunk case must tell the same story. */
-export const storyOf = ({ aspect, predicted, seen }: Disagreement): string =>
-  [aspect, predicted, seen]
+export const storyOf = ({ aspect, predicted, seen }: Disagreement): string => {
+  const told = aspect === 'counter' ? [predicted.replace(/^\d+ /, ''), ''] : [predicted, seen];
+  return [aspect, ...told]
     .join('|')
     .replace(/#\d+|handle \d+/g, '#')
     .replace(/:\d{4,5}\b/g, ':#');
+};

@@ -3,6 +3,7 @@ import type { World } from '../../src/forwarding/world.ts';
 import { parseCollection } from '../../src/node/parse-collection.ts';
 import type { RawCollection, RawSection } from '../../src/node/raw.ts';
 import type { Case, Space } from './case.ts';
+import { openPorts } from './generate/services.ts';
 import type { Answer, Section } from './kernel.ts';
 
 /** The sections of a case as the collector would have sent them, node by node. */
@@ -29,6 +30,7 @@ export const collectionsOf = ({ spaces }: Case, { inodes, sections }: Pick<Answe
             'claims',
             pods.map((pod) => `S ${inodeOf(pod)} ${uidOf(pod.name)}`),
           ),
+          ...own.map((space) => sockets(inodeOf(space))),
           ...own.flatMap((space) =>
             rawSections(
               sections.filter((section) => spaces[section.space] === space),
@@ -42,6 +44,15 @@ export const collectionsOf = ({ spaces }: Case, { inodes, sections }: Pick<Answe
 const rawSections = (sections: Section[], netns: string): RawSection[] => {
   const raw = sections.flatMap((section) => rawSection(section, netns));
   return raw.some(({ name, text }) => name === 'inet-6' && text.includes('"priority"')) ? raw : [...raw, untouchedRules(netns)];
+};
+
+/** `ss -Hltun` of a space where the probes' responder runs. */
+const sockets = (netns: string): RawSection => {
+  const lines = [
+    ...openPorts.tcp.map((port) => `tcp   LISTEN 0      256                *:${port}             *:*`),
+    ...openPorts.udp.map((port) => `udp   UNCONN 0      0                  *:${port}             *:*`),
+  ];
+  return { name: 'sockets', netns, tool: 'image', status: 0, text: lines.join('\n'), stderr: '' };
 };
 
 /** `ip -6 -d -j rule show` where nobody ever changed one: too many to ask for each. */

@@ -1,19 +1,23 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { heal } from '../lab/faults/fault.ts';
-import { faults } from '../lab/faults/index.ts';
+import { faultNamed, faults } from '../lab/faults/index.ts';
 import { lab } from './cluster.ts';
+import { DROP_TABLE } from './drop-table.ts';
 import { EXPECTED, questionOf } from './expected.ts';
 import { netdoctor } from './netdoctor.ts';
 
 /**
- * Records every fault of the lab as a bundle, for test/unit/doctor/replay.test.ts and for `make demo`: on a running lab,
+ * Records every fault of the lab as a bundle, for test/unit/doctor/replay.test.ts and for `make demo`, and some rows of the drop table: on a
+ * running lab that nothing else keeps busy,
  * `NETDOCTOR_E2E_LAB=NAME KUBECONFIG=… node test/e2e/record.ts [FAULT…]`.
  */
 
 const root = join(import.meta.dirname, '../..');
 const directory = join(root, 'test/fixtures/bundles');
 const DEMO = { fault: 'underlay-drops-tunnel', file: join(root, 'demo/flannel-vxlan-blocked.tgz') };
+
+const dropsDirectory = join(root, 'test/fixtures/drops');
 
 const save = async (file: string, question: string[]): Promise<void> => {
   const { exitCode, stderr } = await netdoctor(['path', ...question, '--save', file]);
@@ -33,6 +37,16 @@ for (const fault of faults.filter(({ name, appliesTo }) => EXPECTED[name] && isW
   try {
     await save(join(directory, `${fault.name}.tgz`), questionOf(fault.name));
     if (fault.name === DEMO.fault) await save(DEMO.file, questionOf(fault.name));
+  } finally {
+    await heal(lab, fault);
+  }
+}
+await mkdir(dropsDirectory, { recursive: true });
+for (const { fault: name } of DROP_TABLE.filter(({ fault, recorded }) => recorded && fault !== undefined && isWanted(fault))) {
+  const fault = faultNamed(name ?? '');
+  await fault.inject(lab);
+  try {
+    await save(join(dropsDirectory, `${fault.name}.tgz`), ['-n', 'demo', 'client-node1', 'server-node2']);
   } finally {
     await heal(lab, fault);
   }

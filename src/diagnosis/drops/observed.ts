@@ -37,9 +37,12 @@ const reached = (leg: Leg, { drop, direction }: ObservedDrop): number => {
 /** What the kernel dropped of the attempts that were not answered: the place that took most of them first, of two the farther one. */
 export const observedDrops = ({ drops }: Pick<Evidence, 'drops'>, leg: Leg): ObservedDrop[] => {
   const { probe } = leg;
-  const lost = drops
+  const all = drops
     .flatMap((result) => result.drops)
     .filter((drop) => drop.probe === probe.request.id && probe.attempts[drop.attempt]?.outcome !== 'answered');
+  // a reply proves that the request arrived: a SYN that was sent again meanwhile is freed by whoever waits for the handshake to go on
+  const replied = new Set(all.filter(({ what }) => what === 'reply').map(({ attempt }) => attempt));
+  const lost = all.filter(({ what, attempt }) => what !== 'request' || !replied.has(attempt));
   const groups = [...Map.groupBy(lost, placeOf).values()].flatMap((group): ObservedDrop[] => {
     const drop = group.find(({ stack }) => stack.length > 0) ?? group[0];
     const direction = drop && directions[drop.what];

@@ -37,7 +37,7 @@ const isBackend = (text: string | undefined): text is RuleRef['backend'] => BACK
 
 /** What the model says of such a packet that comes in there, or is sent from there. */
 const predicted = (evidence: WatchEvidence, place: Place, packet: Packet, iif: string | undefined): Omit<RuleFound, 'sure'> | undefined => {
-  const start = { node: place.snapshot.node, netns: place.netns.inode, ...(iif === undefined ? {} : { interface: iif }) };
+  const start = { node: place.snapshot.node, netns: place.netns.inode, ...(iif === undefined ? {} : { iif }) };
   const isFirst = packet.protocol !== 'tcp' || packet.tcpFlags === undefined || (packet.tcpFlags.includes('SYN') && !packet.tcpFlags.includes('ACK'));
   const { hops } = walk(packet, start, worldOf(evidence), { connection: isFirst ? 'new' : 'established' });
   const stop = hops.find((hop) => hop.stop)?.stop;

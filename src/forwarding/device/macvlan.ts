@@ -1,4 +1,4 @@
-import type { Link, Netns } from '../../node/snapshot.ts';
+import type { Link, NodeSnapshot } from '../../node/snapshot.ts';
 import { decided, type Flight, type Frame, type Journey, lose, type Step, stop } from '../flight.ts';
 import { type End, holdsAddress, linkAt, lowerNetns, type Place } from '../world.ts';
 import type { Emit } from './emit.ts';
@@ -13,14 +13,22 @@ export const parentOf = (place: Place, child: Link): End | undefined => {
 
 const stacked = new Set(['macvlan', 'macvtap', 'ipvlan']);
 
-const sitsOn = (place: Place, netns: Netns, link: Link, parent: Link): boolean =>
-  stacked.has(link.kind) && link.peerIfindex === parent.ifindex && lowerNetns({ snapshot: place.snapshot, netns }, link) === place.netns;
+const stackedDevices = new WeakMap<NodeSnapshot, End[]>();
 
-/** macvlan, macvtap and ipvlan devices on top of a device. */
-const childrenOf = (place: Place, parent: Link): End[] =>
-  place.snapshot.namespaces.flatMap((netns) =>
-    netns.links.filter((link) => sitsOn(place, netns, link, parent)).map((link) => ({ place: { snapshot: place.snapshot, netns }, link })),
+/** All macvlan, macvtap and ipvlan devices of a node. */
+const stackedOn = (snapshot: NodeSnapshot): End[] => {
+  const known = stackedDevices.get(snapshot);
+  if (known) return known;
+  const ends = snapshot.namespaces.flatMap((netns) =>
+    netns.links.filter(({ kind }) => stacked.has(kind)).map((link) => ({ place: { snapshot, netns }, link })),
   );
+  stackedDevices.set(snapshot, ends);
+  return ends;
+};
+
+/** Those on top of a device. */
+const childrenOf = (place: Place, parent: Link): End[] =>
+  stackedOn(place.snapshot).filter((end) => end.link.peerIfindex === parent.ifindex && lowerNetns(end.place, end.link) === place.netns);
 
 /** The device on top that takes a frame coming in from outside: by its MAC, or for ipvlan by its address (macvlan_handle_frame, ipvlan_handle_frame). */
 export const childFor = (place: Place, parent: Link, flight: Flight, frame: Frame): End | 'unknown' | undefined => {

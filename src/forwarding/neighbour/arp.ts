@@ -1,8 +1,9 @@
-import type { Link } from '../../node/snapshot.ts';
+import type { Link, Netns } from '../../node/snapshot.ts';
 import { familyOf, inPrefix, sameAddress } from '../address.ts';
 import { lookupRoute } from '../route/lookup.ts';
 import { type Arrival, sourceProblem } from '../route/reverse-path.ts';
 import { select4 } from '../route/source.ts';
+import { mayBeLocal } from '../route/tables.ts';
 import { vrfOf } from '../route/vrf.ts';
 import { forwardingSwitch, interfaceSysctl, isOnAnywhere, largerOf } from '../sysctl.ts';
 import { linkHolding, type Place, unreadRoutes, wasRead } from '../world.ts';
@@ -25,6 +26,7 @@ export const answers = (place: Place, link: Link, question: Question): boolean |
 const answersArp = (place: Place, link: Link, { target, sender }: Question): boolean | undefined => {
   const { netns } = place;
   if (!wasRead(netns)) return linkHolding(netns, target) !== undefined;
+  if (!standsIn(netns) && !mayBeLocal(netns, target) && !unreadRoutes(place, 4)) return false;
   const query = { family: 4 as const, destination: target, source: sender, mark: 0, iif: link.name, vrf: vrfOf(netns, link.name) };
   const decision = lookupRoute(netns, query);
   if (decision.kind === 'refused') return decision.reason === 'no-route' && unreadRoutes(place, 4) ? undefined : false;
@@ -35,6 +37,18 @@ const answersArp = (place: Place, link: Link, { target, sender }: Question): boo
   const proxied = netns.neighbours.some(({ proxy, address, device }) => proxy && device === link.name && sameAddress(address, target));
   if (interfaceSysctl(netns, 4, link.name, 'proxy_arp_pvlan') === '1' && towards === link.name) return true;
   return towards !== link.name && (proxied || isOnAnywhere(netns, link.name, 'proxy_arp'));
+};
+
+const proxies = new WeakMap<Netns, boolean>();
+
+/** Whether this host answers for anybody but itself at all; most do not, and a question is heard by every pod of a node. */
+const standsIn = (netns: Netns): boolean => {
+  const known = proxies.get(netns);
+  if (known !== undefined) return known;
+  const switched = Object.entries(netns.sysctls).some(([name, value]) => value === '1' && /\.proxy_arp(_pvlan)?$/.test(name));
+  const answer = switched || netns.neighbours.some(({ proxy }) => proxy);
+  proxies.set(netns, answer);
+  return answer;
 };
 
 /** As much of a crossing as source validation looks at. */

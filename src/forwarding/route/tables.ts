@@ -1,5 +1,5 @@
 import type { Family, Netns, Route } from '../../node/snapshot.ts';
-import { type ParsedAddress, parseAddress, parsePrefix } from '../address.ts';
+import { inPrefix, type ParsedAddress, parseAddress, parsePrefix } from '../address.ts';
 
 /** Routes of one prefix length by their network. */
 interface Level {
@@ -52,6 +52,35 @@ export function* candidates(table: Table | undefined, address: ParsedAddress): G
     yield* routes.get(network) ?? [];
   }
 }
+
+interface Locals {
+  hosts: Set<number | bigint>;
+  nets: string[];
+}
+
+const locals = new WeakMap<Netns, Locals>();
+
+/** No table has a route that says the address is this host's own: then no question about it is for this host. */
+export const mayBeLocal = (netns: Netns, address: string): boolean => {
+  const parsed = parseAddress(address);
+  const known = locals.get(netns) ?? localsOf(netns);
+  locals.set(netns, known);
+  return parsed !== undefined && (known.hosts.has(parsed.value) || known.nets.some((net) => inPrefix(net, address)));
+};
+
+const localsOf = (netns: Netns): Locals => {
+  const found: Locals = { hosts: new Set(), nets: [] };
+  const own = ([4, 6] as const).flatMap((family) => [...tablesOf(netns, family).values()]).flat();
+  for (const { length, routes } of own) {
+    for (const { destination, family, type } of [...routes.values()].flat()) {
+      if (type !== 'local') continue;
+      const prefix = parsePrefix(destination);
+      if (prefix && length === (family === 4 ? 32 : 128)) found.hosts.add(prefix.network);
+      else found.nets.push(destination);
+    }
+  }
+  return found;
+};
 
 const mask4 = (value: number, length: number): number => (length === 0 ? 0 : (value & (0xffffffff << (32 - length))) >>> 0);
 const mask6 = (value: bigint, length: number): bigint => (value >> BigInt(128 - length)) << BigInt(128 - length);

@@ -1,34 +1,33 @@
 import type { Family, IptablesChain, IptablesRule, IptablesTable } from '../snapshot.ts';
-import { optional, type Parsed } from './json.ts';
-import { splitWords } from './words.ts';
+import type { Parsed } from './json.ts';
+import { unquoted } from './words.ts';
 
 const CHAIN = /^:(\S+) (\S+)(?: \[(\d+):(\d+)\])?$/;
 const RULE = /^(?:\[(\d+):(\d+)\] )?-A (\S+) ?(.*)$/;
 
-const commentsOf = (words: readonly string[]): string | undefined => {
-  const comments = words.filter((_, index) => words[index - 1] === '--comment');
-  // Calico writes two: its hash, and what the rule is for
-  return comments.length === 0 ? undefined : comments.join('; ');
+/** A comment, something else that is quoted, or a jump: what is quoted may hold anything. */
+const PARTS = /--comment (?:"((?:[^"\\]|\\.)*)"|(\S+))|"(?:[^"\\]|\\.)*"|(?:^| )-[jg] (\S+)/g;
+
+/** A target's own options come after it, so the first jump counts. Calico writes two comments: its hash, and what the rule is for. */
+const detailsOf = (text: string): Pick<IptablesRule, 'target' | 'comment'> => {
+  let target: string | undefined;
+  let comment: string | undefined;
+  for (const [, quoted, bare, jump] of text.matchAll(PARTS)) {
+    const said = quoted === undefined ? bare : unquoted(quoted);
+    if (said !== undefined) comment = comment === undefined ? said : `${comment}; ${said}`;
+    else target ??= jump;
+  }
+  return { ...(target === undefined ? {} : { target }), ...(comment === undefined ? {} : { comment }) };
 };
 
-/** A target's own options may hold anything, so the first `-j` or `-g` outside a comment counts. */
-const targetOf = (words: readonly string[]): string | undefined => {
-  const at = words.findIndex((word, index) => (word === '-j' || word === '-g') && words[index - 1] !== '--comment');
-  return at < 0 ? undefined : words[at + 1];
-};
-
-const readRule = (number: number, [, packets = '0', bytes = '0', , text = '']: RegExpMatchArray): IptablesRule => {
-  const words = splitWords(text);
-  return {
-    number,
-    packets: Number(packets),
-    bytes: Number(bytes),
-    text,
-    words,
-    ...optional('target', targetOf(words)),
-    ...optional('comment', commentsOf(words)),
-  };
-};
+/** One rule as iptables-save prints it after `-A CHAIN`. */
+export const ruleFrom = (text: string, number: number, packets = 0, bytes = 0): IptablesRule => ({
+  number,
+  packets,
+  bytes,
+  text,
+  ...detailsOf(text),
+});
 
 const readChain = ([, name = '', policy = '', packets = '0', bytes = '0']: RegExpMatchArray): IptablesChain => ({
   name,
@@ -42,26 +41,30 @@ const readChain = ([, name = '', policy = '', packets = '0', bytes = '0']: RegEx
 export const parseIptables = (text: string, backend: IptablesTable['backend'], family: Family): Parsed<IptablesTable[]> => {
   const value: IptablesTable[] = [];
   const unparsed: string[] = [];
+  let table: IptablesTable | undefined;
   let chains = new Map<string, IptablesChain>();
   for (const line of text.split('\n')) {
+    const rule = RULE.exec(line);
+    if (rule) {
+      const [, packets, bytes, name = '', words = ''] = rule;
+      const rules = chains.get(name)?.rules;
+      if (rules) rules.push(ruleFrom(words, rules.length + 1, Number(packets ?? 0), Number(bytes ?? 0)));
+      else unparsed.push(line.slice(0, 120));
+      continue;
+    }
     if (line === '' || line === 'COMMIT') continue;
-    const table = value.at(-1);
-    const chain = line.match(CHAIN);
-    const rule = line.match(RULE);
+    const chain = CHAIN.exec(line);
     if (line.startsWith('#')) {
       // "# Table `nat' is incompatible, use 'nft' tool."
       if (line.includes('incompatible')) unparsed.push(line);
     } else if (line.startsWith('*')) {
-      value.push({ backend, family, table: line.slice(1).trim(), chains: [] });
+      table = { backend, family, table: line.slice(1).trim(), chains: [] };
+      value.push(table);
       chains = new Map();
     } else if (chain && table) {
       const made = readChain(chain);
       table.chains.push(made);
       chains.set(made.name, made);
-    } else if (rule) {
-      const owner = chains.get(rule[3] ?? '');
-      if (owner) owner.rules.push(readRule(owner.rules.length + 1, rule));
-      else unparsed.push(line.slice(0, 120));
     } else {
       unparsed.push(line.slice(0, 120));
     }

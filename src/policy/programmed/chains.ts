@@ -1,4 +1,5 @@
 import { hostNetns } from '../../forwarding/world.ts';
+import { splitWords } from '../../node/parse/words.ts';
 import type { Family, IptablesRule, NftTable, NodeSnapshot } from '../../node/snapshot.ts';
 
 /** A chain of whichever firewall, as far as policies need it. */
@@ -20,7 +21,8 @@ export interface ChainRule {
   key: string;
 }
 
-const commentsOf = ({ words }: IptablesRule): string[] => words.flatMap((word, index) => (words[index - 1] === '--comment' ? [word] : []));
+const commentsOf = ({ text }: IptablesRule): string[] =>
+  splitWords(text).flatMap((word, index, words) => (words[index - 1] === '--comment' ? [word] : []));
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 

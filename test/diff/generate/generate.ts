@@ -4,17 +4,21 @@ import type { Draft } from './draft.ts';
 import { finish, hostsOf } from './draft.ts';
 import { fault } from './faults.ts';
 import { iptablesRules } from './iptables.ts';
-import { nftTable } from './nft.ts';
+import { masquerading } from './masquerading.ts';
+import { frameFilter, nftTable } from './nft.ts';
 import { probes } from './probes.ts';
 import { extraAddress, markedRouting, multipath, oddDefault, oddRoute, policyRouting, removedRoute } from './routes.ts';
 import { services } from './services.ts';
 import { oddSysctl } from './sysctls.ts';
 import { topology } from './topology.ts';
+import { trafficControl } from './traffic-control.ts';
 
 /** What is done to a well-wired cluster, each by its weight. */
 const twists: readonly (readonly [weight: number, twist: (draft: Draft) => void])[] = [
   [6, (draft) => iptablesRules(draft, someSpace(draft), someBackend(draft))],
   [5, (draft) => nftTable(draft, someSpace(draft))],
+  [0.8, (draft) => frameFilter(draft, someSpace(draft))],
+  [0.8, (draft) => trafficControl(draft, someHost(draft))],
   [2, (draft) => oddRoute(draft, someSpace(draft))],
   [0.7, (draft) => removedRoute(draft, someSpace(draft))],
   [2, (draft) => policyRouting(draft, someHost(draft))],
@@ -58,6 +62,7 @@ export const generate = (seed: number): Case => {
   topology(draft);
   draft.wiring = false;
   services(draft);
+  masquerading(draft);
   for (let left = random.weighted(howMany); left > 0; left -= 1) random.weighted(twists)(draft);
   return { ...finish(draft, seed), probes: probes(draft) };
 };

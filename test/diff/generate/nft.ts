@@ -34,6 +34,31 @@ export const nftTable = (draft: Draft, space: string): void => {
   for (let left = random.int(1, 2); left > 0; left -= 1) addChains(draft, { space, table, family, inet, sets, number: left });
 };
 
+/** A firewall on the frames themselves: of the bridge that a node's pods hang on, or of one device. */
+export const frameFilter = (draft: Draft, space: string): void => {
+  const { random, families } = draft;
+  const family = random.pick(families);
+  const ip = family === 4 ? 'ip' : 'ip6';
+  const device = random.pick(devicesOf(draft, space));
+  const bridge = devicesOf(draft, space).includes('cni0') && random.chance(0.6);
+  const table = `${bridge ? 'bridge' : 'netdev'} f${random.int(1, 99)}`;
+  tag(draft, `nft ${bridge ? 'bridge' : 'netdev'}`);
+  const hook = bridge ? random.pick(['prerouting', 'forward', 'input', 'output', 'postrouting']) : `ingress device "${device}"`;
+  const address = (): string => random.pick(addressesOf(draft, family));
+  add(draft, space, 'nft', `add table ${table}`, `add chain ${table} c { type filter hook ${hook} priority ${random.pick([-200, 0, 10])}; }`);
+  for (let left = random.int(1, 3); left > 0; left -= 1) {
+    const match = random.pick([
+      `${ip} ${random.pick(['saddr', 'daddr'])} ${address()}`,
+      `${ip} saddr ${address()} ${ip} daddr ${address()}`,
+      `tcp dport ${random.pick([80, 8080])}`,
+      `meta l4proto ${random.pick(['tcp', 'udp', family === 4 ? 'icmp' : 'ipv6-icmp'])}`,
+      `ether type ${random.pick(['ip', 'ip6'])} meta l4proto udp`,
+      ...(bridge ? [`iifname "${device}"`, `ether saddr ${random.pick(draft.pods).mac}`] : []),
+    ]);
+    add(draft, space, 'nft', `add rule ${table} c ${match} counter ${random.pick(['drop', 'drop', 'accept', 'meta mark set 0x1'])}`);
+  }
+};
+
 const addSet = (draft: Draft, { space, table, family, at }: { space: string; table: string; family: Family; at: number }): NftSetDraft => {
   const { random } = draft;
   const kind = random.pick(['addresses', 'prefixes', 'ports', 'pairs', 'ranges', 'names'] as const);

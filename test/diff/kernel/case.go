@@ -118,10 +118,8 @@ func (c *Case) build() error {
 		if err := c.enter(step.Space); err != nil {
 			return err
 		}
-		for _, file := range step.Write {
-			if err := writeFiles(file[0], file[1]); err != nil {
-				return fmt.Errorf("%s: %w", c.plan.Spaces[step.Space], err)
-			}
+		if err := writeAll(step.Write); err != nil {
+			return fmt.Errorf("%s: %w", c.plan.Spaces[step.Space], err)
 		}
 		if len(step.Argv) == 0 {
 			continue

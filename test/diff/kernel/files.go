@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -11,39 +10,62 @@ import (
 
 // Settings under /proc/sys are read and written by the thousand, so with plain system calls and no look at what is there already.
 
-// writeFiles writes the same to each file that the glob means.
-func writeFiles(glob, text string) error {
-	paths := []string{glob}
-	if strings.Contains(glob, "*") {
+// directories opens each directory once: most of what opening a file under /proc/sys costs is the way to it. What was opened belongs to
+// the namespace it was opened in.
+type directories map[string]int
+
+func (d directories) open(path string, flags int) (int, error) {
+	slash := strings.LastIndexByte(path, '/')
+	directory, known := d[path[:slash]]
+	if !known {
 		var err error
-		if paths, err = filepath.Glob(glob); err != nil {
-			return err
+		if directory, err = unix.Open(path[:slash], unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+			return 0, err
 		}
+		d[path[:slash]] = directory
 	}
-	for _, path := range paths {
-		if err := writeFile(path, text); err != nil {
-			return fmt.Errorf("failed to write %s to %s: %w", text, path, err)
+	return unix.Openat(directory, path[slash+1:], flags|unix.O_CLOEXEC, 0)
+}
+
+func (d directories) close() {
+	for _, directory := range d {
+		unix.Close(directory)
+	}
+}
+
+// writeAll sets files, and leaves alone what is so already: some settings take the routing lock, and spin while another holds it
+// (net/core/rtnetlink.c restart_syscall), so they are written when it has just been free.
+func writeAll(files [][2]string) error {
+	at := directories{}
+	defer at.close()
+	for _, file := range files {
+		if err := at.write(file[0], file[1]); err != nil {
+			return fmt.Errorf("failed to write %s to %s: %w", file[1], file[0], err)
 		}
 	}
 	return nil
 }
 
-// writeFile leaves alone what is so already: some settings take the routing lock, and spin while another holds it.
-func writeFile(path, text string) error {
-	if is(path, text) {
+func (d directories) write(path, text string) error {
+	if d.is(path, text) {
 		return nil
 	}
-	file, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	file, err := d.open(path, unix.O_WRONLY)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(file)
+	if strings.HasSuffix(path, "forwarding") || strings.HasSuffix(path, "ip_forward") || strings.HasSuffix(path, "disable_ipv6") {
+		if err := awaitRouting(); err != nil {
+			return err
+		}
+	}
 	_, err = unix.Write(file, []byte(text))
 	return err
 }
 
-func is(path, text string) bool {
-	file, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+func (d directories) is(path, text string) bool {
+	file, err := d.open(path, unix.O_RDONLY)
 	if err != nil {
 		return false
 	}
@@ -56,6 +78,8 @@ func is(path, text string) bool {
 // grepped is what `grep -rsH . GLOB…` prints. A glob is a file, a directory, or has one star, for a directory's every entry.
 func grepped(globs []string) string {
 	var text bytes.Buffer
+	at := directories{}
+	defer at.close()
 	listed := map[string][]string{}
 	list := func(directory string) []string {
 		if names, known := listed[directory]; known {
@@ -67,15 +91,15 @@ func grepped(globs []string) string {
 	for _, glob := range globs {
 		before, after, starred := strings.Cut(glob, "*")
 		if !starred {
-			if grepFile(&text, glob) == unix.EISDIR {
+			if at.grep(&text, glob) == unix.EISDIR {
 				for _, name := range list(glob) {
-					grepFile(&text, glob+"/"+name)
+					at.grep(&text, glob+"/"+name)
 				}
 			}
 			continue
 		}
 		for _, name := range list(strings.TrimSuffix(before, "/")) {
-			grepFile(&text, before+name+after)
+			at.grep(&text, before+name+after)
 		}
 	}
 	return text.String()
@@ -98,8 +122,8 @@ func entries(directory string) []string {
 	}
 }
 
-func grepFile(text *bytes.Buffer, path string) error {
-	file, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+func (d directories) grep(text *bytes.Buffer, path string) error {
+	file, err := d.open(path, unix.O_RDONLY)
 	if err != nil {
 		return err
 	}

@@ -11,33 +11,56 @@ import (
 
 var host = binary.NativeEndian
 
-func isSettled() (bool, error) {
-	links, err := dump(unix.RTM_GETLINK, unix.AF_UNSPEC)
+// unsettled is the links of this thread whose carrier the kernel has not told anybody of yet, and whether an IPv6 address is tentative.
+func unsettled() (links []int32, tentative bool, err error) {
+	all, err := dump(unix.RTM_GETLINK, unix.AF_UNSPEC)
 	if err != nil {
-		return false, err
+		return nil, false, err
 	}
-	for _, link := range links {
-		// struct ifinfomsg: flags at byte 8
-		if len(link.Data) < 12 {
+	for _, link := range all {
+		if len(link.Data) < unix.SizeofIfInfomsg {
 			continue
 		}
+		// struct ifinfomsg: index at byte 4, flags at byte 8
 		flags := host.Uint32(link.Data[8:])
 		running, carrier := flags&unix.IFF_RUNNING != 0, flags&unix.IFF_LOWER_UP != 0
 		if flags&unix.IFF_UP != 0 && running != carrier {
-			return false, nil
+			links = append(links, int32(host.Uint32(link.Data[4:])))
 		}
 	}
 	addresses, err := dump(unix.RTM_GETADDR, unix.AF_INET6)
-	if err != nil {
-		return false, err
-	}
 	for _, address := range addresses {
 		// struct ifaddrmsg: flags at byte 2
 		if len(address.Data) > 2 && address.Data[2]&unix.IFA_F_TENTATIVE != 0 && address.Data[2]&unix.IFA_F_DADFAILED == 0 {
-			return false, nil
+			tentative = true
 		}
 	}
-	return true, nil
+	return links, tentative, err
+}
+
+// noticeCarrier asks for one link: the kernel then does for it at once what it else does once a second for all (net/core/rtnetlink.c
+// rtnl_getlink calls linkwatch_sync_dev).
+func noticeCarrier(index int32) error { return askLink(unix.RTM_GETLINK, index) }
+
+// awaitRouting changes nothing of the first link, lo, which waits in turn for the lock that all changes of links and routes take.
+func awaitRouting() error { return askLink(unix.RTM_SETLINK, 1) }
+
+func askLink(kind uint16, index int32) error {
+	socket, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(socket)
+	request := make([]byte, unix.SizeofNlMsghdr+unix.SizeofIfInfomsg)
+	host.PutUint32(request[0:], uint32(len(request)))
+	host.PutUint16(request[4:], kind)
+	host.PutUint16(request[6:], unix.NLM_F_REQUEST|unix.NLM_F_ACK)
+	host.PutUint32(request[unix.SizeofNlMsghdr+4:], uint32(index))
+	if err := unix.Sendto(socket, request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return err
+	}
+	_, _, err = unix.Recvfrom(socket, make([]byte, 8192), 0)
+	return err
 }
 
 // linkNames is the names of this thread's links by ifindex.

@@ -17,7 +17,7 @@ type Plan struct {
 	PatienceMs int `json:"patienceMs"`
 }
 
-// Step changes a space: a program fed on stdin, or files (globs) written. `@NAME@` in words and input stands for the path of that space's namespace.
+// Step changes a space: files written, then a program fed on stdin. `@NAME@` in words and input stands for the path of that space's namespace.
 type Step struct {
 	Space int         `json:"space"`
 	Argv  []string    `json:"argv"`

@@ -15,17 +15,24 @@ func (c *Case) settle() error {
 			return err
 		}
 		for {
-			settled, err := isSettled()
+			links, tentative, err := unsettled()
 			if err != nil {
 				return err
 			}
-			if settled {
+			if len(links) == 0 && !tentative {
 				break
 			}
 			if time.Now().After(deadline) {
 				return fmt.Errorf("%s: links or addresses do not settle", c.plan.Spaces[space])
 			}
-			time.Sleep(20 * time.Millisecond)
+			for _, link := range links {
+				if err := noticeCarrier(link); err != nil {
+					return err
+				}
+			}
+			if tentative {
+				time.Sleep(5 * time.Millisecond)
+			}
 		}
 	}
 	return nil

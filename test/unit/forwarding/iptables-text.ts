@@ -1,3 +1,4 @@
+import { ruleFrom } from '../../../src/node/parse/iptables.ts';
 import type { Family, IptablesChain, IptablesTable } from '../../../src/node/snapshot.ts';
 
 /** iptables-save text → tables, enough of it for rules written by hand in a test (no escapes inside quotes). */
@@ -20,9 +21,6 @@ const chainFrom = (line: string): IptablesChain => {
 };
 
 const addRule = (chain: IptablesChain, text: string, counters = ''): void => {
-  const words = [...text.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '');
-  const at = words.findIndex((word) => word === '-j' || word === '-g');
-  const target = at === -1 ? undefined : words[at + 1];
   const [packets = 0, bytes = 0] = (counters.match(/\d+/g) ?? []).map(Number);
-  chain.rules.push({ number: chain.rules.length + 1, packets, bytes, text, words, ...(target === undefined ? {} : { target }) });
+  chain.rules.push(ruleFrom(text, chain.rules.length + 1, packets, bytes));
 };

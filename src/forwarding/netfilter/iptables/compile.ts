@@ -1,3 +1,4 @@
+import { splitWords } from '../../../node/parse/words.ts';
 import type { IptablesChain, IptablesRule, IptablesTable } from '../../../node/snapshot.ts';
 import { parsePrefix } from '../../address.ts';
 import type { RuleRef } from '../../hop.ts';
@@ -51,7 +52,7 @@ const hostOf = ({ matches: [common] }: RuleWords): string | undefined => {
 };
 
 export const compileRule = (rule: IptablesRule): CompiledRule => {
-  const words = readRule(rule.words);
+  const words = readRule(splitWords(rule.text));
   const uses = words.matches.map((use) => compileUse(use, words));
   const destination = hostOf(words);
   return {

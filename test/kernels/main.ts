@@ -1,6 +1,6 @@
 /**
  * What the agent side is worth on the kernels that people run: boots stock Debian kernels under emulation with the agent image's own tools,
- * and lets `path` judge a healthy way and three broken ones there. `node test/kernels/main.ts [KERNEL…]`
+ * and lets `path` judge a healthy way and three broken ones there, and `drops` what becomes of others' traffic. `node test/kernels/main.ts [KERNEL…]`
  */
 
 import { existsSync } from 'node:fs';
@@ -14,6 +14,7 @@ import { createSessionMark } from '../../src/probe/live/session-mark.ts';
 import type { PathReport } from '../../src/report/report.ts';
 import { cacheRoot } from '../lab/cache.ts';
 import { objectReader } from '../unit/cluster/object-reader.ts';
+import { dropSituations, watchDrops } from './drops.ts';
 import { fetchKernel } from './fetch.ts';
 import { boot, type Guest } from './guest.ts';
 import { makeInitramfs } from './initramfs.ts';
@@ -70,7 +71,7 @@ const judge = (guest: Guest, pids: { node1: number; node2: number }, target: str
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
 const row = (cells: string[]): void => {
-  const widths = [7, 12, 8, 8];
+  const widths = [7, 15, 8, 8];
   process.stdout.write(`${cells.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join('  ')}\n`);
 };
 
@@ -95,6 +96,17 @@ const examine = async (kernel: StockKernel, cache: string, image: string): Promi
       const said = first ? `${first.code} ${first.confidence}: ${first.title}` : verdict;
       row([kernel.name, name, right ? 'ok' : 'WRONG', seconds(performance.now() - started), said]);
       for (const line of [...(first?.evidence ?? []).filter((text) => text.startsWith('the kernel of')), ...notChecked]) row(['', '', '', '', line]);
+    }
+    for (const situation of dropSituations) {
+      await guest.sh(situation.begin);
+      const started = performance.now();
+      const { report, right } = await watchDrops(guest, pids, situation);
+      await guest.sh(situation.end);
+      good &&= right;
+      const [first] = report.rows.filter(({ severity }) => severity !== 'harmless');
+      const said = first ? `${first.count} × ${first.what}, ${first.where}` : `nothing that matters, ${report.rows.length} harmless`;
+      row([kernel.name, situation.name, right ? 'ok' : 'WRONG', seconds(performance.now() - started), `${said} (by ${report.seenBy})`]);
+      for (const line of report.notChecked) row(['', '', '', '', line]);
     }
     return good;
   } finally {

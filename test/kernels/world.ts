@@ -50,7 +50,8 @@ export const apiObjects = () => {
     return { ...rest, metadata: { ...metadata, uid: uids[name] } };
   };
   return {
-    nodes: [node('node1', '10.33.0.1', '10.244.1.0/24'), node('node2', '10.33.0.2', '10.244.2.0/24')],
+    // the guest itself is a node, too: one that has its kernel to itself
+    nodes: [node('node0', '10.0.2.15', '10.244.0.0/24'), node('node1', '10.33.0.1', '10.244.1.0/24'), node('node2', '10.33.0.2', '10.244.2.0/24')],
     pods: [withUid('a', 'node1', '10.244.1.4'), withUid('b', 'node2', '10.244.2.5')],
   };
 };

@@ -61,7 +61,8 @@ const HARMLESS_REASONS: Record<string, string> = {
 
 /** The same by the function that dropped, or one close above it, for kernels and places without a reason. */
 const HARMLESS_FUNCTIONS: [RegExp, string][] = [
-  [/^ping_rcv$/, 'the reply to a ping that has it already'],
+  // whoever waits for an echo reply is given a copy, and the original is freed
+  [/^(ping_rcv|icmp_rcv)$/, 'the reply to a ping that has it already'],
   [/^(ip6_mc_input|ip_mc_input|igmp_rcv|igmp6_event_query|mld_)/, 'multicast that nobody here listens to'],
   [
     /^(inet_sock_destruct|udp_destruct_common|udpv?6?_destruct|sk_stream_kill_queues|skb_queue_purge|__skb_queue_purge|tcp_write_queue_purge|unix_|netlink_|packet_release|sock_def_destruct)/,

@@ -1,5 +1,6 @@
 /** What a kernel's own type information (Documentation/bpf/btf.rst) says of where the members of its structures lie. */
 export interface Btf {
+  littleEndian: boolean;
   /** Bytes from the start of a structure to a member of it, or of one inside it: `['ns', 'inum']`; undefined when there is none of this name. */
   offsetOf: (structure: string, path: string[]) => number | undefined;
 }
@@ -99,6 +100,7 @@ export const readBtf = (bytes: Buffer): Btf => {
     return undefined;
   };
   return {
+    littleEndian: little,
     offsetOf: (structure, path) => {
       const wanted = Buffer.from(structure, 'latin1');
       const type = types.find((candidate) => candidate.kind === KIND.struct && candidate.parts > 0 && isNamed(candidate, wanted));

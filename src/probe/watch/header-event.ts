@@ -17,6 +17,7 @@ export const readCapability = (words: string): Capability | undefined => {
 /** Members whose places differ from kernel to kernel. */
 const MEMBERS = {
   length: ['sk_buff', ['len']],
+  protocol: ['sk_buff', ['protocol']],
   interface: ['sk_buff', ['skb_iif']],
   head: ['sk_buff', ['head']],
   data: ['sk_buff', ['data']],
@@ -24,6 +25,7 @@ const MEMBERS = {
   device: ['sk_buff', ['dev']],
   socket: ['sk_buff', ['sk']],
   name: ['net_device', ['name']],
+  index: ['net_device', ['ifindex']],
   deviceNet: ['net_device', ['nd_net', 'net']],
   socketNet: ['sock', ['__sk_common', 'skc_net', 'net']],
   inode: ['net', ['ns', 'inum']],
@@ -31,14 +33,15 @@ const MEMBERS = {
 
 /**
  * What follows a name in tracefs' dynamic_events (Documentation/trace/eprobetrace.rst, kprobetrace.rst): the kind, a blank, and an event
- * that reads the packet's device, network namespaces and headers. Undefined where the type information lacks a member.
+ * that reads the packet's device, network namespaces and headers. Undefined where the type information lacks a member, and on
+ * the one processor of Kubernetes that is big-endian (s390x), whose words would have to be read the other way round.
  */
 export const headerEvent = (capability: Capability, btf: Btf): string | undefined => {
   const at = Object.fromEntries(Object.entries(MEMBERS).map(([name, [structure, path]]) => [name, btf.offsetOf(structure, [...path])])) as Record<
     keyof typeof MEMBERS,
     number | undefined
   >;
-  if (Object.values(at).some((offset) => offset === undefined)) return undefined;
+  if (!btf.littleEndian || Object.values(at).some((offset) => offset === undefined)) return undefined;
   const packet = capability.kind === 'eprobe' ? '$skbaddr' : capability.argument;
   const member = (name: keyof typeof MEMBERS, of: string): string => `+${at[name]}(${of})`;
   const data = member('data', packet);
@@ -50,11 +53,13 @@ export const headerEvent = (capability: Capability, btf: Btf): string | undefine
   return [
     capability.kind === 'eprobe' ? 'e skb.kfree_skb' : `p ${capability.function}`,
     `len=${member('length', packet)}:u32`,
+    `proto=${member('protocol', packet)}:u16`,
     `iif=${member('interface', packet)}:u32`,
     `head=${member('head', packet)}:x64`,
     `data=${data}:x64`,
     `nh=${member('network', packet)}:u16`,
     `name=${member('name', device)}:string`,
+    `dev=${member('index', device)}:u32`,
     `ns=${member('inode', member('deviceNet', device))}:u32`,
     `sns=${member('inode', member('socketNet', member('socket', packet)))}:u32`,
     ...words,
@@ -65,12 +70,14 @@ export const headerEvent = (capability: Capability, btf: Btf): string | undefine
 export interface PacketHeaders {
   /** skb->len */
   length: number;
+  /** Ethertype. */
+  protocol: number;
   /** Of the device it is at; absent where it had none yet. */
   device?: string;
   /** Inode of the network namespace: of its device, else of the socket that sent it. */
   netns?: string;
-  /** ifindex of the device it came in by, in that namespace; 0 for what was made here. */
-  cameBy: number;
+  /** It came in by that device; what came by another one, or was made here, is on its way out. */
+  cameIn: boolean;
   /** From the network header on. */
   bytes: Buffer;
 }
@@ -79,7 +86,10 @@ const number = (text: string, name: string): number => Number(new RegExp(` ${nam
 
 const hex = (text: string, name: string): bigint => BigInt(new RegExp(` ${name}=(0x[0-9a-f]+)`).exec(text)?.[1] ?? 0);
 
-/** The arguments as tracefs prints them: `len=84 iif=2 head=0xffff… data=0x… nh=78 name="eth0" ns=4026531840 sns=0 w0=0x…`. */
+/** Network byte order as a little-endian processor reads it. */
+const swapped = (value: number): number => ((value & 0xff) << 8) | (value >> 8);
+
+/** The arguments as tracefs prints them: `len=84 proto=8 iif=2 head=0xffff… data=0x… nh=78 name="eth0" dev=2 ns=4026531840 sns=0 w0=0x…`. */
 export const readHeaderEvent = (text: string): PacketHeaders => {
   const window = Buffer.alloc(WORDS * 8);
   for (let index = 0; index < WORDS; index += 1) window.writeBigUInt64LE(hex(text, `w${index}`) & 0xffffffffffffffffn, index * 8);
@@ -88,9 +98,10 @@ export const readHeaderEvent = (text: string): PacketHeaders => {
   const netns = number(text, 'ns') || number(text, 'sns');
   return {
     length: number(text, 'len'),
+    protocol: swapped(number(text, 'proto')),
     ...(device === undefined ? {} : { device }),
     ...(netns === 0 ? {} : { netns: String(netns) }),
-    cameBy: number(text, 'iif'),
+    cameIn: number(text, 'iif') !== 0 && number(text, 'iif') === number(text, 'dev'),
     bytes: from >= 0 && from < window.length ? window.subarray(from) : Buffer.alloc(0),
   };
 };

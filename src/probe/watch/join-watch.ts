@@ -1,11 +1,11 @@
 import { belongs, functionOf } from '../drops/join-drops.ts';
-import { type DeviceEvent, type FreeEvent, TRACE_LINE, type Trace } from '../drops/parse-trace.ts';
+import type { DeviceEvent, FreeEvent, Trace } from '../drops/parse-trace.ts';
 import { readContents } from '../tap/dissect.ts';
 import type { TunnelPorts } from '../tap/tunnel.ts';
 import { type Captured, indexCaptured } from './captured.ts';
-import { type PacketHeaders, readHeaderEvent } from './header-event.ts';
 import type { KernelDrop, WatchResult } from './kernel-drop.ts';
 import { clockBetween, matchDevices, wayOf } from './match-devices.ts';
+import { pairHeaders } from './pair-headers.ts';
 import type { WatchOutput } from './watch-output.ts';
 
 /**
@@ -104,48 +104,22 @@ const fromCaptures = (
   return { drops: results, ...(Number.isFinite(earliest) ? { packetSeconds: Math.max(0, earliest - start) } : {}) };
 };
 
-/** Our own event and the kernel's of one drop come one right after the other on the same processor. */
-const SAME_DROP = 100e-6;
-
-interface HeaderEvent {
-  time: number;
-  cpu: string;
-  headers: PacketHeaders;
-}
-
-const headerEvents = (text: string): HeaderEvent[] =>
-  text.split('\n').flatMap((line) => {
-    const [, , cpu = '', stamp, what = ''] = TRACE_LINE.exec(line) ?? [];
-    return stamp !== undefined && what.startsWith('drop: ') ? [{ time: Number(stamp), cpu, headers: readHeaderEvent(what) }] : [];
-  });
-
 const fromHeaders = (output: WatchOutput, drops: Trace, start: number, ports: TunnelPorts): KernelDrop[] => {
-  const byCpu = Map.groupBy(headerEvents(output.text), ({ cpu }) => cpu);
-  const taken = new Set<HeaderEvent>();
-  const position = new Map<string, number>();
-  return drops.events.flatMap((free) => {
-    if (free.kind !== 'free') return [];
-    const list = byCpu.get(free.cpu) ?? [];
-    let at = position.get(free.cpu) ?? 0;
-    while (at < list.length && (list[at]?.time ?? 0) < free.time - SAME_DROP) at += 1;
-    position.set(free.cpu, at);
-    const near = list.slice(at, at + 4).filter((one) => !taken.has(one) && Math.abs(one.time - free.time) <= SAME_DROP);
-    const [nearest] = near.sort((a, b) => Math.abs(a.time - free.time) - Math.abs(b.time - free.time));
-    if (!nearest) return [{ ...common(free, start), places: [], own: output.ownKernel }];
-    taken.add(nearest);
-    const { device, netns, bytes, cameBy } = nearest.headers;
+  const frees = drops.events.filter((event) => event.kind === 'free');
+  const headers = pairHeaders(output.text, frees);
+  return frees.map((free): KernelDrop => {
+    const read = headers.get(free);
+    if (!read) return { ...common(free, start), places: [], own: output.ownKernel };
+    const { device, netns, bytes, cameIn } = read;
     const packet = readContents(free.protocol, bytes, ports);
-    return [
-      {
-        ...common(free, start),
-        // what came by no device was made here and is on its way out
-        places:
-          device === undefined ? [] : [{ device, way: cameBy === 0 ? ('out' as const) : ('in' as const), ...(netns === undefined ? {} : { netns }) }],
-        ...(netns === undefined ? {} : { netns }),
-        ...(packet.packet || packet.arp ? { packet } : {}),
-        own: output.ownKernel || netns !== undefined,
-      },
-    ];
+    const inNetns = netns === undefined ? {} : { netns };
+    return {
+      ...common(free, start),
+      places: device === undefined ? [] : [{ device, way: cameIn ? 'in' : 'out', ...inNetns }],
+      ...inNetns,
+      ...(packet.packet || packet.arp ? { packet } : {}),
+      own: output.ownKernel || netns !== undefined,
+    };
   });
 };
 

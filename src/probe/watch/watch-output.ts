@@ -37,7 +37,7 @@ export interface WatchOutput {
   /** Packets handed to devices and taken from them; absent where our own event makes them needless. */
   devices?: Trace;
   captures: WatchCapture[];
-  /** Our own event read the packets' headers. */
+  /** An event of our own read the packets' headers. */
   headers: boolean;
   /** The node has a kernel to itself; a node that is a container (kind) shares it with others. */
   ownKernel: boolean;

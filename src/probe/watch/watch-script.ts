@@ -49,6 +49,8 @@ watch_start() {
   if [ "$1" != - ]; then
     group=netdoctor_$$_$expiry
     echo "\${1%% *}:$group/drop \${1#* }" 2>"$dir/event.err" >>"$root/dynamic_events" && event=$group/drop
+    # the same protocols, in network byte order
+    [ -n "$event" ] && echo 'proto == 8 || proto == 56710 || proto == 1544' >"$drops/events/$event/filter"
     [ -n "$event" ] && echo 1 2>/dev/null >"$drops/events/$event/enable"
   fi
   if [ -z "$event" ] && devices=$(watch_instance v "$3"); then

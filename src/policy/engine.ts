@@ -36,7 +36,7 @@ export interface Engine {
   readonly objectOf: (policy: Policy) => ApiObject | undefined;
 }
 
-export const refOf = ({ apiVersion, kind, metadata }: ApiObject, namespaced: boolean): PolicyRef => ({
+const refOf = ({ apiVersion, kind, metadata }: ApiObject, namespaced: boolean): PolicyRef => ({
   apiVersion,
   kind,
   ...(namespaced ? { namespace: metadata.namespace ?? 'default' } : {}),

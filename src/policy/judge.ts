@@ -119,7 +119,7 @@ const idleSteps = ({ idle }: Engine, view: View): Step[] =>
   }));
 
 /** The policies of one end, tier by tier. */
-export const judgeSide = (engine: Engine, flow: Flow, direction: Side['direction']): Side => {
+const judgeSide = (engine: Engine, flow: Flow, direction: Side['direction']): Side => {
   const view = viewOf(flow, direction);
   const side = { direction, subject: view.subject.label };
   const exempt = exemption(engine.traits, { ...view, hairpin: flow.hairpin ?? false });

@@ -52,7 +52,7 @@ export const trafficOf = ({ traffic }: Rule, destination: Party): PortSet =>
   traffic.length === 0 ? ANYTHING : traffic.reduce<PortSet>((set, one) => unite(set, one.ports(destination)), NOTHING);
 
 /** Whether a rule is about these two at all, whatever the traffic. */
-export const concerns = (rule: Rule, subject: Party, far: Party): boolean => {
+const concerns = (rule: Rule, subject: Party, far: Party): boolean => {
   const family = (far.address ?? subject.address)?.family;
   if (rule.family !== undefined && family !== undefined && rule.family !== family) return false;
   if (rule.own && !rule.own.matches(subject, far)) return false;

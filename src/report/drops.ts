@@ -1,3 +1,4 @@
+import { ruleName } from '../diagnosis/rule-words.ts';
 import { hostPort } from '../forwarding/address.ts';
 import { type Canvas, isNarrow, mark, paint, plain } from './canvas.ts';
 import type { DropFlow, DropRow, DropsReport } from './drops-report.ts';
@@ -17,8 +18,8 @@ const COLUMNS: Column[] = [
   { head: 'COUNT', align: 'right' },
   { head: 'WHERE', shrinkTo: 9 },
   { head: 'INTERFACE', shrinkTo: 10 },
-  { head: 'DROPPED BY', shrinkTo: 18 },
-  { head: 'TRAFFIC', shrinkTo: 20 },
+  { head: 'DROPPED BY', shrinkTo: 16 },
+  { head: 'TRAFFIC', shrinkTo: 18 },
 ];
 
 const WIDE: Column[] = [{ head: 'KERNEL', shrinkTo: 20 }];
@@ -42,14 +43,19 @@ const interfaceCell = ({ interface: name, direction }: DropRow): string =>
 const kernel = ({ reason, function: place, hook }: DropRow): string => [reason, `${place}()`, hook].filter((part) => part !== undefined).join(' ');
 
 /** What drops it, or for a harmless drop why it is none to think about. */
-const dropper = ({ severity, what, why }: DropRow): string => (why === undefined ? what : severity === 'harmless' ? why : `${what} (${why})`);
+const dropper = ({ severity, what, why, rule }: DropRow, narrow: boolean): string => {
+  if (severity === 'harmless' && why !== undefined) return why;
+  // the finding below has the whole rule
+  const by = narrow && rule ? ruleName(rule) : what;
+  return why === undefined ? by : `${by} (${why})`;
+};
 
 const cells = (row: DropRow, wide: boolean, narrow: boolean): string[] => [
   rate(row.perSecond),
   `${row.count}`,
   row.where === '' ? 'not known' : narrow ? row.where.replace(/^pod [^/]+\//, '') : row.where,
   interfaceCell(row),
-  dropper(row),
+  dropper(row, narrow),
   traffic(row),
   ...(wide ? [kernel(row)] : []),
 ];

@@ -12,12 +12,21 @@ const renderManifest = (manifest: string, canvas: Canvas): string[] =>
     .split('\n')
     .map((line) => `       ${paint(canvas, 'cyan', say(canvas, line))}`);
 
+/** The title and how sure it is, wrapped as one. */
+const renderTitle = ({ title, confidence }: Finding, canvas: Canvas): string => {
+  const wrapped = wrapText(`${say(canvas, title)}  [${confidence}]`, canvas, '', '          ');
+  const at = wrapped.lastIndexOf(`[${confidence}]`);
+  const words = wrapped.slice(0, at).trimEnd();
+  const gap = wrapped.slice(words.length, at);
+  return `${paint(canvas, 'bold', words)}${gap.includes('\n') ? gap.slice(gap.indexOf('\n')) : gap}${paint(canvas, 'dim', wrapped.slice(at))}`;
+};
+
 /** One finding: code and title, evidence, fix, notes. Commands are never wrapped: they are to be copied. */
 const renderFinding = (finding: Finding, canvas: Canvas): string => {
   const bad = finding.severity === 'problem';
   const head = `${mark(canvas, bad ? 'bad' : 'warn')} ${finding.code}`;
   const lines = [
-    `${paint(canvas, ['bold', bad ? 'red' : 'yellow'], head)}  ${paint(canvas, 'bold', wrapText(say(canvas, finding.title), canvas, '', '          '))}  ${paint(canvas, 'dim', `[${finding.confidence}]`)}`,
+    `${paint(canvas, ['bold', bad ? 'red' : 'yellow'], head)}  ${renderTitle(finding, canvas)}`,
     ...finding.evidence.map((line) => wrapText(say(canvas, line), canvas, `  ${mark(canvas, 'bullet')} `, '    ')),
   ];
   for (const [index, line] of finding.fix.entries()) {

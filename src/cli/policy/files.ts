@@ -44,7 +44,7 @@ export const readText = async (file: string, { stdin }: Pick<Context, 'stdin'>):
 export const meansManifests = async (from: string): Promise<boolean> => from === '-' || MANIFEST.test(from) || (await isDirectory(from));
 
 /** `net.yaml:12: NetworkPolicy shop/web: spec.ingress[0].from: a list is expected` */
-export const problemLine = ({ file, line, object, field, reason }: ManifestProblem): string =>
+const problemLine = ({ file, line, object, field, reason }: ManifestProblem): string =>
   [`${file}:${line}`, ...[object, field, reason].filter((part) => part !== undefined)].join(': ');
 
 /** @throws CliError with a line for each problem */
@@ -55,15 +55,19 @@ export const refuse = (what: string, problems: readonly ManifestProblem[]): void
 
 /**
  * Manifests of files and directories, put into their namespaces.
- * @param namespace of objects that name none
+ * @param namespace of objects that name none; undefined: it is not known yet, and they are left without one
  * @throws CliError naming file, line and field of all that is wrong
  */
-export const readManifests = async (paths: readonly string[], namespace: string, context: Pick<Context, 'stdin'>): Promise<ApiObject[]> => {
+export const readManifests = async (
+  paths: readonly string[],
+  namespace: string | undefined,
+  context: Pick<Context, 'stdin'>,
+): Promise<ApiObject[]> => {
   const names = await Promise.all(paths.map(async (path) => (path !== '-' && (await isDirectory(path)) ? filesIn(path) : [path])));
   const files = await Promise.all(names.flat().map((file) => readText(file, context)));
   if (files.length === 0) throw new CliError(`error: ${paths.join(', ')}: there is no .yaml, .yml or .json file`, EXIT.usage);
   const { manifests, problems } = parseManifests(files);
-  const inPlace = manifests.map((one): Manifest => ({ ...one, object: placed(one.object, namespace) }));
+  const inPlace = manifests.map((one): Manifest => (namespace === undefined ? one : { ...one, object: placed(one.object, namespace) }));
   refuse('these manifests are not valid', [...problems, ...checkPolicies(inPlace)]);
   return inPlace.map(({ object }) => object);
 };

@@ -10,6 +10,7 @@ import { withProof } from '../../doctor/policy/with-proof.ts';
 import { runPath } from '../../doctor/run-path.ts';
 import { startStopwatch } from '../../doctor/stopwatch.ts';
 import { parseAssertions } from '../../policy/assertion/parse.ts';
+import { placed } from '../../policy/manifest/place.ts';
 import { manifestText } from '../../policy/suggest/manifest.ts';
 import { assertJunit, assertTap, renderAssert } from '../../report/policy/assert.ts';
 import { renderDiff } from '../../report/policy/diff.ts';
@@ -148,10 +149,11 @@ export const matrixMode: Run = (flags, context) =>
 
 export const diffMode: Run = async (flags, context) => {
   const files = [...(flags.diff ?? []), ...[flags.a, flags.b].flatMap((word) => word ?? []), ...(flags.more ?? [])];
-  const objects = await readManifests(files, flags.namespace ?? 'default', context);
+  if (files.length === 0) throw new CliError('error: --diff needs a file or a directory of manifests', EXIT.usage);
+  const objects = await readManifests(files, flags.namespace, context);
   return work(flags, context, {
     request: { diff: files, ...cniOf(flags) },
-    run: (_, ports) => runDiff({ files, objects, ...cniOf(flags) }, ports),
+    run: ({ namespace }, ports) => runDiff({ files, objects: objects.map((object) => placed(object, namespace)), ...cniOf(flags) }, ports),
     print: async (report) => {
       const code = await printReport(report, tableFlags(flags), context, (one, canvas) => renderDiff(one, canvas, viewOf(flags)));
       return breaks(report) ? 1 : code;

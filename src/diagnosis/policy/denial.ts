@@ -21,7 +21,7 @@ export const deniers = ({ reason }: Pick<Side, 'reason'>): string => listText([.
 const way = ({ direction }: Side): string => (direction === 'ingress' ? 'coming in' : 'going out');
 
 /** `NetworkPolicy shop/db ingress[0] peer 0: no match: port 8080 ≠ 80` */
-export const stepLine = (step: Step): string => {
+const stepLine = (step: Step): string => {
   const place = placeText(step);
   return `${refText(step.policy)}${place === '-' ? '' : ` ${place}`}: ${outcomeText(step)}`;
 };

@@ -11,7 +11,7 @@ import { withObject, withObjects } from '../../policy/objects.ts';
 import { portSetText } from '../../policy/port-set.ts';
 import { reach } from '../../policy/reach.ts';
 import { type Suggestion, suggest } from '../../policy/suggest/suggest.ts';
-import type { Side, Verdict } from '../../policy/verdict.ts';
+import type { Flow, Side, Verdict } from '../../policy/verdict.ts';
 import { questionText, reasonText } from '../../policy/words.ts';
 import type { Between, Enforcement, FlowReport, PolicyEnd, PolicyReport } from '../../report/policy/reports.ts';
 import { podsOfEnd } from './ends.ts';
@@ -37,10 +37,16 @@ const endReport = (end: End): PolicyEnd => ({
   ...(end.note === undefined ? {} : { note: end.note }),
 });
 
+/** `10.0.0.4 → 10.0.0.9`; nothing where manifests give none, and no address twice that is its own name. */
+const addressesOf = ({ from, to }: Flow): string[] => {
+  const known = [from, to].flatMap(({ addressText, label }) => (addressText === undefined || addressText === label ? [] : [addressText]));
+  return known.length === 0 ? [] : [known.join(' → ')];
+};
+
 const betweenOf = ({ flow, sources, destinations }: Judged): Between => ({
   from: flow.from.label,
   to: flow.to.label,
-  addresses: [flow.from.addressText, flow.to.addressText].flatMap((text) => text ?? []),
+  addresses: addressesOf(flow),
   sources,
   destinations,
   ...(flow.hairpin ? { hairpin: true } : {}),
@@ -78,11 +84,11 @@ const reportsOf = (judged: readonly Judged[]): FlowReport[] =>
   });
 
 /** `shop/web-0 shop/svc/db --port 5432 --protocol udp`: the question as it can be typed anywhere. */
-export const askedText = ({ from, to, protocol, port }: PairQuestion): string =>
+const askedText = ({ from, to, protocol, port }: PairQuestion): string =>
   questionText(from.label, to.label, { protocol, ...(port === undefined ? {} : { port }) });
 
 /** What would allow this flow, for all the pods that were asked about. */
-export const suggestFor = (question: PairQuestion, facts: ClusterFacts, enforcement: Enforcement, { flow }: FlowCase): Suggestion =>
+const suggestFor = (question: PairQuestion, facts: ClusterFacts, enforcement: Enforcement, { flow }: FlowCase): Suggestion =>
   suggest({ facts, plugin: enforcement.plugin, flow, sources: podsOfEnd(question.from), destinations: podsOfEnd(question.to) });
 
 /** What would allow all of it, flow by flow; each is judged with what the others have added already. */

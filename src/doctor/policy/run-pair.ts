@@ -48,7 +48,7 @@ export const pairQuestion = (from: AskedEnd, to: AskedEnd, asked: Pick<PairReque
   return { from, to, ...packet };
 };
 
-export const readPair = async (request: PairRequest, { api, say, stopwatch, thorough }: PolicyPorts): Promise<PairScene> => {
+const readPair = async (request: PairRequest, { api, say, stopwatch, thorough }: PolicyPorts): Promise<PairScene> => {
   say(`finding ${request.from} and ${request.to}`);
   const { namespace } = request;
   const [from, to] = await stopwatch.measure('find the ends', () =>

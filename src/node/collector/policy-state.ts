@@ -4,7 +4,7 @@ import { sh } from './sh.ts';
 export const policyState = sh`
 # PROCESS PROGRAM: sets $tool and $by to the program of the container that this process runs in
 beside() {
-  pid=$(printf '%s\n' "$daemons" | sed -nE "s,^/proc/([0-9]+)/comm:$1\\$,\\1,p" | head -n 1)
+  pid=$(printf '%s\n' "$daemons" | sed -nE "s,^/proc/([0-9]+)/comm:$1\$,\1,p" | head -n 1)
   [ -n "$pid" ] || return 1
   for dir in /usr/bin /bin /usr/local/bin /usr/sbin; do
     if [ -x "/proc/$pid/root$dir/$2" ]; then
@@ -18,7 +18,8 @@ beside() {
 
 # Flows that drop (or log, which is how a logged drop looks), and those of table 0, which say whose port is whose: a switch has thousands of others.
 read_ovn_flows() {
-  if beside ovs-vswitchd ovs-ofctl && [ -S "/proc/$pid/root/var/run/openvswitch/br-int.mgmt" ]; then
+  # /var/run may be a link, which would lead out of that root
+  if beside ovs-vswitchd ovs-ofctl && { [ -S "/proc/$pid/root/run/openvswitch/br-int.mgmt" ] || [ -S "/proc/$pid/root/var/run/openvswitch/br-int.mgmt" ]; }; then
     open_section ovn-flows "$by"
     # shellcheck disable=SC2086
     guarded $tool dump-flows br-int 2>/dev/null | grep -E 'table=0,|actions=(drop|controller)' | head -c "$ND_LIMIT"

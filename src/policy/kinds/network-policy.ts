@@ -12,7 +12,7 @@ import { readNetworkPolicyPort } from './traffic.ts';
 export const NETWORK_POLICY_TIER = 'NetworkPolicy';
 
 /** Pods of one namespace. */
-export const podsOfNamespace = (context: Context, namespace: string, field: Field | undefined): Subject => {
+const podsOfNamespace = (context: Context, namespace: string, field: Field | undefined): Subject => {
   const selector = readLabelSelector(field);
   noteLabels(context, selector);
   const inside = (party: Party): boolean => party.kind === 'pod' && party.namespace?.name === namespace;
@@ -65,7 +65,7 @@ const readPeer = (context: Context, field: Field, index: number, namespace: stri
 };
 
 /** Rules of one direction; all of them allow. */
-export const readNetworkPolicyRules = (context: Context, field: Field | undefined, direction: Direction, namespace: string): Rule[] => {
+const readNetworkPolicyRules = (context: Context, field: Field | undefined, direction: Direction, namespace: string): Rule[] => {
   const far = direction === 'ingress' ? 'from' : 'to';
   return (itemsOf(field) ?? []).map((item, index) => {
     const members = membersOf(item, [far, 'ports']);

@@ -62,7 +62,7 @@ interface Block {
   except: { cidr: string; prefix: Prefix }[];
 }
 
-export const cidrText = (cidr: string, except: readonly string[]): string => (except.length === 0 ? cidr : `${cidr} except ${except.join(', ')}`);
+const cidrText = (cidr: string, except: readonly string[]): string => (except.length === 0 ? cidr : `${cidr} except ${except.join(', ')}`);
 
 /** Every address of a family lies in it, the unknown one of a manifest included. */
 const isWhole = ({ prefix, except }: Block): boolean => prefix.length === 0 && except.length === 0;

@@ -16,7 +16,7 @@ export interface PartyClass {
 }
 
 /** The pods policies act on and select: neither over, nor on the host network. */
-export const policedPods = (pods: readonly PodFacts[]): PodFacts[] => pods.filter((pod) => isEndpoint(pod) && !pod.hostNetwork);
+const policedPods = (pods: readonly PodFacts[]): PodFacts[] => pods.filter((pod) => isEndpoint(pod) && !pod.hostNetwork);
 
 /** Names everything of a pod that some policy reads. */
 const signatureOf =
@@ -37,7 +37,7 @@ const pieceOf = (atoms: Record<Family, Atoms>, ip: string): string => {
   return address ? `${address.family}:${atomOf(atoms[address.family], BigInt(address.value))}` : '';
 };
 
-export const atomsOfEngine = ({ context }: Engine): Record<Family, Atoms> => {
+const atomsOfEngine = ({ context }: Engine): Record<Family, Atoms> => {
   const prefixes = [...context.reads.prefixes.values()];
   return { 4: atomsOf(4, prefixes), 6: atomsOf(6, prefixes) };
 };

@@ -1,5 +1,4 @@
 import type { Engine } from '../engine.ts';
-import type { PortSet } from '../port-set.ts';
 import type { PartyClass } from './classes.ts';
 import { FULL, type PortSets, portSets } from './port-sets.ts';
 import { fillRow, peerFinder, selectors } from './row.ts';
@@ -39,6 +38,3 @@ export const matrixOf = (engine: Engine, classes: readonly PartyClass[], sets = 
   }
   return { classes, sets, cells };
 };
-
-export const cellOf = ({ classes, sets, cells }: Matrix, from: number, to: number): PortSet =>
-  sets.setOf(cells[from * classes.length + to] as number);

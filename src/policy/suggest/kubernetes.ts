@@ -43,7 +43,7 @@ const adminTraffic = ({ protocol, port }: Wanted, kind: string): object => {
 };
 
 /** The rule of an administrator's policy for just this; undefined where its peers cannot name the far side. */
-export const adminRule = (wanted: Wanted, kind: string, action: 'Accept' | 'Allow' | 'Pass'): object | undefined => {
+const adminRule = (wanted: Wanted, kind: string, action: 'Accept' | 'Allow' | 'Pass'): object | undefined => {
   const peer = adminPeer(wanted);
   return peer && { name: nameFor(wanted), action, [wanted.direction === 'ingress' ? 'from' : 'to']: [peer], ...adminTraffic(wanted, kind) };
 };

@@ -22,7 +22,7 @@ const endText = ({ label, kind, pods }: PolicyEnd): string =>
 
 const betweenText = ({ from, to, addresses, sources, destinations, hairpin }: Between): string => {
   const others = (count: number): string => (count > 1 ? ` and ${count - 1} like it` : '');
-  const at = addresses.length > 0 ? ` (${addresses.join(' → ')})` : '';
+  const at = addresses.length > 0 ? ` (${addresses.join(', ')})` : '';
   return `${from}${others(sources)} → ${to}${others(destinations)}${hairpin ? ', back to itself through the Service' : at}`;
 };
 

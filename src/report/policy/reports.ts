@@ -52,6 +52,7 @@ export interface FlowReport {
 export interface Between {
   from: string;
   to: string;
+  /** `10.0.0.4 → 10.0.0.9`, one for each family. */
   addresses: string[];
   /** Pods alike, itself included. */
   sources: number;

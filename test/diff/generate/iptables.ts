@@ -140,7 +140,8 @@ const tables: Record<string, (site: RuleSite) => readonly (readonly [number, Tar
     [1, plain('ACCEPT')],
     [1, plain('DROP')],
     [1, plain('RETURN')],
-    [0.3, plain(family === 4 ? 'TTL --ttl-set 20' : 'HL --hl-set 20')],
+    // never up: with a routing loop a packet would run for ever
+    [0.3, plain(family === 4 ? 'TTL --ttl-dec 3' : 'HL --hl-dec 3')],
     [0.3, plain('DSCP --set-dscp 0x0a')],
     [hook === 'FORWARD' || hook === 'POSTROUTING' ? 0.5 : 0, { needs: 'tcp', target: () => 'TCPMSS --set-mss 1000' }],
   ],

@@ -7,12 +7,12 @@ import { judgeBoth } from '../../../src/policy/judge.ts';
 import { outsideClasses, podClasses } from '../../../src/policy/matrix/classes.ts';
 import { differenceOf } from '../../../src/policy/matrix/diff.ts';
 import { groupsOf } from '../../../src/policy/matrix/groups.ts';
-import { cellOf, matrixOf } from '../../../src/policy/matrix/matrix.ts';
+import { matrixOf } from '../../../src/policy/matrix/matrix.ts';
 import { podNamer } from '../../../src/policy/matrix/names.ts';
 import { addressIn, regionNames, regionsOf } from '../../../src/policy/matrix/regions.ts';
 import { holds, portSetText } from '../../../src/policy/port-set.ts';
 import { cluster, factsOfCluster } from './random.ts';
-import { factsOf, podOf } from './world.ts';
+import { cellOf, factsOf, podOf } from './world.ts';
 
 const prefixes = (...texts: string[]): Parameters<typeof regionsOf>[1] => texts.flatMap((text) => parsePrefix(text) ?? []);
 

@@ -4,11 +4,12 @@ import type { ClusterFacts, Protocol } from '../../../src/cluster/facts.ts';
 import { type Engine, engineOf, partyOfPod } from '../../../src/policy/engine.ts';
 import { judgeBoth } from '../../../src/policy/judge.ts';
 import { podClasses } from '../../../src/policy/matrix/classes.ts';
-import { cellOf, matrixOf } from '../../../src/policy/matrix/matrix.ts';
+import { matrixOf } from '../../../src/policy/matrix/matrix.ts';
 import { holds, isNothing, portSetText, subtract } from '../../../src/policy/port-set.ts';
 import { reach, reachOf } from '../../../src/policy/reach.ts';
 import { bruteSide } from './brute-force.ts';
 import { cluster, factsOfCluster, networkPolicy, points, type RandomCluster } from './random.ts';
+import { cellOf } from './world.ts';
 
 const PLUGIN = 'kube-network-policies';
 

@@ -3,10 +3,11 @@ import type { Protocol } from '../../../src/cluster/facts.ts';
 import { type Engine, engineOf, partyOfPod } from '../../../src/policy/engine.ts';
 import { judgeBoth } from '../../../src/policy/judge.ts';
 import { podClasses } from '../../../src/policy/matrix/classes.ts';
-import { cellOf, matrixOf } from '../../../src/policy/matrix/matrix.ts';
+import { matrixOf } from '../../../src/policy/matrix/matrix.ts';
 import type { Party } from '../../../src/policy/party.ts';
 import { holds } from '../../../src/policy/port-set.ts';
 import { type AssistantCase, type CyclonusCase, factsOfVectors, hasVectors, objectOf, readVectors } from './vectors.ts';
+import { cellOf } from './world.ts';
 
 const PLUGIN = 'antrea';
 const SIDES = ['egress', 'ingress'] as const;

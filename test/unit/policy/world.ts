@@ -2,7 +2,9 @@ import { parseAllDocuments } from 'yaml';
 import type { ApiObject, ClusterFacts, EndpointFacts, NodeFacts, PodFacts, Protocol, ServiceFacts } from '../../../src/cluster/facts.ts';
 import { type Engine, engineOf, partyOfPod } from '../../../src/policy/engine.ts';
 import { judge } from '../../../src/policy/judge.ts';
+import type { Matrix } from '../../../src/policy/matrix/matrix.ts';
 import { nodeParty, outside, type Party } from '../../../src/policy/party.ts';
+import type { PortSet } from '../../../src/policy/port-set.ts';
 import type { Verdict } from '../../../src/policy/verdict.ts';
 
 /** `shop/web app=web tier=front :http=8080/tcp @node1 10.0.0.4` */
@@ -112,3 +114,7 @@ export const verdictOf = (facts: ClusterFacts | Engine, question: string, { plug
 /** `allow`, or why not in the words of the misses. */
 export const misses = (verdict: Verdict): string[] =>
   verdict.sides.flatMap(({ steps }) => steps.flatMap(({ why, policy }) => (why ? [`${policy.name}: ${why.text}`] : [])));
+
+/** What may pass from one class of a matrix to another. */
+export const cellOf = ({ classes, sets, cells }: Matrix, from: number, to: number): PortSet =>
+  sets.setOf(cells[from * classes.length + to] as number);

@@ -1,8 +1,10 @@
 import type { Answer } from '../../../src/diagnosis/answers.ts';
+import type { Hook } from '../../../src/diagnosis/drops/meaning.ts';
 import type { Finding } from '../../../src/diagnosis/finding.ts';
 import type { Decision, Packet, Stop, StopReason } from '../../../src/forwarding/hop.ts';
 import type { LinkStats } from '../../../src/node/snapshot.ts';
 import type { Attempt, Outcome, ProbePurpose, ProbeRequest, ProbeResult } from '../../../src/probe/probe.ts';
+import type { DropFlow, DropRow, DropRule, DropsReport } from '../../../src/report/drops-report.ts';
 import type { ClockOffset, EndpointSummary, HopReport, PathReport, VethReport, VethRow } from '../../../src/report/report.ts';
 import type { Attachment } from '../../../src/topology/attachment.ts';
 
@@ -80,6 +82,31 @@ export const inVethReport: Record<string, string[]> = {
   ]),
   finding: all<keyof Finding>()(['code', 'severity', 'confidence', 'title', 'hop', 'place', 'evidence', 'fix', 'manifest', 'notes']),
 };
+
+export const inDropsReport: Record<string, string[]> = {
+  row: all<keyof DropRow>()([
+    ...(['severity', 'code', 'what', 'why', 'where', 'interface', 'direction', 'reason', 'function', 'hook', 'rule'] as const),
+    ...(['count', 'perSecond', 'flows', 'moreFlows'] as const),
+  ]),
+  rule: all<keyof DropRule>()(['backend', 'table', 'chain', 'number', 'text', 'packets', 'bytes', 'sure']),
+  flow: all<keyof DropFlow>()(['source', 'destination', 'protocol', 'sourcePort', 'destinationPort', 'count']),
+  finding: inVethReport.finding ?? [],
+};
+
+export const dropsReport = all<keyof DropsReport>()([
+  'kind',
+  'time',
+  'node',
+  'pod',
+  'seconds',
+  'seenBy',
+  'rows',
+  'findings',
+  'notChecked',
+  'timings',
+]);
+
+export const hooks = all<Hook>()(['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING', 'ingress', 'egress', 'bridge']);
 
 export const pathReport = all<keyof PathReport>()([
   'kind',

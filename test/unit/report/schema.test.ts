@@ -5,7 +5,8 @@ import type { LinkStats } from '../../../src/node/snapshot.ts';
 import { renderJson } from '../../../src/report/data.ts';
 import type { Report, VethReport } from '../../../src/report/report.ts';
 import type { Attachment } from '../../../src/topology/attachment.ts';
-import { inPathReport, inVethReport, outcomes, pathReport, purposes, stopReasons, vethReport } from './members.ts';
+import { busyNode } from './drops-sample.ts';
+import { dropsReport, hooks, inDropsReport, inPathReport, inVethReport, outcomes, pathReport, purposes, stopReasons, vethReport } from './members.ts';
 import { policyReports, policyWords } from './policy-members.ts';
 import { policySamples } from './policy-sample.ts';
 import { lostInUnderlay } from './sample.ts';
@@ -23,11 +24,11 @@ interface Schema {
 const read = (name: string): Schema =>
   JSON.parse(readFileSync(new URL(`../../../docs/schema/${name}.schema.json`, import.meta.url), 'utf8')) as Schema;
 
-const schemas = { path: read('path-report'), veth: read('veth-report') };
+const schemas = { path: read('path-report'), veth: read('veth-report'), drops: read('drops-report') };
 // ajv itself knows no formats
 const ajv = new Ajv2020({ strict: true, validateFormats: false });
 const policySchemas = Object.fromEntries(Object.keys(policyReports).map((name) => [name, read(`${name}-report`)]));
-const validate = { path: ajv.compile(schemas.path), veth: ajv.compile(schemas.veth) };
+const validate = { path: ajv.compile(schemas.path), veth: ajv.compile(schemas.veth), drops: ajv.compile(schemas.drops) };
 
 const counters = (packets: number): LinkStats => ({
   ...{ rxPackets: packets, rxBytes: 0, rxErrors: 0, rxDropped: 0, rxOtherhost: 0 },
@@ -103,6 +104,8 @@ describe('the JSON schemas', () => {
 
   it('take a veth report', () => expect(errorsOf(validate.veth, documentOf(onBridge()))).to.deep.equal([]));
 
+  it('take a drops report', () => expect(errorsOf(validate.drops, documentOf(busyNode()))).to.deep.equal([]));
+
   it('refuse one for the other', () => expect(errorsOf(validate.veth, documentOf(lostInUnderlay()))).to.not.deep.equal([]));
 
   it('refuse an unknown property', () => {
@@ -130,12 +133,13 @@ describe('the JSON schemas', () => {
   it('know the properties of the reports', () => {
     expect(propertiesOf(schemas.path)).to.deep.equal(['apiVersion', ...pathReport].sort());
     expect(propertiesOf(schemas.veth)).to.deep.equal(['apiVersion', ...vethReport].sort());
+    expect(propertiesOf(schemas.drops)).to.deep.equal(['apiVersion', ...dropsReport].sort());
   });
 
-  for (const [report, definitions] of Object.entries({ path: inPathReport, veth: inVethReport })) {
+  for (const [report, definitions] of Object.entries({ path: inPathReport, veth: inVethReport, drops: inDropsReport })) {
     it(`know the properties of all that a ${report} report holds`, () =>
       expect(
-        Object.fromEntries(Object.entries(schemas[report as 'path' | 'veth'].$defs ?? {}).map(([name, schema]) => [name, propertiesOf(schema)])),
+        Object.fromEntries(Object.entries(schemas[report as keyof typeof schemas].$defs ?? {}).map(([name, schema]) => [name, propertiesOf(schema)])),
       ).to.deep.equal(definitions));
   }
 
@@ -143,10 +147,12 @@ describe('the JSON schemas', () => {
     expect(enumOf('stop', 'reason')).to.deep.equal(stopReasons);
     expect(enumOf('attempt', 'outcome')).to.deep.equal(outcomes);
     expect(enumOf('probeRequest', 'purpose')).to.deep.equal(purposes);
+    expect([...(schemas.drops.$defs?.row?.properties?.hook?.enum ?? [])].sort()).to.deep.equal(hooks);
   });
 
   it('say the same of what all reports hold', () => {
-    for (const schema of [schemas.veth, ...Object.values(policySchemas)]) expect(schema.$defs?.finding).to.deep.equal(schemas.path.$defs?.finding);
+    for (const schema of [schemas.veth, schemas.drops, ...Object.values(policySchemas)])
+      expect(schema.$defs?.finding).to.deep.equal(schemas.path.$defs?.finding);
   });
 
   for (const [name, { report, inside }] of Object.entries(policyReports)) {

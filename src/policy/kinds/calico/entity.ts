@@ -17,7 +17,7 @@ interface Condition {
   namespace?: string;
 }
 
-export const readCalicoSelector = (field: Field | undefined, calls?: Parameters<typeof parseCalicoSelector>[1]): Selector | undefined => {
+const readCalicoSelector = (field: Field | undefined, calls?: Parameters<typeof parseCalicoSelector>[1]): Selector | undefined => {
   const text = textOf(field);
   if (!field || text === undefined || text.trim() === '') return undefined;
   try {

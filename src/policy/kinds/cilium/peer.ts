@@ -28,7 +28,7 @@ const names = (requirements: readonly Requirement[], key: string): boolean => re
  * What a selector of endpoints is limited to when it does not say: the policy's own namespace, or in a clusterwide policy whatever is in one
  * (pkg/k8s/apis/cilium.io/utils, getEndpointSelector).
  */
-export const scoped = (requirements: Requirement[], own: string | undefined): Requirement[] => {
+const scoped = (requirements: Requirement[], own: string | undefined): Requirement[] => {
   if (requirements.some(({ key }) => splitKey(key).source === 'reserved')) return requirements;
   if (names(requirements, POD_NAMESPACE)) return requirements;
   if (own === undefined) return [...requirements, { key: `k8s:${POD_NAMESPACE}`, operator: 'Exists', values: [] }];

@@ -153,7 +153,7 @@ export const DROP_TABLE: Row[] = [
     kernel: /OTHERHOST/,
   },
   { fault: 'vtep-mac-stale', code: 'ND2108', place: FROM_AFAR, kernel: /OTHERHOST/ },
-  { fault: 'vni-mismatch', code: 'ND2112', place: FROM_AFAR, kernel: /VXLAN_VNI_NOT_FOUND/ },
+  { fault: 'vni-mismatch', code: 'ND2112', place: { 'cross node': /^node2 eth0$/ }, kernel: /VXLAN_VNI_NOT_FOUND/ },
   { fault: 'receiving-vxlan-missing', code: 'ND2109', place: FROM_AFAR, kernel: /NO_SOCKET/ },
   { fault: 'underlay-drops-tunnel', code: 'ND2101', place: { 'cross node': /^node1 eth0$/ } },
   {

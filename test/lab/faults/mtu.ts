@@ -1,7 +1,7 @@
 import type { Lab } from '../handle.ts';
 import type { Family } from '../options.ts';
 import { findPod, inNetns } from '../pods.ts';
-import { anywhere, type Fault, victim, withTunnel } from './fault.ts';
+import { type Fault, onBridge, victim, withTunnel } from './fault.ts';
 import { tunnelDevice } from './vtep.ts';
 
 /** IPv6 takes no less than 1280. */
@@ -79,7 +79,7 @@ const podSide = async (lab: Lab, mtu: string): Promise<void> => {
 export const podMtuSmaller: Fault = {
   name: 'pod-mtu-smaller',
   title: "the pod's eth0 has a smaller MTU than the node's end of its link",
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => {
     await podSide(lab, NARROW);
     await forgetPathMtu(lab);

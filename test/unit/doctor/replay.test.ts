@@ -4,30 +4,14 @@ import { expect } from 'chai';
 import { recordingFromBytes } from '../../../src/bundle/file.ts';
 import { bundleReader } from '../../../src/bundle/reader.ts';
 import { replayDoors } from '../../../src/bundle/replay.ts';
-import { resolvePair } from '../../../src/cluster/words/resolve.ts';
-import { type PathRequest, runPath } from '../../../src/doctor/run-path.ts';
 import { runVeth } from '../../../src/doctor/run-veth.ts';
 import { startStopwatch } from '../../../src/doctor/stopwatch.ts';
-import type { PathReport, VethReport } from '../../../src/report/report.ts';
+import type { VethReport } from '../../../src/report/report.ts';
 import { EXPECTED } from '../../e2e/expected.ts';
-
-const directory = join(import.meta.dirname, '../../fixtures/bundles');
-
-const replay = async (name: string): Promise<PathReport> => {
-  const recording = await recordingFromBytes(readFileSync(join(directory, `${name}.tgz`)));
-  return runPath(recording.meta.request as unknown as PathRequest, (api, from, to, namespace) => resolvePair(api, namespace, { from, to }), {
-    api: bundleReader(recording.api),
-    open: replayDoors(recording),
-    mark: recording.meta.mark,
-    now: () => new Date(recording.meta.time),
-    thorough: true,
-    say: () => undefined,
-    stopwatch: startStopwatch(),
-  });
-};
+import { bundles, replay } from './replay.ts';
 
 const replayVeth = async (name: string): Promise<VethReport> => {
-  const recording = await recordingFromBytes(readFileSync(join(directory, `${name}.tgz`)));
+  const recording = await recordingFromBytes(readFileSync(join(bundles, `${name}.tgz`)));
   return runVeth(
     { words: [], namespace: 'demo', allNamespaces: true },
     {
@@ -68,7 +52,7 @@ describe('an incident recorded on the lab, judged again', () => {
   });
 
   it('covers every recording there is', () => {
-    const recorded = readdirSync(directory).map((file) => file.replace('.tgz', ''));
+    const recorded = readdirSync(bundles).map((file) => file.replace('.tgz', ''));
     expect(recorded.sort()).to.deep.equal([...Object.keys(EXPECTED), 'healthy', 'healthy-service'].sort());
   });
 });

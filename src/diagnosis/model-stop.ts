@@ -72,7 +72,10 @@ const nodesRoutePods = ({ nodes }: ClusterFacts, snapshots: NodeSnapshot[]): boo
  * A packet to a pod that leaves by the default route: certainly wrong on the pod's own node, and anywhere the nodes route pods themselves.
  * Elsewhere the network between them may well know the pods (cloud routes, BGP).
  */
-const strayed = ({ facts, snapshots }: Evidence, { outcome, hops }: Walk): Pick<ModelStop, 'hop' | 'stop'> | undefined => {
+export const strayed = (
+  { facts, snapshots }: Pick<Evidence, 'facts' | 'snapshots'>,
+  { outcome, hops }: Walk,
+): Pick<ModelStop, 'hop' | 'stop'> | undefined => {
   const hop = hops.at(-1);
   const snapshot = snapshots.find(({ node }) => node === hop?.node);
   if (outcome !== 'left' || !hop || !snapshot || hop.tunnel) return undefined;

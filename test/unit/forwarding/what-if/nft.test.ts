@@ -8,7 +8,7 @@ import type { World } from '../../../../src/forwarding/world.ts';
 import { type FlannelCluster, flannelCluster } from '../world.ts';
 
 /** Rules as typed, and what `nft -j list ruleset` (1.0.6) said of them afterwards. */
-const vectors = JSON.parse(readFileSync(new URL('../fixtures/nft-rules.json', import.meta.url), 'utf8')) as [string, unknown[]][];
+const vectors = JSON.parse(readFileSync(new URL('../fixtures/nft-as-typed.json', import.meta.url), 'utf8')) as [string, unknown[]][];
 
 describe('a rule in nft’s words', () => {
   for (const [text, expr] of vectors) {

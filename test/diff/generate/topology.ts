@@ -58,7 +58,7 @@ const planPod = (node: NodeDraft, number: number): PodDraft => ({
   node,
   address:
     node.style === 'macvlan'
-      ? { 4: `10.33.0.${node.index}0${number}`, 6: `fd33::${node.index}0${number}` }
+      ? { 4: `10.33.0.${60 + 50 * node.index + number}`, 6: `fd33::${60 + 50 * node.index + number}` }
       : { 4: `10.244.${node.index}.${number + 3}`, 6: `fd44:${node.index}::${number + 3}` },
   hostDevice: { bridge: `veth${number}`, routed: `cali${number}`, macvlan: 'eth0' }[node.style],
   mac: macOf(1, node.index, number),

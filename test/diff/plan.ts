@@ -113,8 +113,8 @@ const calm = [
 /** The same for neighbours, device by device: a namespace other than the first has no defaults for them. */
 const calmNeighbours = (space: string, { lines }: Case): string[] => {
   const devices = lines.flatMap((line) => {
-    const [, near, rest] = (line.tool === 'ip' && /^link add (\S+)(.*)/.exec(line.text)) || [];
-    const [, far, where] = /peer name (\S+) .*netns @(.*)@/.exec(rest ?? '') ?? [];
+    const [, near] = (line.tool === 'ip' && /^link add (?!link )(\S+)/.exec(line.text)) || [];
+    const [, far, where] = (line.tool === 'ip' && /(?:peer|link add link \S+) name (\S+) .*netns @(.*)@/.exec(line.text)) || [];
     return [...(line.space === space && near !== undefined ? [near] : []), ...(where === space && far !== undefined ? [far] : [])];
   });
   return devices.flatMap((device) =>

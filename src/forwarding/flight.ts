@@ -45,6 +45,8 @@ export interface Frame {
   vlan?: number | undefined;
   /** The destination was written down by somebody, and no answer will correct it. */
   fixed?: boolean | undefined;
+  /** Handed to this very host, whatever its destination says (skb->pkt_type PACKET_HOST). */
+  own?: boolean | undefined;
   /** Why there is no destination: nobody answers, or it is not known who would. */
   state?: string | undefined;
 }

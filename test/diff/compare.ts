@@ -185,7 +185,8 @@ const placeOf = (world: World, hop: Hop): ExpectedPlace => ({
 const placeWords = ({ space, hop, depth }: ExpectedPlace): string => `${space}/${hop.interface} ${hop.direction}${depth > 0 ? ' in a tunnel' : ''}`;
 
 const isAt = (sighting: Sighting, { space, hop, depth, kinds }: ExpectedPlace): boolean =>
-  sighting.space === space && sighting.link === hop.interface && sighting.depth === depth && kinds.includes(sighting.kind);
+  // a tunnel in a tunnel is a tunnel for the model
+  sighting.space === space && sighting.link === hop.interface && sighting.depth > 0 === depth > 0 && kinds.includes(sighting.kind);
 
 /** Stops that come before a capture on the device would see the packet leave. */
 const beforeTheDevice: ReadonlySet<StopReason> = new Set([

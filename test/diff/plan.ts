@@ -205,6 +205,7 @@ const rulesReads = (space: number, lines: Line[]): Read[] => {
         return { space, name: `iptables-${backend}-${program === 'iptables' ? 4 : 6}`, argv: [`${tool}-save`, '-c'] };
       }),
     ...[...tables].map((table) => ({ space, name: 'nft', argv: ['nft', '-j', 'list', 'table', ...table.split(' ')] })),
+    ...([...tables].some((table) => table.startsWith('netdev ')) ? [{ space, name: 'nft-chains', argv: ['nft', 'list', 'chains', 'netdev'] }] : []),
   ];
 };
 

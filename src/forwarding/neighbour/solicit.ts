@@ -1,9 +1,11 @@
-import { familyOf, parseAddress, textOf } from '../address.ts';
+import { familyOf, isLinkLocal6, isMulticast, parseAddress, textOf } from '../address.ts';
 import type { Flight, Journey, Step } from '../flight.ts';
 import type { Stop } from '../hop.ts';
 import { runHook } from '../netfilter/hook.ts';
 import { startPass } from '../pass.ts';
+import { lookupRoute } from '../route/lookup.ts';
 import { refusal } from '../stack/hook.ts';
+import { judgeOf, routeQuery } from '../stack/route-query.ts';
 import type { End } from '../world.ts';
 import type { Question } from './arp.ts';
 
@@ -54,6 +56,14 @@ const solicitedNode = (address: string): string => {
   return textOf(6, (0xff02_0000_0000_0000_0000_0001_ff00_0000n & ~0xffffffn) | (BigInt(value ?? 0) & 0xffffffn));
 };
 
+/** An answer that a rule of OUTPUT marked is routed again, and may leave by another device, where nobody waits for it (ip6_route_me_harder). */
+const staysOn = (journey: Journey, { place, link }: End, flight: Flight): boolean => {
+  const { destination } = flight.packet;
+  if (isMulticast(destination) || isLinkLocal6(destination)) return true;
+  const decision = lookupRoute(place.netns, routeQuery(flight, place), judgeOf(journey, place));
+  return decision.kind === 'unicast' && decision.paths[0].device === link.name;
+};
+
 /** More steps than any way on one link has. */
 const MOST_STEPS = 50;
 
@@ -66,6 +76,7 @@ const send = (journey: Journey, from: End, to: End, flight: Flight): { arrived: 
     const refused = refusal(runHook(pass, hook), pass);
     if (refused) return { arrived: false, stop: { reason: refused.reason, message: refused.message, facts: {} } };
   }
+  if (pass.reroute && !staysOn(aside, from, flight)) return { arrived: false, stop: undefined };
   const frame = { from: from.link.mac, to: to.link.mac };
   let step: Step = { at: 'emit', place: from.place, device: from.link, flight, frame, what: '', nextHop: flight.packet.destination };
   for (let steps = 0; step.at !== 'end' && steps < MOST_STEPS; steps += 1) step = aside.advance(step, aside);

@@ -112,6 +112,10 @@ export interface Journey extends Decider {
   mtu?: PathMtu;
 }
 
+/** Made by the kernel itself, for no process: it has no owner, and its route is looked up as root's (sock_net_uid). */
+export const isKernels = ({ packet, direction, about, solicits, carries }: Flight): boolean =>
+  about !== undefined || solicits !== undefined || carries !== undefined || (packet.protocol === 'icmp' && direction === 'reply');
+
 /** The innermost packet: what both ends talk about. */
 export const innermost = (flight: Flight): Packet => (flight.carries ? innermost(flight.carries.inner) : flight.packet);
 

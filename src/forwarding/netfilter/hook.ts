@@ -82,9 +82,11 @@ const natPriority = (hook: HookName): number | undefined => {
   return side === undefined ? undefined : side === 'destination' ? DESTINATION_NAT : SOURCE_NAT;
 };
 
+/** Which of two iptables was there first nobody can read; legacy's tables are taken for the older ones. */
 const iptablesChains = (netns: Netns, family: Family, hook: HookName): Station[] =>
   netns.netfilter.iptables
     .filter((table) => table.family === family)
+    .sort((a, b) => Number(a.backend === 'nft') - Number(b.backend === 'nft'))
     .flatMap((table) => {
       const chain = chainNamed(table, hook.toUpperCase());
       const run = (pass: Pass): Verdict => (chain ? runBaseChain(table, chain, pass) : proceed);

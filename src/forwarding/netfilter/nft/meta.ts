@@ -1,4 +1,5 @@
 import { isTranslated } from '../../conntrack.ts';
+import { isKernels } from '../../flight.ts';
 import { isV6, type Pass } from '../../pass.ts';
 import { protocolOf } from '../../protocol.ts';
 import { addressType } from '../../route/address-type.ts';
@@ -41,9 +42,9 @@ export const meta = (key: string, pass: Pass): Value => {
     case 'length':
       return flight.packet.length;
     case 'skuid':
-      return local ? flight.packet.uid : absent;
+      return local && !isKernels(flight) ? flight.packet.uid : absent;
     case 'skgid':
-      return local ? flight.packet.gid : absent;
+      return local && !isKernels(flight) ? flight.packet.gid : absent;
     default:
       return undefined;
   }

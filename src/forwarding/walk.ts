@@ -3,6 +3,7 @@ import { tupleOf } from './conntrack.ts';
 import { explore, type RunTree } from './explore.ts';
 import { doubt, type Flight, translationsOf, type WalkOptions } from './flight.ts';
 import { type Fork, leadsToEndpoints, type Taken } from './fork.ts';
+import { isHeard } from './heard.ts';
 import type { Hop, Packet, Stop, Walk } from './hop.ts';
 import { errorFor } from './icmp-error.ts';
 import { type Departure, type Run, run, type Start } from './journey.ts';
@@ -26,7 +27,7 @@ export const walk = (packet: Packet, start: Start, world: World, options: WalkOp
 /** The way of the answer to a walk that arrived, or left the cluster with an address that can be answered; else undefined. */
 export const walkBack = (there: Walk, world: World): Walk | undefined => {
   const from = answering(there, world);
-  return from && checkAnswer(single(departure(replyTo(there), from, world, 'reply', memoryOf(there))), there);
+  return from && checkAnswer(single(departure(replyTo(there, world), from, world, 'reply', memoryOf(there))), there);
 };
 
 /** All ways a packet can take, each with its share. */
@@ -37,7 +38,7 @@ export const walkAll = (packet: Packet, start: Start, world: World, options: Wal
 export const walkAllBack = (there: Walk, world: World): WalkTree | undefined => {
   const from = answering(there, world);
   if (!from) return undefined;
-  const tree = whole(departure(replyTo(there), from, world, 'reply', memoryOf(there)));
+  const tree = whole(departure(replyTo(there, world), from, world, 'reply', memoryOf(there)));
   return treeOf(tree, (back) => checkAnswer(back, there));
 };
 
@@ -142,16 +143,20 @@ const answering = ({ end, exit }: Walk, world: World): Start | undefined => {
 /** The packet as the receiver's process sees it: after every translation on the way. */
 const arrivedPacket = ({ arrived, exit, packet }: Walk): Packet => arrived ?? exit?.packet ?? packet;
 
-const replyTo = (there: Walk): Packet => {
-  const asked = arrivedPacket(there);
-  const { source, destination, protocol, sourcePort, destinationPort, length } = asked;
+/** As long as what was asked; from a closed TCP port a reset. Of ICMP the kernel's own may be cut on the way (net/ipv4/icmp.c icmp_sk_init). */
+const replyTo = (there: Walk, world: World): Packet => {
+  const { source, destination, protocol, sourcePort, destinationPort } = arrivedPacket(there);
+  const { length } = there.packet;
+  const refuses = protocol === 'tcp' && isHeard(there, world) === false;
   return {
     source: destination,
     destination: source,
     protocol,
     ...(destinationPort === undefined ? {} : { sourcePort: destinationPort }),
     ...(sourcePort === undefined ? {} : { destinationPort: sourcePort }),
-    ...(length === undefined ? {} : { length }),
+    ...(length === undefined ? {} : { length: refuses ? (destination.includes(':') ? 60 : 40) : length }),
+    ...(refuses ? { tcpFlags: ['RST', 'ACK'] } : {}),
+    ...(protocol === 'icmp' ? { dontFragment: false } : {}),
   };
 };
 

@@ -1,10 +1,10 @@
 import { sameAddress } from '../../src/forwarding/address.ts';
 import type { Hop, StopReason } from '../../src/forwarding/hop.ts';
-import type { World } from '../../src/forwarding/world.ts';
+import { linkNamed, placeAt, type World } from '../../src/forwarding/world.ts';
 import type { Case, Probe } from './case.ts';
 import { openPorts } from './generate/services.ts';
 import type { Attempt, Sighting, What } from './observe.ts';
-import { type Branch, type Leg, type Prediction, spaceAt } from './predict.ts';
+import { type Branch, type Leg, type Prediction, packetOf, spaceAt } from './predict.ts';
 
 /** In what the model and the kernel differ: the later, the nearer they were. */
 const aspects = [
@@ -62,8 +62,19 @@ interface Pair {
   attempt: Attempt;
 }
 
+/** EMSGSIZE of include/uapi/asm-generic/errno.h */
+const tooLong = 90;
+
+/** What may not be cut and does not fit the first device the sender is told by the system call; the model's senders cut to fit. */
+const isRefusedAtOnce = ({ world, probe, branch, attempt }: Pair): boolean => {
+  const [first] = branch.request.hops;
+  const device = first && linkNamed(placeAt(world, first.node, first.netns ?? '')?.netns, first.interface);
+  return attempt.errno === tooLong && device !== undefined && (packetOf(probe).length ?? 0) > device.mtu;
+};
+
 const differenceOf = (pair: Pair): Difference | undefined => {
   const { request, replies } = pair.branch;
+  if (isRefusedAtOnce(pair)) return undefined;
   const there =
     compareOutcome(pair) ??
     compareTranslation('translation', request, sightingsOf(pair, ['request'])) ??

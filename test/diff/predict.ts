@@ -40,7 +40,7 @@ const headers = { tcp: { 4: 60, 6: 80 }, udp: { 4: 28, 6: 48 }, icmp: { 4: 28, 6
 /** The least payload that tells whose it is. */
 const leastPayload = 6;
 
-const packetOf = ({ source = '', destination, protocol, sourcePort, destinationPort, size = 0, fragment }: Probe): Packet => ({
+export const packetOf = ({ source = '', destination, protocol, sourcePort, destinationPort, size = 0, fragment }: Probe): Packet => ({
   source,
   destination,
   protocol,

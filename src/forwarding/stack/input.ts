@@ -22,6 +22,7 @@ type Input = Extract<Step, { at: 'input' }>;
 /** A packet arrives: PREROUTING, routing decision, then to this host or through it (net/ipv4/ip_input.c, route.c ip_route_input_slow). */
 export const input = ({ place, device, flight, frame, bridgePort, pass: bridged }: Input, journey: Journey): Step => {
   const pass = bridged ?? startPass({ journey, place, flight, frame, iif: device.name, bridgeIn: bridgePort });
+  flight.made = undefined;
   const deaf = deafness(pass, device);
   if (deaf) return stop(journey, deaf);
   if (!bridged) {

@@ -25,6 +25,7 @@ export const output = ({ place, flight, oif }: Output, journey: Journey): Step =
   flight.ttl ??= flight.packet.ttl ?? defaultTtl(place, flight);
   journey.sent ??= flight.packet;
 
+  if (!flight.carries) flight.made = place.netns.inode;
   const pass = startPass({ journey, place, flight });
   const before = flight.packet;
   pass.oif = first.decision.kind === 'local' ? 'lo' : first.path?.device;
@@ -36,7 +37,7 @@ export const output = ({ place, flight, oif }: Output, journey: Journey): Step =
   // What a rule changed is routed again (net/ipv4/netfilter.c ip_route_me_harder); the source stays.
   const { decision, path } = pass.reroute ? chosen(place, flight, journey, oif) : first;
   const what = joined(changeOf(pass, before), describeRoute(decision, path, 'without device'));
-  if (decision.kind === 'refused') return noWay(journey, place, flight, decision);
+  if (decision.kind === 'refused') return noWay(journey, place, flight, decision, 'nobody');
   noteRoute(journey, decision);
   return decision.kind === 'local' || !path ? loopback(pass, what) : leave(pass, decision, path, what);
 };
@@ -119,10 +120,11 @@ const endAt = (journey: Journey, place: Place, device: Link | undefined, flight:
   return stop(journey, end);
 };
 
-const noWay = (journey: Journey, place: Place, flight: Flight, decision: Refused): Step => {
+/** A sender is told at once; once its packet is under way, nobody is (NF_DROP_ERR of ip_route_me_harder). */
+const noWay = (journey: Journey, place: Place, flight: Flight, decision: Refused, told?: 'nobody'): Step => {
   noteRoute(journey, decision);
   addHop(journey, { place, direction: 'out', what: describeRoute(decision), flight });
-  return refuse(journey, place, decision, flight);
+  return refuse(journey, place, decision, flight, told);
 };
 
 /** Without the whole of the tables "no route" is no answer. */

@@ -1,6 +1,6 @@
 import { contains, parseAddress, parsePrefix } from '../../address.ts';
 import { isTranslated, type Tuple, tupleOf } from '../../conntrack.ts';
-import { isKernels } from '../../flight.ts';
+import { ownedFlight } from '../../flight.ts';
 import { matchesMark } from '../../mark.ts';
 import type { Pass } from '../../pass.ts';
 import { protocolNumber, protocolOf } from '../../protocol.ts';
@@ -49,10 +49,10 @@ const status = (list = ''): Matcher => {
   const wanted = list.split(',');
   return ({ tracking: { found }, journey }) => {
     if (!found) return wanted.includes('NONE');
-    const { seenReply } = found.connection;
-    const own = [...(seenReply ? ['SEEN_REPLY'] : []), ...(journey.options.connection === 'established' ? ['ASSURED', 'CONFIRMED'] : [])];
-    if (wanted.some((word) => own.includes(word))) return true;
-    return wanted.includes('ASSURED') || wanted.includes('CONFIRMED') ? undefined : false;
+    const { seenReply, confirmed } = found.connection;
+    const established = journey.options.connection === 'established';
+    const own = [...(seenReply ? ['SEEN_REPLY'] : []), ...(established ? ['ASSURED'] : []), ...(established || confirmed ? ['CONFIRMED'] : [])];
+    return wanted.some((word) => own.includes(word));
   };
 };
 
@@ -153,9 +153,10 @@ const rpfilter: Module = (options) => {
 const owner =
   (which: 'uid' | 'gid') =>
   (text = ''): Matcher =>
-  ({ local, flight }) => {
-    if (!local || isKernels(flight)) return false;
-    const own = flight.packet[which];
+  ({ flight, place }) => {
+    const owned = ownedFlight(flight, place.netns.inode);
+    if (!owned) return false;
+    const own = owned.packet[which];
     return own === undefined ? undefined : numbersContain(text, own);
   };
 
@@ -246,7 +247,10 @@ export const stateModules: Record<string, Module> = {
   owner: conjunction({
     '--uid-owner': owner('uid'),
     '--gid-owner': owner('gid'),
-    '--socket-exists': () => (pass) => pass.local,
+    '--socket-exists':
+      () =>
+      ({ flight, place }) =>
+        ownedFlight(flight, place.netns.inode) !== undefined,
     '--suppl-groups': 'silent',
   }),
   policy,

@@ -21,6 +21,8 @@ export interface Flight {
   viaIpvs?: boolean;
   /** A question on the link for whoever has an address: by ARP, which no rule for IP sees, or by neighbour discovery, which is IP. */
   solicits?: 'arp' | 'nd';
+  /** Device that its sender asks the route for, without being bound to it (flowi6_oif). */
+  preferred?: string | undefined;
   /** An ICMP error: the packet it is about, as it was where the error was made. */
   about?: Tuple;
 }

@@ -27,7 +27,7 @@ export const walk = (packet: Packet, start: Start, world: World, options: WalkOp
 /** The way of the answer to a walk that arrived, or left the cluster with an address that can be answered; else undefined. */
 export const walkBack = (there: Walk, world: World): Walk | undefined => {
   const from = answering(there, world);
-  return from && checkAnswer(single(departure(replyTo(there, world), from, world, 'reply', memoryOf(there))), there);
+  return from && checkAnswer(single(answer(there, from, world)), there);
 };
 
 /** All ways a packet can take, each with its share. */
@@ -38,7 +38,7 @@ export const walkAll = (packet: Packet, start: Start, world: World, options: Wal
 export const walkAllBack = (there: Walk, world: World): WalkTree | undefined => {
   const from = answering(there, world);
   if (!from) return undefined;
-  const tree = whole(departure(replyTo(there, world), from, world, 'reply', memoryOf(there)));
+  const tree = whole(answer(there, from, world));
   return treeOf(tree, (back) => checkAnswer(back, there));
 };
 
@@ -128,6 +128,15 @@ const treeOf = (tree: RunTree, judge: (walk: Walk) => Walk): WalkTree => {
     ...(next ? { next: treeOf(next, judge) } : {}),
   }));
   return { fork: tree.fork, outlook: outlookOf(tree), ways };
+};
+
+/** An ICMPv6 echo is answered with its route asked for by the device it came in by (net/ipv6/icmp.c icmpv6_echo_reply). */
+const answer = (there: Walk, from: Start, world: World): Departure => {
+  const leaving = departure(replyTo(there, world), from, world, 'reply', memoryOf(there));
+  const { packet } = leaving.flight;
+  const device = there.hops.at(-1)?.interface;
+  const asks = there.end && packet.protocol === 'icmp' && packet.destination.includes(':') && device !== 'lo';
+  return asks ? { ...leaving, flight: { ...leaving.flight, preferred: device } } : leaving;
 };
 
 /** What the request left behind on its way. */

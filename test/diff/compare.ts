@@ -170,8 +170,8 @@ const comparePlaces = (aspect: Aspect, pair: Pair, leg: Leg, whats: What[]): Dif
     return { aspect, predicted: describeLeg(leg), seen: `no neighbour of ${last.interface} was silent` };
   }
   const spaces = new Set(leg.hops.map((hop) => spaceAt(world, hop.node, hop.netns ?? '')));
-  // from node to node, or to a router that then finds nobody, it crosses what nobody reads
-  const crosses = new Set(leg.hops.map(({ node }) => node)).size > 1 || last?.stop?.facts.router !== undefined;
+  // from node to node, or on the way to one that does not take it, it crosses what nobody reads
+  const crosses = new Set(leg.hops.map(({ node }) => node)).size > 1 || (last?.direction === 'out' && last.stop?.facts.node !== undefined);
   const beyond = seen.find(
     ({ space, kind, depth }) => kind === 'in' && depth === 0 && !spaces.has(space) && !(crosses && space === outsideOf(pair.subject)),
   );

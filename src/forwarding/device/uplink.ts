@@ -3,6 +3,7 @@ import { hostPort, sameAddress } from '../address.ts';
 import { type Flight, type Frame, type Journey, lose, type Step, type StopDetail, say, stop } from '../flight.ts';
 import type { Stop } from '../hop.ts';
 import { answersStranger } from '../neighbour/solicit.ts';
+import { silentlyTooBig } from '../stack/mtu.ts';
 import { hasPorts, isUplink } from '../uplinks.ts';
 import { type End, hostNetns, nodeHolding, type Place, portsOf, type World } from '../world.ts';
 import type { Emit } from './emit.ts';
@@ -34,6 +35,8 @@ export const sendUplink = ({ place, device, flight, frame, nextHop }: Emit, jour
       facts: { interface: device.name, address: destination, node: arrival.place.snapshot.node, router: towards },
     });
   }
+  const lost = arrival?.link.kind === 'veth' ? silentlyTooBig(flight, arrival.link) : undefined;
+  if (arrival && lost) return stop(journey, { ...lost, facts: { ...lost.facts, node: arrival.place.snapshot.node } });
   // a router on the way counts as a hop
   if (arrival?.routed) flight.ttl = (flight.ttl ?? 64) - 1;
   say(journey, outerWords(flight), arrival ? `to ${arrival.place.snapshot.node}` : `to ${hostPort(towards)}`);

@@ -221,9 +221,18 @@ export const runHook = (pass: Pass, hook: HookName): HookResult => {
   return whatWasNotRead(pass) ?? result;
 };
 
+/** Which chains of a bridge's hook: those before br_netfilter asks the IP family's hook there, those after it (NF_BR_PRI_BRNF), or all. */
+export type BridgePart = 'before' | 'after' | 'all';
+
+const isIn: Record<BridgePart, (station: Station) => boolean> = {
+  before: ({ priority }) => priority <= 0,
+  after: ({ priority }) => priority > 0,
+  all: () => true,
+};
+
 /** Runs one hook of the bridge family, which ARP passes as well. */
-export const runBridgeHook = (pass: Pass, hook: HookName, bridge: string): HookResult => {
-  const all = stations(pass.place.netns, 'bridge', hook);
+export const runBridgeHook = (pass: Pass, hook: HookName, bridge: string, part: BridgePart = 'all'): HookResult => {
+  const all = stations(pass.place.netns, 'bridge', hook).filter(isIn[part]);
   if (all.length === 0) return { kind: 'accept' };
   pass.hook = hook;
   pass.bridge = bridge;

@@ -35,6 +35,7 @@ export const output = ({ place, flight, oif }: Output, journey: Journey): Step =
     return endAt(journey, place, linkNamed(place.netns, pass.oif), flight, describeRoute(first.decision, first.path, 'without device'), refused);
 
   // What a rule changed is routed again (net/ipv4/netfilter.c ip_route_me_harder); the source stays.
+  if (pass.reroute) flight.preferred = undefined;
   const { decision, path } = pass.reroute ? chosen(place, flight, journey, oif) : first;
   const what = joined(changeOf(pass, before), describeRoute(decision, path, 'without device'));
   if (decision.kind === 'refused') return noWay(journey, place, flight, decision, 'nobody');

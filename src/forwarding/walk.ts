@@ -9,7 +9,8 @@ import { errorFor } from './icmp-error.ts';
 import { type Departure, type Run, run, type Start } from './journey.ts';
 import { decisive, exemplary, type Outlook, outlookOf } from './outlook.ts';
 import { isLocal } from './route/address-type.ts';
-import { placeAt, type World } from './world.ts';
+import { select6 } from './route/source.ts';
+import { type Place, placeAt, type World } from './world.ts';
 
 export type { Start } from './journey.ts';
 
@@ -47,10 +48,29 @@ export const walkError = (there: Walk, world: World): Walk | undefined => {
   const { stopped } = there;
   const icmp = errorFor(there);
   if (!stopped || !icmp) return undefined;
-  const packet: Packet = { source: '', destination: stopped.packet.source, protocol: 'icmp', icmp };
+  const { source: destination, destination: asked, length } = stopped.packet;
+  const place = placeAt(world, stopped.node, stopped.netns);
+  // from the address that was asked where that is this host's own, IPv6 else from one of the device it came in by (icmp_route_lookup, icmp6_send)
+  const source = place && isLocal(place, asked) ? asked : asked.includes(':') ? (addressOf(there, destination, place) ?? '') : '';
+  const packet: Packet = {
+    source,
+    destination,
+    protocol: 'icmp',
+    icmp,
+    dontFragment: false,
+    ...(length === undefined ? {} : { length: errorLength(length, asked) }),
+  };
   const from = departure(packet, { node: stopped.node, netns: stopped.netns }, world, 'reply', memoryOf(there));
   return single({ ...from, flight: { ...from.flight, about: tupleOf(stopped.packet) } });
 };
+
+const addressOf = ({ hops, stopped }: Walk, destination: string, place: Place | undefined): string | undefined => {
+  const into = hops.findLast(({ node, netns, direction }) => direction === 'in' && node === stopped?.node && netns === stopped.netns);
+  return into && place ? select6(place.netns, into.interface, destination) : undefined;
+};
+
+/** It quotes as much of the packet as every network carries. */
+const errorLength = (length: number, asked: string): number => (asked.includes(':') ? Math.min(1280, 48 + length) : Math.min(576, 28 + length));
 
 /** A walk, or a place where it can go several ways. */
 export type WalkTree = { walk: Walk; outlook: Outlook } | { fork: Fork; outlook: Outlook; ways: WalkBranch[] };

@@ -6,7 +6,7 @@ import { type End, type Place, placeKey, unread } from '../world.ts';
 import { answers, askerOf, type Question } from './arp.ts';
 import { entryFor, isValid, isWritten } from './entry.ts';
 import { isListed, type Segment, segmentOf } from './segment.ts';
-import { canAsk, solicit } from './solicit.ts';
+import { asked, canAsk, solicit } from './solicit.ts';
 
 export interface Resolution {
   mac?: string;
@@ -28,7 +28,12 @@ export const resolve = (journey: Journey, place: Place, device: Link, address: s
   const learned = journey.learned.find((one) => isAbout(one, place, device, address));
   if (learned) return { mac: learned.mac, state: 'learned', fixed: false };
   const question = { target: address, sender: askerOf(place, device, address, source) };
-  const { macs, sure, because } = ask(journey, segmentOf(journey.world, place, device), { place, link: device }, question);
+  const { macs, sure, because } = ask(
+    journey,
+    segmentOf(journey.world, place, device, asked(journey, device, question)),
+    { place, link: device },
+    question,
+  );
   const mac = macs.length > 1 ? macs[raced(journey, place, device, address, macs)] : macs[0];
   if (mac !== undefined) {
     learn(journey, { place, link: device }, address, mac);

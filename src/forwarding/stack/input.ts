@@ -31,6 +31,7 @@ export const input = ({ place, device, flight, frame, bridgePort, pass: bridged 
     if (refused) return stop(journey, refused);
     sayChange(pass, before);
   }
+  if (flight.solicits === 'nd' && flight.ttl !== UNROUTED) return stop(journey, changedOnTheWay(flight.ttl));
   if (flight.solicits) return deliver(pass, device.name);
   const inVrf = enterVrf(pass, device);
   if (inVrf) return stop(journey, inVrf);
@@ -51,6 +52,15 @@ export const input = ({ place, device, flight, frame, bridgePort, pass: bridged 
   const bogus = sourceProblem(pass, linkNamed(place.netns, iif) ?? device);
   return bogus ? stop(journey, bogus) : deliver(pass, iif);
 };
+
+/** Hop limit that a message of neighbour discovery must arrive with (net/ipv6/ndisc.c ndisc_rcv, RFC 4861). */
+export const UNROUTED = 255;
+
+const changedOnTheWay = (ttl: number | undefined): StopDetail => ({
+  reason: 'ttl',
+  message: `neighbour discovery with a hop limit of ${ttl} is not believed`,
+  facts: { ttl },
+});
 
 /** IPv6 can be switched off on an interface (net/ipv6/ip6_input.c ip6_rcv_core). */
 const deafness = ({ place, flight }: Pass, device: Link): StopDetail | undefined => {

@@ -5,7 +5,7 @@ import { runHook } from '../netfilter/hook.ts';
 import { type Pass, startPass } from '../pass.ts';
 import { describeRoute, routeLine } from '../route/describe.ts';
 import { lookupRoute, type Path, pickPath, type RouteDecision } from '../route/lookup.ts';
-import { selectSource } from '../route/source.ts';
+import { select6, selectSource } from '../route/source.ts';
 import { sysctl } from '../sysctl.ts';
 import { linkNamed, type Place, unreadRoutes, wasRead } from '../world.ts';
 import { changeOf, refusal } from './hook.ts';
@@ -54,16 +54,23 @@ const chosen = (place: Place, flight: Flight, journey: Journey, oif: string | un
 };
 
 /**
- * A connecting socket asks for a route, takes the source it says and asks again with it (include/net/route.h ip_route_connect); what sends
- * single packets asks once.
+ * A connecting IPv4 socket asks for a route, takes the source it says and asks again with it (include/net/route.h ip_route_connect); what
+ * sends single packets asks once. IPv6 asks again only where it was refused (net/ipv6/ip6_output.c ip6_dst_lookup_tail).
  */
 const firstRoute = (place: Place, flight: Flight, journey: Journey, oif: string | undefined): Chosen => {
-  if (flight.packet.source !== '') return chosen(place, flight, journey, oif);
+  const { source, destination, protocol } = flight.packet;
+  if (source !== '') return chosen(place, flight, journey, oif);
+  const v6 = familyOf(destination) === 6;
   const decision = lookupRoute(place.netns, routeQuery(flight, place, undefined, oif), judgeOf(journey, place));
-  if (decision.kind === 'refused') return { decision };
-  const connects = !flight.carries && flight.packet.protocol !== 'icmp';
+  if (decision.kind === 'refused') {
+    const own = v6 ? select6(place.netns, '', destination) : undefined;
+    if (own === undefined) return { decision };
+    flight.packet = { ...flight.packet, source: own };
+    return chosen(place, flight, journey, oif);
+  }
+  const connects = !v6 && !flight.carries && protocol !== 'icmp';
   const path = decision.kind === 'unicast' ? (connects ? decision.paths[0] : pickPath(journey, place.netns, decision)) : undefined;
-  flight.packet = { ...flight.packet, source: selectSource(place.netns, decision, path, flight.packet.destination) ?? '' };
+  flight.packet = { ...flight.packet, source: selectSource(place.netns, decision, path, destination) ?? '' };
   return connects ? chosen(place, flight, journey, oif) : { decision, ...(path ? { path } : {}) };
 };
 

@@ -2,7 +2,7 @@ import { isTranslated } from '../../conntrack.ts';
 import { ownedFlight } from '../../flight.ts';
 import { isV6, type Pass } from '../../pass.ts';
 import { protocolOf } from '../../protocol.ts';
-import { addressType } from '../../route/address-type.ts';
+import { addressType, routeType6 } from '../../route/address-type.ts';
 import { reverseDevice } from '../../route/reverse-path.ts';
 import { linkNamed } from '../../world.ts';
 import type { Json } from './json.ts';
@@ -103,7 +103,8 @@ export const fib = ({ result, flags }: Json, pass: Pass): Value => {
   const side = asked.has('daddr') ? 'destination' : 'source';
   if (result === 'type') {
     const device = asked.has('oif') ? oif : asked.has('iif') ? iif : undefined;
-    return addressType(place, flight.packet[side], device)?.toLowerCase();
+    const type = isV6(flight.packet) ? routeType6 : addressType;
+    return type(place, flight.packet[side], device)?.toLowerCase();
   }
   const device = reverseDevice(pass, { side, iif: asked.has('iif'), mark: asked.has('mark') });
   if (device === undefined) return undefined;

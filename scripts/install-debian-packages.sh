@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs what the lab and the tests need of Debian and this machine lacks: scripts/install-debian-packages.sh (root)
+# Installs what the lab and the tests need of Debian and this machine lacks: scripts/install-debian-packages.sh [LIST] (root)
 set -eu
 
-list=$(dirname "$0")/../test/lab/debian-packages
+list=${1:-$(dirname "$0")/../test/lab/debian-packages}
 missing=$(while read -r package; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || printf '%s ' "$package"
 done <"$list")

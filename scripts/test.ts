@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { type LabRun, labRuns } from '../test/e2e/labs.ts';
 import { kubeconfigPath, programsDirectory } from '../test/lab/state.ts';
 import { run, runAlways } from './steps.ts';
@@ -34,6 +35,9 @@ const noLab = (): string | undefined => {
   if (!existsSync('/usr/bin/apt-get')) return 'the lab takes runc, iptables and the like from Debian packages, and this is no Debian';
   return undefined;
 };
+
+/** The differential test builds a program of its own. */
+const noGo = async (): Promise<string | undefined> => ((await execa('go', ['version'], { reject: false })).failed ? 'it needs Go' : undefined);
 
 const directory = await mkdtemp(join(tmpdir(), 'netdoctor-test-'));
 const totalsFile = join(directory, 'totals');
@@ -85,6 +89,9 @@ try {
   steps.push(await run('types', node, ['node_modules/typescript/bin/tsc', '--noEmit']));
   steps.push(await run('bundle', node, ['scripts/build.ts']));
   steps.push(await mocha('unit tests', ['--config', '.mocharc.json']));
+  const noDiff = reason ?? (await noGo());
+  if (noDiff === undefined) steps.push(await run('the forwarding model against this kernel', node, ['test/diff/main.ts', '--count', '300']));
+  else process.stdout.write(`\n== the forwarding model against this kernel: skipped, ${noDiff}\n`);
   if (reason !== undefined) process.stdout.write(`\n== end-to-end tests on the lab: skipped, ${reason}\n`);
   else if (await prepareLab()) for (const labRun of labRuns) steps.push(await runOnLab(labRun));
   else steps.push(false);
@@ -92,7 +99,9 @@ try {
   const broken = steps.filter((ok) => !ok).length;
   // a step that broke without counting a failed test (lint, types, a crash) still makes the closing line say so
   const failed = Math.max(totals.failed, broken);
-  process.stdout.write(`\n${totals.passed} passed, ${failed} failed, ${totals.skipped + (reason === undefined ? 0 : 1)} skipped\n`);
+  process.stdout.write(
+    `\n${totals.passed} passed, ${failed} failed, ${totals.skipped + [reason, noDiff].filter((why) => why !== undefined).length} skipped\n`,
+  );
   process.exitCode = failed > 0 ? 1 : 0;
 } finally {
   await rm(directory, { recursive: true, force: true });

@@ -74,7 +74,8 @@ export const checkWords = ({ probes }: Evidence, ...purposes: ProbePurpose[]): s
 /** `0 of 5 answered (timeout)` */
 export const score = (probe: ProbeResult): string => {
   const ways = [...new Set(probe.attempts.map(({ outcome }) => outcome).filter((outcome) => outcome !== 'answered'))];
-  return `${answered(probe)} of ${probe.attempts.length} answered${ways.length > 0 ? ` (${ways.join(', ')})` : ''}`;
+  const how = ways.length > 0 ? ` (${ways.join(', ')})` : '';
+  return probe.predicted ? `the model says ${answered(probe)} % answered${how}` : `${answered(probe)} of ${probe.attempts.length} answered${how}`;
 };
 
 export const outcomes = (probe: ProbeResult): Outcome[] => [...new Set(probe.attempts.map(({ outcome }) => outcome))];

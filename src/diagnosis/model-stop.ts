@@ -23,9 +23,12 @@ export const stopOf = (evidence: Evidence, leg: Leg): ModelStop | undefined => {
     const walk = leg[direction];
     const index = walk?.hops.findIndex((hop) => hop.stop !== undefined) ?? -1;
     const hop = walk?.hops[index];
+    const last = walk ? walk.hops.length - 1 : -1;
+    const keeper = walk && (hop === undefined || hop.stop?.reason === 'astray') && kept(evidence, leg, direction, walk);
+    if (keeper) return { leg, walk, direction, index: last, ...keeper };
     if (walk && hop?.stop) return { leg, walk, direction, hop, index, stop: hop.stop.because ?? hop.stop };
-    const astray = walk && (kept(evidence, leg, direction, walk) ?? strayed(evidence, walk));
-    if (walk && astray) return { leg, walk, direction, index: walk.hops.length - 1, ...astray };
+    const astray = walk && strayed(evidence, walk);
+    if (walk && astray) return { leg, walk, direction, index: last, ...astray };
   }
   return undefined;
 };
@@ -42,13 +45,12 @@ const kept = (
   evidence: Evidence,
   leg: Leg,
   direction: ModelStop['direction'],
-  { outcome, end, arrived, hops }: Walk,
+  { end, arrived, hops }: Walk,
 ): Pick<ModelStop, 'hop' | 'stop'> | undefined => {
   const hop = hops.at(-1);
   const wanted = meantFor(evidence, leg, direction);
   const place = end && placeAt(evidence, end.node, end.netns);
-  if (outcome !== 'delivered' || !hop || !arrived || wanted === undefined || place?.netns.role !== 'host' || place.netns.inode === wanted)
-    return undefined;
+  if (!hop || !arrived || wanted === undefined || place?.netns.role !== 'host' || place.netns.inode === wanted) return undefined;
   const { destination } = arrived;
   const name = linkHolding(place.netns, destination)?.name ?? hop.interface;
   const message = `${place.snapshot.node} holds ${destination} itself, on ${name}, and keeps what is sent there`;
@@ -70,7 +72,10 @@ const nodesRoutePods = ({ nodes }: ClusterFacts, snapshots: NodeSnapshot[]): boo
  * A packet to a pod that leaves by the default route: certainly wrong on the pod's own node, and anywhere the nodes route pods themselves.
  * Elsewhere the network between them may well know the pods (cloud routes, BGP).
  */
-const strayed = ({ facts, snapshots }: Evidence, { outcome, hops }: Walk): Pick<ModelStop, 'hop' | 'stop'> | undefined => {
+export const strayed = (
+  { facts, snapshots }: Pick<Evidence, 'facts' | 'snapshots'>,
+  { outcome, hops }: Walk,
+): Pick<ModelStop, 'hop' | 'stop'> | undefined => {
   const hop = hops.at(-1);
   const snapshot = snapshots.find(({ node }) => node === hop?.node);
   if (outcome !== 'left' || !hop || !snapshot || hop.tunnel) return undefined;

@@ -6,6 +6,7 @@ import { blindSpots } from '../diagnosis/blind-spots.ts';
 import { byHandCommands } from '../diagnosis/by-hand.ts';
 import { diagnose, verdictOf } from '../diagnosis/diagnose.ts';
 import type { Evidence, WalkPair } from '../diagnosis/evidence.ts';
+import { asymmetryOf } from '../forwarding/asymmetry.ts';
 import type { Packet } from '../forwarding/hop.ts';
 import { walk, walkBack } from '../forwarding/walk.ts';
 import { hostNetns, type World } from '../forwarding/world.ts';
@@ -40,7 +41,7 @@ export interface PathEvidence {
 }
 
 /** The inode a probe is sent from. */
-const netnsOf = (request: ProbeRequest, snapshot: NodeSnapshot | undefined): string | undefined => {
+export const netnsOf = (request: ProbeRequest, snapshot: NodeSnapshot | undefined): string | undefined => {
   if (!snapshot) return undefined;
   const { from } = request;
   if (from.netns === 'host') return hostNetns(snapshot)?.inode;
@@ -166,6 +167,7 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
     checks: probes,
     answers: main ? answersTo(main, taps, world) : [],
     clocks,
+    asymmetry: asymmetryOf(mainWalk.there, mainWalk.back),
     disagreements: [...new Set([...notes, ...strayHops([...there, ...back])])],
     findings,
     byHand: byHandCommands(evidence, hops, backHops),

@@ -1,20 +1,17 @@
 import type { ApiReader } from '../cluster/api/reader.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
-import { CliError, EXIT } from '../cluster/errors.ts';
 import type { ClusterFacts, Protocol } from '../cluster/facts.ts';
-import { readCluster } from '../cluster/read/cluster.ts';
 import type { PathReport } from '../report/report.ts';
 import { evidenceOf } from './evidence-of.ts';
-import { involvedNodes, podsOf } from './involved.ts';
 import { judgePath } from './judge-path.ts';
 import { sizeSearch, vanishes } from './mtu.ts';
 import { planProbes } from './plan.ts';
-import { isOpen, type OpenDoors } from './ports.ts';
+import type { OpenDoors } from './ports.ts';
 import type { Say } from './progress.ts';
-import { makeQuestion } from './question.ts';
+import { readScene } from './read-scene.ts';
 import { deservesSecondLook, lookAgain } from './second-look.ts';
 import type { Stopwatch } from './stopwatch.ts';
-import { type Look, look, readAll, type Scene, sendAll } from './watch.ts';
+import { type Look, look, type Scene, sendAll } from './watch.ts';
 
 /** What `path A B` was asked, flags read. */
 export interface PathRequest {
@@ -43,7 +40,7 @@ export interface PathPorts {
 }
 
 /** The cluster's DNS domain as CoreDNS's own Corefile has it. */
-const dnsDomainOf = (facts: ClusterFacts): string => {
+export const dnsDomainOf = (facts: ClusterFacts): string => {
   const corefile = Object.entries(facts.configMaps).find(([name]) => name.endsWith('/coredns'))?.[1].Corefile;
   return /^\s*kubernetes\s+([a-z0-9.-]+?)\.?\s/m.exec(corefile ?? '')?.[1] ?? 'cluster.local';
 };
@@ -52,33 +49,9 @@ export type ResolvePair = (api: ApiReader, from: string, to: string, namespace: 
 
 /** One `path` run: resolve, enter, read, watch, send, judge. */
 export const runPath = async (request: PathRequest, resolve: ResolvePair, ports: PathPorts): Promise<PathReport> => {
-  const { api, stopwatch, say } = ports;
-  say(`finding ${request.from} and ${request.to}`);
-  const { from, to } = await stopwatch.measure('find the ends', () => resolve(api, request.from, request.to, request.namespace));
-  const question = makeQuestion(from, to, request);
-  if (typeof question === 'string') throw new CliError(question, EXIT.usage);
-  const involved = involvedNodes(from, to);
-  const pods = podsOf(from, to);
-
-  say(`entering ${involved.map(({ node }) => node).join(', ')}`);
-  const namespaces = [...new Set([from, to].flatMap(({ pod, service }) => pod?.namespace ?? service?.namespace ?? []))];
-  const [opened, { facts }] = await Promise.all([
-    stopwatch.measure('start agents', () => ports.open(involved)),
-    stopwatch.measure('read the API', () =>
-      readCluster(api, {
-        nodes: involved.map(({ node }) => node),
-        serviceNamespaces: namespaces,
-        policies: ports.thorough ? 'all' : namespaces,
-      }),
-    ),
-  ]);
-  const doors = opened.filter(isOpen);
-  const notChecked = opened.flatMap((door) => (isOpen(door) ? [] : [`node ${door.node}: ${door.closed}`]));
-  if (doors.length === 0) throw new CliError(`error: no node could be entered: ${notChecked.join('; ')}`, EXIT.agent);
-
-  say(`reading ${doors.map(({ node }) => node).join(', ')}`);
+  const { stopwatch, say } = ports;
+  const { question, pods, doors, facts, snapshots, notChecked } = await readScene(request, resolve, ports);
   const scene: Scene = { doors, question, pods, mark: ports.mark, traceRules: request.traceRules === true, stopwatch };
-  const { snapshots, notChecked: unread } = await stopwatch.measure('read nodes', () => readAll(scene, ports.thorough ? { all: true } : {}));
 
   const requests = planProbes(question, facts, snapshots, dnsDomainOf(facts));
   say('sending probes');
@@ -87,7 +60,7 @@ export const runPath = async (request: PathRequest, resolve: ResolvePair, ports:
   const sizes = full ? await stopwatch.measure('probe', () => sendAll(doors, sizeSearch(full))) : [];
   const judge = async (seen: Look): Promise<Omit<PathReport, 'timings'>> =>
     stopwatch.measure('judge', async () => {
-      const notes = [...notChecked, ...unread, ...(typeof requests === 'string' ? [`no probe was sent: ${requests}`] : [])];
+      const notes = [...notChecked, ...(typeof requests === 'string' ? [`no probe was sent: ${requests}`] : [])];
       return judgePath(evidenceOf({ question, facts, snapshots, sizes, notChecked: notes }, seen), ports.now().toISOString());
     });
   const judged = await judge(first);

@@ -1,11 +1,13 @@
+import { inPrefix, sameAddress } from './address.ts';
 import type { WalkOptions } from './flight.ts';
 import type { Fork } from './fork.ts';
 import type { Packet, StopReason, Walk } from './hop.ts';
 import { errorFor, rejectionOf } from './icmp-error.ts';
+import { deciderAt } from './opaque.ts';
 import { accepts } from './stack/listener.ts';
 import { sysctl } from './sysctl.ts';
 import { type Start, type WalkTree, walkAll, walkAllBack, walkError } from './walk.ts';
-import { placeAt, unread, type World, wasRead } from './world.ts';
+import { linkNamed, placeAt, unread, type World, wasRead } from './world.ts';
 
 /** What the one who asks notices. */
 export type Result = 'ok' | 'refused' | 'timeout' | 'unreachable' | 'unknown';
@@ -13,10 +15,22 @@ export type Result = 'ok' | 'refused' | 'timeout' | 'unreachable' | 'unknown';
 /** Shares that sum up to 1. */
 export type Forecast = Record<Result, number>;
 
+/** One way that a packet can take. */
+export interface Way {
+  /** 0 to 1, of all that are sent; absent where nobody can know. */
+  share?: number;
+  /** What was decided by luck or is assumed on it: `KUBE-SVC-… #2: KUBE-SEP-…`. */
+  labels: string[];
+  there: Walk;
+  forecast: Forecast;
+}
+
 export interface Prediction {
   forecast: Forecast;
   /** All ways there; each that arrives has its own ways back. */
   there: WalkTree;
+  /** The same, one by one. */
+  ways: Way[];
   /** What the answer depends on and nobody could say. */
   doubts: string[];
 }
@@ -29,8 +43,23 @@ export const surely = (result: Result): Forecast => ({ ok: 0, refused: 0, timeou
 export const predict = (packet: Packet, start: Start, world: World, options: WalkOptions = {}): Prediction => {
   const there = walkAll(packet, start, world, options);
   const doubts = new Set<string>();
-  const forecast = fold(there, (walk) => resultOf(walk, world, doubts), doubts);
-  return { forecast, there, doubts: [...doubts] };
+  const known = new Map<Walk, Forecast>();
+  const judge = (walk: Walk): Forecast => {
+    const forecast = known.get(walk) ?? resultOf(walk, world, doubts);
+    known.set(walk, forecast);
+    return forecast;
+  };
+  const forecast = fold(there, judge, doubts);
+  return { forecast, there, ways: waysOf(there, judge), doubts: [...doubts] };
+};
+
+const waysOf = (tree: WalkTree, judge: (walk: Walk) => Forecast, share: number | undefined = 1, labels: string[] = []): Way[] => {
+  if ('walk' in tree) return [{ ...(share === undefined ? {} : { share }), labels, there: tree.walk, forecast: judge(tree.walk) }];
+  const { kind } = tree.fork;
+  return tree.ways.flatMap((way) => {
+    const part = kind === 'copies' ? share : share === undefined || way.share === undefined ? undefined : share * way.share;
+    return way.next ? waysOf(way.next, judge, part, [...labels, way.label]) : [];
+  });
 };
 
 /** The one result that is certain; `unknown` where none is. */
@@ -103,15 +132,44 @@ const resultOf = (there: Walk, world: World, doubts: Set<string>): Forecast => {
     return surely('unknown');
   }
   const heard = isHeard(there, world);
-  if (heard === undefined) doubts.add('which sockets listen there');
+  if (heard === undefined) doubts.add(`which sockets listen in ${there.hops.at(-1)?.where ?? 'it'}${there.end ? ` on ${there.end.node}` : ''}`);
   if (heard === false && there.packet.protocol === 'icmp') return surely('timeout');
   const back = walkAllBack(there, world);
   const answer = back ? fold(back, answerOf, doubts) : surely('unknown');
   return heard === true ? answer : heard === false ? refusal(answer) : same(answer, surely('timeout')) ? answer : surely('unknown');
 };
 
+/** No network has addresses of Services, and none sends to a pod what its own node sent away. */
+const isNobodys = ({ exit, hops }: Walk, world: World): boolean => {
+  const place = exit && placeAt(world, exit.node, exit.netns);
+  const device = linkNamed(place?.netns, exit?.interface);
+  if (!place || !device || hops.at(-1)?.tunnel || deciderAt(place, device, 'out') !== undefined) return false;
+  const { destination } = exit.packet;
+  const { facts } = world;
+  return (
+    facts.services.some(({ clusterIps }) => clusterIps.some((ip) => sameAddress(ip, destination))) ||
+    facts.pods.some(({ node, hostNetwork, ips }) => node === exit.node && !hostNetwork && ips.some((ip) => sameAddress(ip, destination)))
+  );
+};
+
+/** The address of a pod that a packet to it is sent out of the nodes for: what lies between them may know the pods, or not. */
+const podBehind = ({ exit, hops }: Walk, { facts }: World): string | undefined => {
+  const destination = hops.at(-1)?.tunnel ? undefined : exit?.packet.destination;
+  if (destination === undefined) return undefined;
+  const isPod =
+    facts.pods.some(({ hostNetwork, ips }) => !hostNetwork && ips.some((ip) => sameAddress(ip, destination))) ||
+    facts.nodes.some(({ podCidrs }) => podCidrs.some((cidr) => inPrefix(cidr, destination)));
+  return isPod ? destination : undefined;
+};
+
 /** Whoever is outside is taken to answer what can be answered. */
 const fromOutside = (there: Walk, world: World, doubts: Set<string>): Forecast => {
+  if (isNobodys(there, world)) return surely('timeout');
+  const pod = podBehind(there, world);
+  if (pod !== undefined) {
+    doubts.add(`whether the network outside has a way to ${pod}`);
+    return surely('unknown');
+  }
   const back = walkAllBack(there, world);
   if (back) return fold(back, answerOf, doubts);
   doubts.add(`whether the outside can answer ${there.exit?.packet.source ?? there.packet.source}`);

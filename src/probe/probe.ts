@@ -56,6 +56,8 @@ export interface ProbeResult {
   attempts: Attempt[];
   /** Set when the question could not be put at all: no tool, agent lost. Then `attempts` is empty. */
   notRun?: string;
+  /** Nothing was sent: the forwarding model says so, and each of 100 attempts stands for a percent. */
+  predicted?: true;
 }
 
 /** How many of the attempts were answered. */

@@ -83,9 +83,9 @@ const cellsOf = (result: ProbeResult): string[] => {
     PURPOSE[request.purpose],
     request.fromLabel,
     target(result),
-    result.notRun === undefined ? `${answered(result)}/${attempts.length}` : '-',
+    result.notRun === undefined ? (result.predicted ? `${answered(result)} %` : `${answered(result)}/${attempts.length}`) : '-',
     rtt === undefined ? '-' : duration(rtt),
-    result.notRun === undefined ? failuresOf(attempts) : `not checked: ${result.notRun}`,
+    result.notRun === undefined ? failuresOf(attempts) : result.predicted ? result.notRun : `not checked: ${result.notRun}`,
   ];
 };
 
@@ -93,6 +93,12 @@ const cellsOf = (result: ProbeResult): string[] => {
 const NARROW: Column[] = COLUMNS.filter(({ head }) => head !== 'FROM' && head !== 'TO');
 
 const NAMED = new Set<ProbePurpose>(['pod-to-service', 'pod-to-endpoint']);
+
+/** What is only predicted takes no time. */
+const without = (hidden: boolean, columns: Column[], rows: string[][]): { columns: Column[]; rows: string[][] } => {
+  const at = columns.findIndex(({ head }) => head === 'MEDIAN');
+  return hidden ? { columns: columns.toSpliced(at, 1), rows: rows.map((row) => row.toSpliced(at, 1)) } : { columns, rows };
+};
 
 const narrowCellsOf = (result: ProbeResult): string[] => {
   const [check = '', , , ...rest] = cellsOf(result);
@@ -106,8 +112,13 @@ export const renderChecks = (checks: ProbeResult[], canvas: Canvas): string => {
   if (checks.length === 0) return '';
   const narrow = isNarrow(canvas);
   const shown = checks.filter(({ request }) => request.purpose !== 'size-search');
-  const rows = shown.map((check) => (narrow ? narrowCellsOf(check) : cellsOf(check)).map((cell) => plain(canvas, escapeLine(cell))));
-  return renderTable(narrow ? NARROW : COLUMNS, rows, canvas, {
+  const cells = shown.map((check) => (narrow ? narrowCellsOf(check) : cellsOf(check)).map((cell) => plain(canvas, escapeLine(cell))));
+  const { columns, rows } = without(
+    checks.some(({ predicted }) => predicted),
+    narrow ? NARROW : COLUMNS,
+    cells,
+  );
+  return renderTable(columns, rows, canvas, {
     ink: (cell, column, row) => {
       const check = shown[row];
       if (column.head !== 'ANSWERED' || !check || check.notRun !== undefined) return cell;

@@ -5,6 +5,7 @@ import { type Canvas, isNarrow, mark, paint, plain } from './canvas.ts';
 import { duration, renderChecks } from './checks.ts';
 import { escapeLine } from './escape.ts';
 import { renderByHand, renderDisagreements, renderFindings, renderNotChecked } from './findings.ts';
+import { modelVerdict, renderTried, renderWays } from './model.ts';
 import type { ClockOffset, EndpointSummary, HopReport, PathReport } from './report.ts';
 import { type Column, type Row, renderTable, wrapText } from './table.ts';
 
@@ -17,6 +18,9 @@ const COLUMNS: Column[] = [
   { head: 'SEEN', align: 'right' },
   { head: 'DELAY', align: 'right' },
 ];
+
+/** Where nothing was sent there is nothing to be seen. */
+const PREDICTED: Column[] = COLUMNS.filter(({ head }) => head !== 'SEEN' && head !== 'DELAY');
 
 const WIDE: Column[] = [{ head: 'PACKET', shrinkTo: 20 }];
 
@@ -45,6 +49,11 @@ const delayCell = (hop: HopReport, before: HopReport | undefined): string => {
   const sign = before === undefined ? '' : before.node === hop.node ? '+' : '~';
   return `${sign}${duration(hop.delayMicros)}`;
 };
+
+export interface PathView {
+  wide: boolean;
+  noHeaders: boolean;
+}
 
 const hopCells = (hop: HopReport, number: number, before: HopReport | undefined, wide: boolean, narrow: boolean): string[] => [
   `${number}`,
@@ -94,7 +103,7 @@ const lostLine = (hops: HopReport[], at: number): string => {
     : `${word}: left ${last.node}, ${(first.seen?.k ?? 0) === 0 ? 'never' : 'not always'} reached ${first.node}`;
 };
 
-const renderHops = (hops: HopReport[], canvas: Canvas, wide: boolean, noHeaders: boolean): string => {
+const renderHops = (hops: HopReport[], canvas: Canvas, { wide, noHeaders }: PathView, predicted: boolean): string => {
   if (hops.length === 0) return '';
   const lost = lostAt(hops);
   const rows: Row[] = [];
@@ -107,12 +116,13 @@ const renderHops = (hops: HopReport[], canvas: Canvas, wide: boolean, noHeaders:
   for (const [index, hop] of hops.entries()) {
     const before = hops[index - 1];
     if (index === lost && !before?.dropped) separate(lostLine(hops, index));
-    rows.push(hopCells(hop, index + 1, before, wide, isNarrow(canvas)).map((cell) => plain(canvas, escapeLine(cell))));
+    const cells = hopCells(hop, index + 1, before, wide, isNarrow(canvas)).map((cell) => plain(canvas, escapeLine(cell)));
+    rows.push(predicted ? cells.toSpliced(PREDICTED.length, COLUMNS.length - PREDICTED.length) : cells);
     shown.push(hop);
     const reason = reasonOf(hop);
     if (reason !== undefined) separate(reason);
   }
-  return renderTable(wide ? [...COLUMNS, ...WIDE] : COLUMNS, rows, canvas, {
+  return renderTable([...(predicted ? PREDICTED : COLUMNS), ...(wide ? WIDE : [])], rows, canvas, {
     noHeaders,
     ink: (cell, column, row) => {
       const seen = shown[row]?.seen;
@@ -133,6 +143,7 @@ const VERDICT: Record<
 };
 
 const verdictLine = (report: PathReport, canvas: Canvas): string => {
+  if (report.model) return modelVerdict(report, report.model, canvas);
   const { mark: name, ink, say } = VERDICT[report.verdict];
   const main = report.checks.find((check) => check.request.purpose === 'main');
   const count =
@@ -161,6 +172,9 @@ const renderAnswers = (answers: Answer[], canvas: Canvas): string =>
     })
     .join('\n');
 
+const renderAsymmetry = (lines: string[], canvas: Canvas): string =>
+  lines.map((line) => wrapText(plain(canvas, escapeLine(`Another way back: ${line}`)), canvas, '', '  ')).join('\n');
+
 const renderClocks = (clocks: ClockOffset[], canvas: Canvas): string =>
   clocks
     .map(({ from, to, offsetMicros, boundMicros }) => {
@@ -169,11 +183,6 @@ const renderClocks = (clocks: ClockOffset[], canvas: Canvas): string =>
       return wrapText(plain(canvas, escapeLine(line)), canvas, '', '        ');
     })
     .join('\n');
-
-export interface PathView {
-  wide: boolean;
-  noHeaders: boolean;
-}
 
 /** The whole report as text, ending in a line end. */
 export const renderPath = (report: PathReport, canvas: Canvas, view: PathView): string => {
@@ -186,10 +195,13 @@ export const renderPath = (report: PathReport, canvas: Canvas, view: PathView): 
       paint(canvas, 'dim', plane),
       ...chosen.map((line) => wrapText(plain(canvas, escapeLine(line)), canvas, '')),
     ].join('\n'),
-    renderHops(report.hops, canvas, view.wide, view.noHeaders),
+    report.model ? renderTried(report.model, canvas) : '',
+    renderHops(report.hops, canvas, view, report.model !== undefined),
     view.wide && report.back.length > 0
-      ? `${paint(canvas, 'bold', 'The way back')}\n${renderHops(report.back, canvas, view.wide, view.noHeaders)}`
+      ? `${paint(canvas, 'bold', 'The way back')}\n${renderHops(report.back, canvas, view, report.model !== undefined)}`
       : '',
+    renderAsymmetry(report.asymmetry, canvas),
+    report.model ? renderWays(report.model, canvas) : '',
     view.wide ? [renderAnswers(report.answers, canvas), renderClocks(report.clocks, canvas)].filter((text) => text !== '').join('\n') : '',
     renderChecks(report.checks, canvas),
     verdictLine(report, canvas),

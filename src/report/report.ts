@@ -1,6 +1,7 @@
 import type { Answer } from '../diagnosis/answers.ts';
 import type { Finding } from '../diagnosis/finding.ts';
 import type { Hop, Packet } from '../forwarding/hop.ts';
+import type { Forecast } from '../forwarding/predict.ts';
 import type { ProbeResult } from '../probe/probe.ts';
 import type { Attachment } from '../topology/attachment.ts';
 import type { DropsReport } from './drops-report.ts';
@@ -38,6 +39,35 @@ export interface PathReport extends ReportBase {
   byHand: string[];
   /** How the nodes' clocks differ, as the probes tell; empty when no probe crossed both ways. */
   clocks: ClockOffset[];
+  /** Where the reply takes another way than the request, as predicted; empty when it does not. */
+  asymmetry: string[];
+  /** Set when nothing was sent: all of this is a prediction. */
+  model?: ModelReport;
+}
+
+/** What the forwarding model says of the question, where it alone was asked. */
+export interface ModelReport {
+  /** Commands that the nodes were taken to have run already. */
+  whatIf: string[];
+  /** Without those commands; absent when there are none. */
+  before?: Forecast;
+  after: Forecast;
+  ways: ModelWay[];
+  /** What the answer depends on and nobody could say. */
+  doubts: string[];
+}
+
+/** One way a packet can take, there and back. */
+export interface ModelWay {
+  /** 0 to 1, of all packets; absent where nobody can know. */
+  share?: number;
+  /** What luck decided, or what is assumed. */
+  by: string[];
+  /** Where it leads: the address and port after all translations. */
+  to: string;
+  forecast: Forecast;
+  /** Where it ends before it gets there. */
+  stop?: { node: string; interface: string; message: string; decidedBy?: string };
 }
 
 /** The clock of `to` is so many microseconds ahead of that of `from`, give or take `boundMicros`. */

@@ -2,7 +2,7 @@ import { sameAddress } from '../../src/forwarding/address.ts';
 import type { Hop, StopReason } from '../../src/forwarding/hop.ts';
 import type { World } from '../../src/forwarding/world.ts';
 import type { Case, Probe } from './case.ts';
-import { closedPort } from './generate/services.ts';
+import { openPorts } from './generate/services.ts';
 import type { Attempt, Sighting, What } from './observe.ts';
 import { type Branch, type Leg, type Prediction, spaceAt } from './predict.ts';
 
@@ -29,23 +29,22 @@ export interface Difference {
   seen: string;
 }
 
-/** `taken`: by attempt the branch that it took. */
+/** `fitting`: by attempt the branches that it may have taken. */
 export type Verdict =
-  | { kind: 'agree'; taken: Branch[] }
+  | { kind: 'agree'; fitting: Branch[][] }
   | { kind: 'unknown'; reasons: string[] }
   | ({ kind: 'disagree'; attempt: number } & Difference);
 
 /** Holds every attempt of a probe against every branch that the model allows: one that fits is enough. */
 export const compare = (subject: Case, world: World, probe: Probe, { branches, doubts }: Prediction, attempts: Attempt[]): Verdict => {
   if (doubts.length > 0) return { kind: 'unknown', reasons: doubts };
-  const taken: Branch[] = [];
+  const fitting: Branch[][] = [];
   for (const [index, attempt] of attempts.entries()) {
     const differences = branches.map((branch) => differenceOf({ subject, world, probe, branch, attempt }));
-    const fitting = branches[differences.indexOf(undefined)];
-    if (!fitting) return { kind: 'disagree', attempt: index, ...nearest(differences) };
-    taken.push(fitting);
+    if (!differences.includes(undefined)) return { kind: 'disagree', attempt: index, ...nearest(differences) };
+    fitting.push(branches.filter((_, at) => differences[at] === undefined));
   }
-  return { kind: 'agree', taken };
+  return { kind: 'agree', fitting };
 };
 
 const nearest = (differences: (Difference | undefined)[]): Difference =>
@@ -81,12 +80,13 @@ const receivers = (sightings: Sighting[]): string[] => [
   ...new Set(sightings.flatMap(({ kind, space, depth }) => (kind === 'delivered' && depth === 0 ? space : []))),
 ];
 
+const outsideOf = ({ spaces }: Case): string | undefined => spaces.find(({ role }) => role === 'outside')?.name;
+
 const compareOutcome = (pair: Pair): Difference | undefined => {
   const { request } = pair.branch;
-  const outside = pair.subject.spaces.find(({ role }) => role === 'outside')?.name ?? '';
   const seen = sightingsOf(pair, ['request']);
   const got = receivers(seen);
-  const left = seen.some(({ space }) => space === outside);
+  const left = seen.some(({ space }) => space === outsideOf(pair.subject));
   const differ = (aspect: Aspect): Difference => ({ aspect, predicted: describeLeg(request), seen: describeSeen(pair.attempt, got) });
   if (request.outcome === 'left') return left || (got.length === 0 && isSilent(pair, request.hops.at(-1))) ? undefined : differ('outcome');
   if (request.outcome === 'stopped') return got.length === 0 ? undefined : differ('outcome');
@@ -110,11 +110,10 @@ const describeSeen = (attempt: Attempt, got: string[]): string =>
     '; ',
   );
 
-const wayOf = (sightings: Sighting[], whats: What[]): string =>
-  sightings
-    .filter(({ what }) => whats.includes(what))
-    .map(({ space, link = 'process', kind }) => `${space}/${link} ${kind}`)
-    .join(', ') || 'nowhere';
+const wayOf = (sightings: Sighting[], whats: What[]): string => {
+  const places = sightings.filter(({ what }) => whats.includes(what)).map(({ space, link = 'process', kind }) => `${space}/${link} ${kind}`);
+  return [...new Set(places)].join(', ') || 'nowhere';
+};
 
 type Ends = Pick<Sighting, 'source' | 'destination'> & { sourcePort?: number; destinationPort?: number };
 
@@ -160,7 +159,11 @@ const comparePlaces = (aspect: Aspect, pair: Pair, leg: Leg, whats: What[]): Dif
     return { aspect, predicted: describeLeg(leg), seen: `no neighbour of ${last.interface} was silent` };
   }
   const spaces = new Set(leg.hops.map((hop) => spaceAt(world, hop.node, hop.netns ?? '')));
-  const beyond = seen.find(({ space, kind, depth }) => kind === 'in' && depth === 0 && !spaces.has(space));
+  // from node to node it crosses what nobody reads
+  const crosses = new Set(leg.hops.map(({ node }) => node)).size > 1;
+  const beyond = seen.find(
+    ({ space, kind, depth }) => kind === 'in' && depth === 0 && !spaces.has(space) && !(crosses && space === outsideOf(pair.subject)),
+  );
   return beyond && { aspect, predicted: describeLeg(leg), seen: `${beyond.space}/${beyond.link} in` };
 };
 
@@ -241,13 +244,14 @@ const compareSignal = ({ attempt, branch, probe }: Pair): Difference | undefined
 const compareReply = (pair: Pair, reply: Leg): Difference | undefined => {
   const { probe, attempt } = pair;
   // a closed port of UDP is answered by ICMP
-  if (probe.protocol === 'udp' && probe.destinationPort === closedPort) return undefined;
+  if (probe.protocol === 'udp' && !openPorts.udp.includes(pair.branch.request.arrived?.destinationPort ?? 0)) return undefined;
   const whats: What[] = ['reply', 'refusal'];
   const seen = sightingsOf(pair, whats);
   const got = receivers(seen);
-  // it comes, but not from whom was asked: for the kernel that is a packet like any other
-  const foreign = reply.hops.at(-1)?.stop?.reason === 'not-translated';
-  const end = foreign ? probe.from : reply.end;
+  // it comes, but not from whom was asked, or to somebody else: for the kernel that is a packet like any other
+  const last = reply.hops.at(-1);
+  const foreign = last?.stop?.reason === 'not-translated' || last?.stop?.reason === 'astray';
+  const end = foreign && last ? spaceAt(pair.world, last.node, last.netns ?? '') : reply.end;
   if (reply.outcome === 'delivered' || foreign ? end !== undefined && got.includes(end) : got.length === 0) {
     return compareTranslation('reply translation', reply, seen) ?? comparePlaces('reply place', pair, reply, whats);
   }

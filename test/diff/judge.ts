@@ -49,8 +49,8 @@ const countedToo = (verdicts: Verdict[], world: World, risen: Risen): Verdict[] 
   const wanted = new Map<string, number>();
   return verdicts.map((verdict) => {
     if (verdict.kind !== 'agree') return verdict;
-    for (const [attempt, branch] of verdict.taken.entries()) {
-      for (const rule of rulesOf(world, branch)) {
+    for (const [attempt, branches] of verdict.fitting.entries()) {
+      for (const rule of surely(branches.map((branch) => rulesOf(world, branch)))) {
         const count = (wanted.get(rule) ?? 0) + 1;
         wanted.set(rule, count);
         const counted = risen[rule] ?? count;
@@ -60,3 +60,6 @@ const countedToo = (verdicts: Verdict[], world: World, risen: Risen): Verdict[] 
     return verdict;
   });
 };
+
+/** What is in each of them. */
+const surely = ([first = [], ...others]: string[][]): string[] => first.filter((rule) => others.every((rules) => rules.includes(rule)));

@@ -93,7 +93,7 @@ const plain = ['all', 'default'].flatMap((device) =>
 
 /**
  * What takes chance and time out of a namespace without changing what it does with a packet: addresses are usable at once, a neighbour
- * that does not answer is given up after a fifth of a second, hardly an ICMP error is held back, and no redirect changes routes under way.
+ * that does not answer is given up after a fifth of a second, hardly any ICMP error is held back, and no redirect changes routes under way.
  */
 const calm = [
   'net/ipv4/ip_forward=1',

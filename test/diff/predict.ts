@@ -30,7 +30,7 @@ export interface Leg {
 
 export interface Refusal {
   what: 'reset' | { type: number; code: number };
-  /** Whether it is said to get back to who asked. */
+  /** Whether it is said to get back to who asked, whatever the dice say. */
   arrives: boolean;
 }
 
@@ -89,7 +89,8 @@ const refusalOf = (there: Walk, world: World): Refusal | undefined => {
   if (stop?.reason === 'reject' && rejectionOf(stop.decidedBy ?? '', there.packet.destination.includes(':')) === 'reset')
     return { what: 'reset', arrives: false };
   const icmp = errorFor(there);
-  return icmp && { what: icmp, arrives: walkError(there, world)?.outcome === 'delivered' };
+  const error = icmp && walkError(there, world);
+  return icmp && { what: icmp, arrives: error?.outcome === 'delivered' && error.choices.length === 0 };
 };
 
 const legOf = ({ outcome, hops, end, arrived, packet }: Walk, world: World): Leg => ({

@@ -22,9 +22,17 @@ export const kindsOf = (found: Found[]): Map<string, Found[]> => {
   return new Map([...kinds].sort(([, a], [, b]) => b.length - a.length));
 };
 
+const sum = (counts: Map<string, number>): number => [...counts.values()].reduce((total, count) => total + count, 0);
+
+const counted = (counts: Map<string, number>, most: number): string[] =>
+  [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, most)
+    .map(([kind, count]) => `    ${String(count).padStart(6)}  ${kind}`);
+
 export const summary = (totals: Totals, { seed, seconds, processor }: { seed: number; seconds: number; processor: number }): string => {
   const { cases, refused, probes, attempts, agree, unknown, fleeting, found } = totals;
-  const unknowns = [...unknown.values()].reduce((sum, count) => sum + count, 0);
+  const unknowns = sum(unknown);
   return [
     `seeds ${seed} to ${seed + cases - 1}: ${cases} cases (${refused.length} refused by the tools that build them), ${probes} probes, ${attempts} attempts`,
     `  agree     ${agree} (${share(agree, probes)})`,
@@ -38,7 +46,8 @@ export const summary = (totals: Totals, { seed, seconds, processor }: { seed: nu
       .map(({ kind, count }) => `    ${String(count).padStart(6)}  ${kind}`),
     `  disagree  ${found.length} (${share(found.length, probes)}) in ${new Set(found.map(({ subject }) => subject.seed)).size} cases`,
     ...[...kindsOf(found)].map(([kind, all]) => `    ${String(all.length).padStart(6)}  ${kind} (seed ${all[0]?.subject.seed}…)`),
-    `  fleeting  ${fleeting}: not the same when looked at again or asked alone`,
+    `  fleeting  ${sum(fleeting)}: not the same when looked at again or asked alone`,
+    ...counted(fleeting, 15),
     `${seconds.toFixed(0)} s, ${(cases / seconds).toFixed(1)} cases/s; processor per case: ${((processor * 1000) / cases).toFixed(0)} ms building, reading and probing, ${(totals.judging / cases).toFixed(0)} ms judging`,
   ].join('\n');
 };

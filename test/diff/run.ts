@@ -14,8 +14,8 @@ export interface Totals {
   attempts: number;
   agree: number;
   unknown: Map<string, number>;
-  /** Disagreements that a second, slower look did not confirm. */
-  fleeting: number;
+  /** Disagreements that a second, slower look did not confirm, or that do not show alone; by kind. */
+  fleeting: Map<string, number>;
   found: Found[];
   /** Milliseconds of our own processor time spent on the model. */
   judging: number;
@@ -40,10 +40,14 @@ interface Range {
   onCase?: (done: number) => void;
 }
 
+const count = (counts: Map<string, number>, key: string, more: number): void => {
+  counts.set(key, (counts.get(key) ?? 0) + more);
+};
+
 /** Runs the cases of seeds in a row. */
-export const runCases = async (kernel: Kernel, { seed, count, workers, onCase }: Range): Promise<Totals> => {
-  const totals: Totals = { cases: 0, refused: [], probes: 0, attempts: 0, agree: 0, unknown: new Map(), fleeting: 0, found: [], judging: 0 };
-  const seeds = Array.from({ length: count }, (_, at) => seed + at).values();
+export const runCases = async (kernel: Kernel, { seed, count: many, workers, onCase }: Range): Promise<Totals> => {
+  const totals: Totals = { cases: 0, refused: [], probes: 0, attempts: 0, agree: 0, unknown: new Map(), fleeting: new Map(), found: [], judging: 0 };
+  const seeds = Array.from({ length: many }, (_, at) => seed + at).values();
   const work = async (): Promise<void> => {
     for (const next of seeds) {
       await runCase(kernel, generate(next), totals);
@@ -69,8 +73,7 @@ const runCase = async (kernel: Kernel, subject: Case, totals: Totals): Promise<v
   totals.attempts += subject.probes.reduce((sum, { attempts }) => sum + attempts, 0);
   for (const verdict of verdicts) {
     if (verdict.kind === 'agree') totals.agree += 1;
-    if (verdict.kind === 'unknown')
-      for (const reason of verdict.reasons.slice(0, 1)) totals.unknown.set(reason, (totals.unknown.get(reason) ?? 0) + 1);
+    if (verdict.kind === 'unknown') count(totals.unknown, verdict.reasons[0] ?? '', 1);
   }
   if (verdicts.some(({ kind }) => kind === 'disagree')) await confirm(kernel, subject, verdicts, totals);
 };
@@ -88,13 +91,13 @@ const confirm = async (kernel: Kernel, subject: Case, first: Verdict[], totals: 
     const kind = signatureOf(verdict);
     if (second?.kind === 'disagree' && signatureOf(second) === kind)
       groups.set(kind, [...(groups.get(kind) ?? []), { subject, index, verdict: second }]);
-    else totals.fleeting += 1;
+    else count(totals.fleeting, `at second sight: ${kind}`, 1);
   });
   for (const [kind, group] of groups) {
     const [{ index } = { index: -1 }] = group;
     const [alone] = await judgedAgain(kernel, { ...subject, probes: subject.probes.slice(index, index + 1) }, 'hasty');
     if (alone?.kind === 'disagree' && signatureOf(alone) === kind) totals.found.push(...group);
-    else totals.fleeting += group.length;
+    else count(totals.fleeting, `alone: ${kind}`, group.length);
   }
 };
 

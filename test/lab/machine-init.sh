@@ -41,9 +41,11 @@ enter_own_root() {
   own_kernel_settings
 }
 
-# kubelet writes these, and the kernel has only one of each for the whole machine: give the node private stand-ins.
+# kubelet and Cilium write these, and the kernel has only one of each for the whole machine: give the node private stand-ins.
 own_kernel_settings() {
-  for setting in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes; do
+  for setting in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes \
+    kernel/unprivileged_bpf_disabled kernel/timer_migration; do
+    [ -e "/proc/sys/$setting" ] || continue
     mkdir -p "/run/lab/sysctl/${setting%/*}"
     cat "/proc/sys/$setting" >"/run/lab/sysctl/$setting"
     mount --bind "/run/lab/sysctl/$setting" "/proc/sys/$setting"

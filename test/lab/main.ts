@@ -13,10 +13,11 @@ import { status } from './status.ts';
 import { up } from './up.ts';
 
 const usage = `usage: main.ts COMMAND [--name dev]
-  up [--nodes 2] [--backend vxlan|vxlan-directrouting|host-gw|bridge] [--proxy iptables|nftables] [--ip 4|6|dual] [--subnets one|routed]
+  up [--nodes 2] [--backend vxlan|vxlan-directrouting|host-gw|bridge|felix|cilium] [--proxy iptables|nftables] [--ip 4|6|dual] [--subnets one|routed]
   down                      ends the lab and all that is left of it
   status                    shows the labs of this machine
-  build [--verify]          builds the parts and images only
+  build [--backend …] [--verify]
+                            builds the parts and images only
   node-exec NODE -- CMD…    runs a program on a node (or on underlay, ext1)
   load-image FILE           imports an image archive on every node
   faults                    lists the faults
@@ -46,8 +47,8 @@ const commands: Readonly<Record<string, Command>> = {
     return '';
   },
   status,
-  build: async ({ verify }) => {
-    const parts = await buildParts({ verify });
+  build: async ({ options: { backend }, verify }) => {
+    const parts = await buildParts({ backend, verify });
     await buildImages(parts);
     return parts.directories.join('\n');
   },

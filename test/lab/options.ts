@@ -1,15 +1,24 @@
 import { existsSync } from 'node:fs';
 
-export const backends = ['vxlan', 'vxlan-directrouting', 'host-gw', 'bridge'] as const;
+export const backends = ['vxlan', 'vxlan-directrouting', 'host-gw', 'bridge', 'felix', 'cilium'] as const;
 export const proxyModes = ['iptables', 'nftables'] as const;
 export const ipFamilies = ['4', '6', 'dual'] as const;
 export const subnetPlans = ['one', 'routed'] as const;
+
+export type Backend = (typeof backends)[number];
+
+/** Plugins that enforce policies, each with pods on links of their own instead of a bridge. */
+export const enforcers = ['felix', 'cilium'] as const;
+
+export type Enforcing = (typeof enforcers)[number];
+
+export const enforcing = (backend: Backend): Enforcing | undefined => enforcers.find((one) => one === backend);
 
 /** What one lab is to be; together with its slot it decides every name and address. */
 export interface LabOptions {
   readonly name: string;
   readonly nodes: number;
-  readonly backend: (typeof backends)[number];
+  readonly backend: Backend;
   readonly proxy: (typeof proxyModes)[number];
   readonly ip: (typeof ipFamilies)[number];
   readonly subnets: (typeof subnetPlans)[number];
@@ -46,6 +55,8 @@ export const completeOptions = (given: Readonly<Record<string, string | undefine
   };
   if (options.subnets === 'routed' && (options.backend === 'host-gw' || options.backend === 'bridge'))
     throw new Error(`--backend ${options.backend} needs its nodes in one subnet`);
+  if (options.ip !== '4' && enforcing(options.backend))
+    throw new Error(`--backend ${options.backend} is IPv4 only: --ip ${options.ip} does not go with it`);
   return options;
 };
 

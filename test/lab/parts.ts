@@ -6,17 +6,24 @@ import { execa } from 'execa';
 import { cacheRoot } from './cache.ts';
 import { step } from './clock.ts';
 import { lockFile, withLock } from './lock.ts';
+import { type Backend, type Enforcing, enforcing } from './options.ts';
 
 /** What is built from one go.mod: packages by the name that their program gets. */
 interface Part {
   readonly name: string;
   readonly programs: Readonly<Record<string, string>>;
   readonly cgo?: true;
+  /** Build tags, by program. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Built only for labs with this backend. */
+  readonly only?: Enforcing;
   /** Variables set by the linker, such as the version that a program reports. */
   readonly set?: Readonly<Record<string, string>>;
 }
 
 const version = 'k8s.io/component-base/version';
+
+const cilium = 'github.com/cilium/cilium';
 
 const kubernetesPrograms = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kube-proxy', 'kubelet', 'kubectl'];
 
@@ -47,6 +54,21 @@ export const parts: readonly Part[] = [
   { name: 'flannel-cni', programs: { flannel: '.' } },
   { name: 'coredns', programs: { coredns: 'github.com/coredns/coredns' } },
   { name: 'responder', programs: { responder: '.' } },
+  { name: 'felix', programs: { 'calico-node': '.' }, only: 'felix' },
+  { name: 'calico-cni', programs: { calico: '.' }, only: 'felix' },
+  {
+    name: 'cilium',
+    only: 'cilium',
+    programs: {
+      'cilium-agent': `${cilium}/daemon`,
+      'cilium-cni': `${cilium}/plugins/cilium-cni`,
+      'cilium-dbg': `${cilium}/cilium-dbg`,
+      'cilium-health-responder': `${cilium}/cilium-health/responder`,
+      'cilium-operator-generic': `${cilium}/operator`,
+    },
+    tags: { 'cilium-operator-generic': 'ipam_provider_operator' },
+    set: { [`${cilium}/pkg/version.ciliumVersion`]: '1.18.3' },
+  },
   { name: 'krew', programs: { krew: 'sigs.k8s.io/krew/cmd/krew', 'validate-krew-manifest': 'sigs.k8s.io/krew/cmd/validate-krew-manifest' } },
 ];
 
@@ -99,10 +121,12 @@ const build = async (part: Part, directory: string): Promise<void> => {
     const manifest: Record<string, Manifest[string]> = {};
     for (const [program, source] of Object.entries(part.programs)) {
       const file = join(temporary, program);
-      await execa('go', ['build', '-trimpath', '-buildvcs=false', `-ldflags=${linkerFlags(part)}`, '-o', file, source], {
-        cwd: sources(part),
-        env: environment(part),
-      });
+      const tags = part.tags?.[program];
+      await execa(
+        'go',
+        ['build', '-trimpath', '-buildvcs=false', ...(tags ? ['-tags', tags] : []), `-ldflags=${linkerFlags(part)}`, '-o', file, source],
+        { cwd: sources(part), env: environment(part) },
+      );
       manifest[program] = { size: (await stat(file)).size, sha256: await sha256(file) };
     }
     await writeFile(join(temporary, 'manifest.json'), JSON.stringify(manifest, null, 2));
@@ -119,23 +143,51 @@ export interface Parts {
   /** A PATH with every built program first. */
   readonly path: string;
   readonly program: (name: string) => string;
-  /** Changes when any program changes. */
+  /** Where the sources of a Go module are that a part is built from. */
+  readonly module: (part: string, path: string) => Promise<string>;
+  /** Changes when any program changes that every lab has. */
   readonly key: string;
+  /** What only this backend has; its key changes when a program of its own does. */
+  readonly own?: { readonly backend: Enforcing; readonly key: string };
 }
 
-export const buildParts = async ({ verify = false } = {}): Promise<Parts> => {
+const keyOfAll = (directories: readonly string[]): string => createHash('sha256').update(directories.join()).digest('hex').slice(0, 16);
+
+const moduleDirectory = async (name: string, path: string): Promise<string> => {
+  const part = parts.find((one) => one.name === name);
+  if (!part) throw new Error(`no part is named ${name}`);
+  return (await execa('go', ['list', '-m', '-f', '{{.Dir}}', path], { cwd: sources(part), env: environment(part) })).stdout;
+};
+
+/** Whether all that a lab with this backend has besides is built already. */
+export const isBuilt = async (backend: Enforcing): Promise<boolean> => {
+  const compiler = await goVersion();
+  const own = parts.filter(({ only }) => only === backend);
+  const whole = await Promise.all(own.map(async (part) => isWhole(await directoryOf(part, compiler), false)));
+  return whole.every(Boolean);
+};
+
+const goVersion = async (): Promise<string> => (await execa('go', ['env', 'GOVERSION'])).stdout;
+
+const directoryOf = async (part: Part, compiler: string): Promise<string> => join(cacheRoot(), `${part.name}-${await keyOf(part, compiler)}`);
+
+export const buildParts = async ({ backend, verify = false }: { readonly backend: Backend; readonly verify?: boolean }): Promise<Parts> => {
   const cache = cacheRoot();
   await mkdir(cache, { recursive: true });
-  const compiler = (await execa('go', ['env', 'GOVERSION'])).stdout;
-  const directories = await withLock(lockFile('build'), async () => {
-    const built: string[] = [];
-    for (const part of parts) {
-      const directory = join(cache, `${part.name}-${await keyOf(part, compiler)}`);
+  const compiler = await goVersion();
+  const only = enforcing(backend);
+  const built = await withLock(lockFile('build'), async () => {
+    const found: { readonly part: Part; readonly directory: string }[] = [];
+    for (const part of parts.filter((one) => one.only === undefined || one.only === only)) {
+      const directory = await directoryOf(part, compiler);
       if (!(await isWhole(directory, verify))) await step(`built ${part.name}`, () => build(part, directory));
-      built.push(directory);
+      found.push({ part, directory });
     }
-    return built;
+    return found;
   });
+  const directoriesOf = (wanted: boolean): readonly string[] =>
+    built.filter(({ part }) => (part.only === undefined) === wanted).map(({ directory }) => directory);
+  const directories = built.map(({ directory }) => directory);
   return {
     cache,
     directories,
@@ -145,6 +197,8 @@ export const buildParts = async ({ verify = false } = {}): Promise<Parts> => {
       if (!found) throw new Error(`no part builds ${name}`);
       return found;
     },
-    key: createHash('sha256').update(directories.join()).digest('hex').slice(0, 16),
+    module: moduleDirectory,
+    key: keyOfAll(directoriesOf(true)),
+    ...(only ? { own: { backend: only, key: keyOfAll(directoriesOf(false)) } } : {}),
   };
 };

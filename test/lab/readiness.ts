@@ -16,17 +16,14 @@ export const waitForNodes = (plan: LabPlan): Promise<void> =>
       ]);
       return ready.split(' ').filter((status) => status === 'True').length === plan.nodes.length;
     },
-    { interval: 250 },
+    // Cilium compiles its programs before it lets a node be Ready
+    { interval: 250, timeout: 180_000 },
   );
 
-/** The flannel plugin is configured before flanneld has a subnet for it; pods made in between would wait for kubelet's next try. */
-export const waitForSubnets = async (nodes: readonly Machine[]): Promise<void> => {
-  for (const node of nodes)
-    await waitFor(
-      `flanneld's subnet on ${node.name}`,
-      async () => (await execIn(node, ['test', '-s', '/run/flannel/subnet.env'], { reject: false })).exitCode === 0,
-    );
-};
+export const waitForFile =
+  (path: string, what: string) =>
+  (node: Machine): Promise<void> =>
+    waitFor(`${what} on ${node.name}`, async () => (await execIn(node, ['test', '-s', path], { reject: false })).exitCode === 0);
 
 /** Its health endpoint answers well only after the first round of rules; CoreDNS, started before, waits 10 seconds for its next try. */
 export const waitForKubeProxy = async (nodes: readonly Machine[]): Promise<void> => {

@@ -1,9 +1,8 @@
 import { mkdir, readdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { configureBridge } from './addons/bridge-cni.ts';
 import { coredns } from './addons/coredns.ts';
-import { flannel } from './addons/flannel.ts';
 import { kubeProxy } from './addons/kube-proxy.ts';
+import { networks } from './addons/networks.ts';
 import { makeCertificates } from './certificates.ts';
 import { makeCgroups } from './cgroups.ts';
 import { step } from './clock.ts';
@@ -19,7 +18,7 @@ import { nodeServices, registerNodes, releaseKubelet, writeNodeFiles } from './n
 import type { LabOptions } from './options.ts';
 import { buildParts, type Parts } from './parts.ts';
 import { type LabPlan, planLab } from './plan.ts';
-import { waitForKubeProxy, waitForNodes, waitForPods, waitForSubnets } from './readiness.ts';
+import { waitForKubeProxy, waitForNodes, waitForPods } from './readiness.ts';
 import { writeServices } from './services.ts';
 import { claimSlot } from './slots.ts';
 import { kubeconfigPath, labDirectory, programsDirectory, saveState } from './state.ts';
@@ -87,7 +86,7 @@ const importImages = async (nodes: readonly Machine[], archives: readonly string
 };
 
 const make = async (options: LabOptions): Promise<string> => {
-  const parts = await buildParts();
+  const parts = await buildParts(options);
   const archives = await buildImages(parts);
   await removeLab(options.name);
   const lab = options.name;
@@ -100,11 +99,12 @@ const make = async (options: LabOptions): Promise<string> => {
   });
   await Promise.all([step('API server answers', () => waitForApi(lab)), step('images imported', () => importImages(nodes, archives))]);
   await registerNodes(plan);
-  await apply(lab, [...kubeProxy(plan), ...(options.backend === 'bridge' ? [] : flannel(plan))]);
+  const network = networks[options.backend];
+  await apply(lab, [...kubeProxy(plan), ...(await network.manifests(plan))]);
+  for (const node of nodes) await network.prepare?.(plan, node);
   for (const node of nodes) await releaseKubelet(node);
-  if (options.backend === 'bridge') for (const node of nodes) await configureBridge(plan, node);
   await step('all nodes Ready', () => waitForNodes(plan));
-  if (options.backend !== 'bridge') await waitForSubnets(nodes);
+  for (const node of nodes) await network.ready?.(node);
   await waitForKubeProxy(nodes);
   await apply(lab, [...coredns(plan), ...workloads(plan)]);
   await step('all pods Ready', () => waitForPods(lab));

@@ -1,6 +1,7 @@
 import { CliError, EXIT } from '../../cluster/errors.ts';
 import { resolvePair } from '../../cluster/words/resolve.ts';
-import { type PathRequest, runPath } from '../../doctor/run-path.ts';
+import { type ModelRequest, runModel } from '../../doctor/run-model.ts';
+import { runPath } from '../../doctor/run-path.ts';
 import { startStopwatch } from '../../doctor/stopwatch.ts';
 import { renderPath } from '../../report/path.ts';
 import { askYesNo } from '../ask.ts';
@@ -16,6 +17,8 @@ interface PathFlags extends ConnectionFlags, AgentFlags, OutputFlags, ProbeFlags
   a?: string | undefined;
   b?: string | undefined;
   traceRules?: boolean | undefined;
+  modelOnly?: boolean | undefined;
+  whatIf?: string[] | undefined;
 }
 
 const TRACE_QUESTION = `--trace-rules changes how the nodes involved process packets while the probes run: a table netdoctor_… in nftables marks the
@@ -31,6 +34,7 @@ export const pathCommand = defineCommand<PathFlags>({
     ['kubectl netdoctor path web-0 10.1.1.7:27017 -o json', 'pod to an address outside'],
     ['kubectl netdoctor path web-0 db-0 --save run.tgz', 'keep everything for later'],
     ['kubectl netdoctor path --from run.tgz', 'and judge it again'],
+    ["kubectl netdoctor path web-0 db-0 --what-if 'node1: iptables -D FORWARD 3'", 'try a fix on the model before typing it'],
   ],
   words: {
     a: { type: 'string', values: 'end', describe: 'Where packets are sent from: [NS/]POD, deploy/NAME, node/NAME, an IP…' },
@@ -42,10 +46,21 @@ export const pathCommand = defineCommand<PathFlags>({
       type: 'boolean',
       describe: 'Let the kernels name the firewall rules that probes meet; marks the probes in a table of our own on the nodes, and asks first',
     },
+    'model-only': { type: 'boolean', describe: 'Send nothing: predict from what the nodes, or a bundle, say of themselves' },
+    'what-if': {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      describe: "A command to try on the model, 'NODE: COMMAND' or 'NAMESPACE/POD: COMMAND' (iptables, nft, ip, bridge, sysctl…), may be repeated",
+    },
   },
   flagGroups: { 'Agent flags:': agentFlags, 'Output flags:': outputFlags },
   run: async (flags, context) => {
-    const request = { ...probeWish(flags), ...(flags.traceRules ? { traceRules: true } : {}) };
+    const whatIf = flags.whatIf ?? [];
+    const modelOnly = flags.modelOnly === true || whatIf.length > 0;
+    if (modelOnly && flags.traceRules)
+      throw new CliError(`error: ${whatIf.length > 0 ? '--what-if' : '--model-only'} sends nothing: there are no rules to trace`, EXIT.usage);
+    const request = { ...probeWish(flags), ...(flags.traceRules ? { traceRules: true } : {}), ...(modelOnly ? { modelOnly, whatIf } : {}) };
     if (flags.from === undefined && (flags.a === undefined || flags.b === undefined)) {
       throw new CliError("error: path needs two ends: kubectl netdoctor path A B\nSee 'kubectl netdoctor path --help'.", EXIT.usage);
     }
@@ -56,7 +71,8 @@ export const pathCommand = defineCommand<PathFlags>({
       if (flags.from !== undefined && flags.a === undefined && !session.recorded)
         throw new CliError(`error: ${flags.from} was not recorded by path: say which two ends are meant`, EXIT.usage);
       // a replay asks what was asked then, unless other ends are named
-      const question = (flags.a === undefined && session.recorded ? session.recorded : asked) as unknown as Omit<PathRequest, 'namespace'>;
+      const recorded = flags.a === undefined ? session.recorded : undefined;
+      const question = { ...(recorded ?? asked), ...(modelOnly ? { modelOnly, whatIf } : {}) } as unknown as Omit<ModelRequest, 'namespace'>;
       const ports = {
         api: session.api,
         open: session.open,
@@ -68,7 +84,8 @@ export const pathCommand = defineCommand<PathFlags>({
       };
       const resolve = (api: typeof session.api, from: string, to: string, namespace: string): ReturnType<typeof resolvePair> =>
         resolvePair(api, namespace, { from, to });
-      const report = await runPath({ ...question, namespace: session.namespace }, resolve, ports).finally(progress.stop);
+      const ask = question.modelOnly ? runModel : runPath;
+      const report = await ask({ ...question, namespace: session.namespace }, resolve, ports).finally(progress.stop);
       await session.save(report);
       return printReport(report, flags, context, (one, canvas) =>
         renderPath(one, canvas, { wide: flags.output === 'wide', noHeaders: flags.noHeaders }),

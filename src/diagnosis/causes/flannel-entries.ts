@@ -131,19 +131,20 @@ const draft = (evidence: Evidence, found: Mismatch[], title: string, stops: Nami
   const end: PacketEnd | undefined = packetEnd(evidence, ...stops);
   const [first] = found;
   const [leg] = failingLegs(evidence);
-  const restart = first?.kind === 'stale-vtep' ? first.peer : (first?.node ?? '');
+  // the entry is right that the other node's own device does not fit any more
+  const culprit = first?.kind === 'stale-vtep' ? first.peer : (first?.node ?? '');
   return {
     severity: 'problem',
     confidence: end ? confidenceIn(evidence, end) : 'likely',
     title,
     ...(end?.direction === 'there' && end.leg.probe.request.purpose === 'main' ? { hop: end.index } : {}),
-    place: { node: first?.node ?? '', interface: first?.interface ?? '' },
+    place: { node: culprit, interface: first?.interface ?? '' },
     evidence: [
       ...(leg ? [probeWords(leg)] : []),
       ...found.flatMap(({ node, expected, found: was }) => [`on ${node} expected: ${expected}`, `on ${node} found: ${was}`]),
       ...(end ? [end.stop.message, ...seenWords(evidence, end)] : []),
     ],
-    fix: [...restartAgent(evidence.facts, 'flannel', restart), ...byHand(found)],
+    fix: [...restartAgent(evidence.facts, 'flannel', culprit), ...byHand(found)],
     notes: [],
   };
 };

@@ -25,7 +25,10 @@ interface Unheard {
 /** A probe refused by the very netns it was meant for, where nothing listens on that port. */
 export const unheard = (evidence: Evidence): Unheard | undefined => {
   for (const leg of failingLegs(evidence)) {
-    const refused = outcomes(leg.probe).every((outcome) => outcome === 'refused' || outcome === 'reset');
+    const ways = outcomes(leg.probe);
+    // the errors that answer datagrams are rate limited (net.ipv4.icmp_ratelimit): some are never sent
+    const silent = leg.probe.request.protocol === 'udp' && ways.includes('refused');
+    const refused = ways.every((outcome) => outcome === 'refused' || outcome === 'reset' || (silent && outcome === 'timeout'));
     const end = refused ? endOf(evidence, leg) : undefined;
     if (!end || end.packet.destinationPort === undefined || notRead(end.place)) continue;
     const { place, packet } = end;

@@ -2,6 +2,7 @@ import { linkNamed, placeAt } from '../../forwarding/world.ts';
 import type { Cause } from '../cause.ts';
 import { draftOf } from '../draft.ts';
 import { type PacketEnd, packetEnd } from '../end.ts';
+import type { Evidence } from '../evidence.ts';
 import { inNetns, onNode } from '../remedy.ts';
 
 export const replyNotTranslated: Cause = {
@@ -28,6 +29,14 @@ const forgetEntry = ({ hop, stop }: PacketEnd): string[] => {
   return pid === undefined ? [] : [inNetns(hop.node, Number(pid), command)];
 };
 
+/** The tunnels that are there, though not the one that the packet came by. */
+const otherTunnels = (evidence: Evidence, { hop, stop }: PacketEnd): string[] =>
+  stop.reason === 'no-tunnel-device'
+    ? (placeAt(evidence, hop.node, hop.netns ?? '')?.netns.links ?? []).flatMap(({ name, vxlan }) =>
+        vxlan ? [`${name} on ${hop.node} is VXLAN ${vxlan.vni} on UDP ${vxlan.port}`] : [],
+      )
+    : [];
+
 export const misaddressed: Cause = {
   code: 'ND2112',
   summary: 'A frame is addressed to a MAC the receiving interface does not have.',
@@ -41,8 +50,11 @@ export const misaddressed: Cause = {
         end.stop.reason === 'otherhost'
           ? `${name} on ${end.hop.node} (${end.hop.where}) drops ${what}, as its own address is ${mac}.`
           : `No interface on ${end.hop.node} takes the tunnel's packets.`,
-      evidence: [end.stop.message],
-      fix: [...forgetEntry(end), "Correct the sender's neighbour entry, or give the interface the address that is expected."],
+      evidence: [end.stop.message, ...otherTunnels(evidence, end)],
+      fix:
+        end.stop.reason === 'otherhost'
+          ? [...forgetEntry(end), "Correct the sender's neighbour entry, or give the interface the address that is expected."]
+          : [`Both ends need the same network identifier and port: restart the network plugin's agent on ${end.hop.node}, which makes the device.`],
     });
   },
 };

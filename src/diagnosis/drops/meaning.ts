@@ -115,7 +115,9 @@ const kindsOf = (drop: Dropped): DropKind[] => {
   const known = drop.reason === undefined ? undefined : BY_REASON[drop.reason];
   const kinds = known ?? byFunction([drop.function, ...drop.stack.slice(0, 3)]);
   // nobody takes the tunnel's own datagram: there is no such tunnel here
-  return drop.tunnelled && kinds.includes('no-socket') ? ['no-tunnel-device'] : kinds;
+  if (drop.tunnelled && kinds.includes('no-socket')) return ['no-tunnel-device'];
+  // delivered where nobody waits for it
+  return kinds.includes('no-socket') ? [...kinds, 'kept', 'astray'] : kinds;
 };
 
 export const meaningOf = (drop: Dropped): Meaning => {

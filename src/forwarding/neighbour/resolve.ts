@@ -1,8 +1,8 @@
 import type { Link, Neighbour } from '../../node/snapshot.ts';
 import { familyOf, sameAddress } from '../address.ts';
-import { decided, doubt, type Journey, type Learned } from '../flight.ts';
+import { assume, decided, type Journey, type Learned } from '../flight.ts';
 import type { Stop } from '../hop.ts';
-import { type End, type Place, unread } from '../world.ts';
+import { type End, type Place, placeKey, unread } from '../world.ts';
 import { answers, askerOf, type Question } from './arp.ts';
 import { isListed, type Segment, segmentOf } from './segment.ts';
 import { hearsAnswer, solicit } from './solicit.ts';
@@ -35,11 +35,20 @@ export const resolve = (journey: Journey, place: Place, device: Link, address: s
   if (learned) return { mac: learned.mac, state: 'learned', fixed: false };
   const question = { target: address, sender: askerOf(place, device, address, source) };
   const { macs, sure, because } = ask(journey, segmentOf(journey.world, place, device), { place, link: device }, question);
-  if (macs.length > 1) doubt(journey.hops.at(-1), `${macs.length} interfaces answer for ${address}: ${macs.join(', ')}`);
-  const [mac] = macs;
-  if (mac !== undefined) return { mac, state: 'answered', fixed: false };
+  const mac = macs.length > 1 ? macs[raced(journey, place, device, address, macs)] : macs[0];
+  if (mac !== undefined) {
+    learn(journey, { place, link: device }, address, mac);
+    return { mac, state: 'answered', fixed: false };
+  }
   if (familyOf(address) === 6 && !hearsAnswer(journey, { place, link: device }, question)) return { state: 'nobody', fixed: false, because };
   return { state: sure && !unread(place, 'links') ? 'nobody' : 'unknown', fixed: false, because };
+};
+
+/** Whose answer comes last stays in the table, and nobody can know whose that is (net/ipv4/arp.c arp_process, neigh_update). */
+const raced = (journey: Journey, place: Place, device: Link, address: string, macs: string[]): number => {
+  const what = `${macs.length} interfaces answer for ${address}: ${macs.join(', ')}`;
+  const ways = macs.map((mac) => ({ label: `${address} is at ${mac}` }));
+  return assume(journey, `${placeKey(place)} ${device.ifindex} neighbour ${address}`, { kind: 'unknown', what, ways });
 };
 
 const isAbout = (known: Learned, { snapshot, netns }: Place, device: Link, address: string): boolean =>
@@ -66,7 +75,6 @@ const ask = (journey: Journey, segment: Segment, asker: End, question: Question)
     if (exchange.asked) learn(journey, end, question.sender, asker.link.mac);
     asked.because ??= exchange.stop;
     if (!exchange.answered) continue;
-    learn(journey, asker, question.target, end.link.mac);
     if (!asked.macs.includes(end.link.mac)) asked.macs.push(end.link.mac);
   }
   return asked;

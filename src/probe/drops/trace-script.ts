@@ -97,13 +97,34 @@ trace_freeze() {
   echo 0 >"$trace/tracing_on"
 }
 
-# What was traced, what of it the ring buffer lost, and the kernel's own names of the reasons.
+# Leaves out what was freed without having been on a device of the trace just before: on a busy node most of it. Only what waits for a
+# neighbour is freed late; where the kernel prints no names of functions, anything may be that.
+trace_sift() {
+  awk '
+    function skb(text) { sub(/.*skbaddr=/, "", text); sub(/ .*/, "", text); return text }
+    function cpu(text) { match(text, /\[[0-9]+\]/); return substr(text, RSTART, RLENGTH) }
+    function time(text) { sub(/: .*/, "", text); sub(/.* /, "", text); return text + 0 }
+    / (net_dev_queue|netif_receive_skb): dev=/ { at[skb($0)] = time($0); print; next }
+    / kfree_skb: skbaddr=/ {
+      a = skb($0)
+      late = / location=(neigh_|__neigh_|arp_|ndisc_|ip_dst_|ip6_dst_|dst_|[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f])/
+      kept[cpu($0)] = (a in at) && (late || time($0) - at[a] < 0.01)
+      delete at[a]
+      if (kept[cpu($0)]) print
+      next
+    }
+    /: <stack trace>/ { stack = kept[cpu($0)] }
+    /^ => |: <stack trace>/ { if (stack) print }'
+}
+
+# The moments of both clocks, what was traced, what of it the ring buffer lost, and the kernel's own names of the reasons.
 trace_print() {
   if [ -z "$trace" ]; then
     echo "@untraced \${untraced:-it was not asked for}"
     return
   fi
-  grep -v '^#' "$trace/trace" | head -c 6000000
+  grep ' tracing_mark_write: netdoctor-anchor:' "$trace/trace"
+  trace_sift <"$trace/trace" | head -c 6000000
   cat "$trace"/per_cpu/cpu*/stats | awk '/^(overrun|dropped events):/ { lost += $NF } END { print "@lost " lost + 0 }'
   grep '^print fmt' "$trace/events/skb/kfree_skb/format"
 }

@@ -155,10 +155,15 @@ const protocolAsk = (site: RuleSite): Asked => {
   return { protocol, words: [`-p ${protocol}${ports === '' ? '' : ` ${ports}`}`] };
 };
 
+/** What a target insists on. */
+export type Need = 'tcp' | 'syn';
+
+const needed: Record<Need, string> = { tcp: '-p tcp', syn: '-p tcp -m tcp --tcp-flags SYN,RST SYN' };
+
 /** 0–3 questions that can stand together. */
-export const matchWords = (site: RuleSite, needs?: 'tcp'): Asked => {
+export const matchWords = (site: RuleSite, needs?: Need): Asked => {
   const { random } = site.draft;
-  const protocol: Asked = needs ? { protocol: needs, words: [`-p ${needs}`] } : random.chance(0.45) ? protocolAsk(site) : { words: [] };
+  const protocol: Asked = needs ? { protocol: 'tcp', words: [needed[needs]] } : random.chance(0.45) ? protocolAsk(site) : { words: [] };
   const wanted = random.weighted([
     [2, 0],
     [4, 1],

@@ -1,6 +1,6 @@
 import type { Family } from '../../../src/node/snapshot.ts';
 import { add, addRules, type Draft, single, tag } from './draft.ts';
-import { type Hook, matchWords, type RuleSite } from './iptables-match.ts';
+import { type Hook, matchWords, type Need, type RuleSite } from './iptables-match.ts';
 import { addressesOf, devicesOf, markOf, portOf, prefixOf } from './pool.ts';
 import { hostPortOf, openPorts } from './services.ts';
 
@@ -52,8 +52,8 @@ const rule = (site: RuleSite, below: string[]): string => {
 };
 
 interface Target {
-  /** The protocol without which iptables refuses it. */
-  needs?: 'tcp';
+  /** Without which iptables refuses it. */
+  needs?: Need;
   target: (site: RuleSite) => string;
 }
 
@@ -143,7 +143,7 @@ const tables: Record<string, (site: RuleSite) => readonly (readonly [number, Tar
     // never up: with a routing loop a packet would run for ever
     [0.3, plain(family === 4 ? 'TTL --ttl-dec 3' : 'HL --hl-dec 3')],
     [0.3, plain('DSCP --set-dscp 0x0a')],
-    [hook === 'FORWARD' || hook === 'POSTROUTING' ? 0.5 : 0, { needs: 'tcp', target: () => 'TCPMSS --set-mss 1000' }],
+    [hook === 'FORWARD' || hook === 'POSTROUTING' ? 0.5 : 0, { needs: 'syn', target: () => 'TCPMSS --set-mss 1000' }],
   ],
   nat: ({ hook }) => [
     [hook === 'PREROUTING' || hook === 'OUTPUT' ? 4 : 0, destinationNat],
@@ -188,7 +188,7 @@ export const ipsets = (draft: Draft, space: string, family: Family): RuleSite['s
   return Array.from({ length: random.int(1, 2) }, () => {
     const wanted = random.weighted(setTypes);
     const type = family === 6 && wanted === 'bitmap:ip' ? 'hash:ip' : wanted;
-    const name = `s${random.int(100, 999)}${family}`;
+    const name = `s${draft.lines.length}-${family}`;
     tag(draft, `ipset ${type}`);
     addSet(draft, { space, family, name, type });
     return { name, type: type === 'list:set' ? 'list:ip' : type };

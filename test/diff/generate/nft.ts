@@ -136,9 +136,12 @@ const nftRule = (site: NftSite, below: string[]): string => {
   if (below.length > 0 && random.chance(0.4)) {
     return [...matches, ...counter, random.chance(0.75) ? 'jump' : 'goto', random.pick(below)].join(' ');
   }
-  if (random.chance(0.12)) return [...matches, ...counter, verdictMap(site, below)].join(' ');
+  if (random.chance(0.12)) return [...matches.filter((match) => !protocolMatch.test(match)), ...counter, verdictMap(site, below)].join(' ');
   return [...matches, ...counter, statement(site)].join(' ');
 };
+
+/** Asked for by a verdict map, too, with which it might not go together. */
+const protocolMatch = /^(tcp|udp|th|icmp|icmpv6|meta l4proto|meta nfproto|ip protocol|ip6 nexthdr) /;
 
 const ipWord = ({ family }: NftSite): string => (family === 4 ? 'ip' : 'ip6');
 const unequal = ({ draft: { random } }: NftSite): string => (random.chance(0.2) ? '!= ' : '');
@@ -315,7 +318,7 @@ const statement = (site: NftSite): string => {
       [1, 'redirect'],
       [
         1,
-        `dnat ${to} ${ipWord(site)} daddr map { ${random.pick(addressesOf(draft, family))} : ${pod}, ${random.pick(nodes).podCidr[family]} : ${random.pick(pods).address[family]} }`,
+        `dnat ${to} ${ipWord(site)} daddr map { ${random.pick([random.pick(addressesOf(draft, family)), random.pick(nodes).podCidr[family]])} : ${pod} }`,
       ],
       [1, `dnat ${to} numgen random mod 2 map { 0 : ${pod}, 1 : ${random.pick(pods).address[family]} }`],
       [0.5, `dnat ${to} numgen inc mod 2 map { 0 : ${pod}, 1 : ${random.pick(pods).address[family]} }`],

@@ -1,6 +1,6 @@
 import type { Lab } from '../handle.ts';
 import { findPod, type PodLink } from '../pods.ts';
-import { anywhere, type Fault, nodePlan, podGateway, victim } from './fault.ts';
+import { type Fault, nodePlan, onBridge, podGateway, victim } from './fault.ts';
 
 /** Where Docker pins what it starts; nothing runs in this one. */
 const netns = '/run/docker/netns/1f0c5d2a9b7e';
@@ -42,7 +42,7 @@ const undo = async (lab: Lab): Promise<void> => {
 export const duplicateAddress: Fault = {
   name: 'duplicate-address',
   title: "a leaked network namespace on the pod's bridge holds the pod's address",
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => {
     await leak(lab);
   },
@@ -59,7 +59,7 @@ const alternate = async (lab: Lab, pod: PodLink): Promise<void> => {
 export const duplicateAddressIntermittent: Fault = {
   name: 'duplicate-address-intermittent',
   title: "a leaked network namespace holds the pod's address and gets about one connection in four",
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => alternate(lab, await leak(lab)),
   undo,
 };

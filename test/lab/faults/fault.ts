@@ -1,5 +1,5 @@
 import type { Lab } from '../handle.ts';
-import type { LabOptions } from '../options.ts';
+import { enforcing, type LabOptions } from '../options.ts';
 import type { NodePlan } from '../plan.ts';
 
 /** One way in which a cluster breaks, and the way back to a healthy one. */
@@ -25,7 +25,10 @@ export const heal = async (lab: Lab, fault: Fault): Promise<void> => {
 
 export const anywhere = (): boolean => true;
 
-export const withFlannel = ({ backend }: LabOptions): boolean => backend !== 'bridge';
+/** Pods hang on cni0, and what they send takes the kernel's own way. */
+export const onBridge = ({ backend }: LabOptions): boolean => !enforcing(backend);
+
+export const withFlannel = ({ backend }: LabOptions): boolean => backend !== 'bridge' && !enforcing(backend);
 
 export const withTunnel = ({ backend, subnets }: LabOptions): boolean =>
   backend === 'vxlan' || (backend === 'vxlan-directrouting' && subnets === 'routed');

@@ -3,7 +3,7 @@ import type { Lab } from '../handle.ts';
 import { findPod } from '../pods.ts';
 import { pauseAgent, restartAgent } from './agents.ts';
 import { flows } from './arrivals.ts';
-import { anywhere, type Fault, nodePlan, victim, withFlannel } from './fault.ts';
+import { type Fault, nodePlan, onBridge, victim, withFlannel } from './fault.ts';
 
 const tables = (lab: Lab): readonly string[] => lab.plan.families.map((family) => (family === 4 ? 'iptables' : 'ip6tables'));
 
@@ -14,7 +14,7 @@ const programOf = (address: string, backend: Backend): string => `${address.incl
 export const forwardingOff: Fault = {
   name: 'ip-forward-off',
   title: 'a node does not forward packets',
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: (lab) => forwarding(lab, 0),
   undo: (lab) => forwarding(lab, 1),
 };
@@ -27,7 +27,7 @@ const forwarding = async (lab: Lab, on: 0 | 1): Promise<void> => {
 export const forwardPolicyDrop: Fault = {
   name: 'forward-policy-drop',
   title: "a node's FORWARD policy is DROP and flannel's ACCEPT rules are gone",
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => {
     await pauseAgent(lab, victim.node, 'flanneld');
     for (const iptables of tables(lab)) {
@@ -52,7 +52,7 @@ const forwardRules = async (lab: Lab, action: '-I' | '-D', { target, backend }: 
 const forwardRule = (name: string, title: string, what: { target: readonly string[]; backend: Backend }): Fault => ({
   name,
   title,
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: (lab) => forwardRules(lab, '-I', what),
   undo: (lab) => forwardRules(lab, '-D', what),
 });
@@ -86,7 +86,7 @@ const replies = async (lab: Lab, action: '-I' | '-D'): Promise<void> => {
 export const replyRuleDrop: Fault = {
   name: 'reply-rule-drop',
   title: "a rule in FORWARD of the client's node drops what the pod replies",
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: (lab) => replies(lab, '-I'),
   undo: (lab) => replies(lab, '-D'),
 };
@@ -99,7 +99,7 @@ const masqueradeAtBridge = async (lab: Lab, action: '-A' | '-D'): Promise<void> 
 export const masqueradeMissing: Fault = {
   name: 'masquerade-missing',
   title: "a node does not masquerade its pods' traffic to the outside",
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => {
     if (!withFlannel(lab.plan.options)) return masqueradeAtBridge(lab, '-D');
     await pauseAgent(lab, victim.node, 'flanneld');

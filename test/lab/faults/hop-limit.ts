@@ -1,6 +1,6 @@
 import type { Lab } from '../handle.ts';
 import { findPod, inNetns } from '../pods.ts';
-import { anywhere, type Fault, nodePlan, victim, withTunnel } from './fault.ts';
+import { type Fault, nodePlan, onBridge, victim, withTunnel } from './fault.ts';
 import { tunnelDevice } from './vtep.ts';
 
 const loop = async (lab: Lab, change: (address: string) => readonly string[], options: { readonly reject?: boolean } = {}): Promise<void> => {
@@ -32,7 +32,7 @@ const hopLimit = async (lab: Lab, hops: number): Promise<void> => {
 export const hopLimitSmall: Fault = {
   name: 'hop-limit-small',
   title: "the client's packets start with too small a time to live",
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: (lab) => hopLimit(lab, 2),
   undo: (lab) => hopLimit(lab, 64),
 };

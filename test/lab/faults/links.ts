@@ -1,6 +1,6 @@
 import type { Lab } from '../handle.ts';
 import { findPod, inNetns } from '../pods.ts';
-import { anywhere, type Fault, nodePlan, podGateway, victim } from './fault.ts';
+import { type Fault, nodePlan, onBridge, podGateway, victim } from './fault.ts';
 
 const bridge = 'cni0';
 
@@ -21,7 +21,7 @@ const restorePodAddresses = async (lab: Lab): Promise<void> => {
 export const podVethDown: Fault = {
   name: 'pod-veth-down',
   title: "the pod's eth0 is down",
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => {
     const pod = await findPod(lab, victim.pod);
     await lab.nodeExec(pod.node, [...inNetns(pod.netns), 'ip', 'link', 'set', 'eth0', 'down']);
@@ -37,7 +37,7 @@ const hostEnd = async (lab: Lab, setting: readonly string[]): Promise<void> => {
 export const hostVethDown: Fault = {
   name: 'host-veth-down',
   title: "the node's end of the pod's link is down",
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: (lab) => hostEnd(lab, ['down']),
   undo: (lab) => hostEnd(lab, ['up']),
 };
@@ -45,7 +45,7 @@ export const hostVethDown: Fault = {
 export const vethOffBridge: Fault = {
   name: 'veth-off-bridge',
   title: "the node's end of the pod's link is no port of the bridge",
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: (lab) => hostEnd(lab, ['nomaster']),
   undo: async (lab) => {
     await hostEnd(lab, ['master', bridge]);
@@ -57,7 +57,7 @@ export const vethOffBridge: Fault = {
 export const bridgeDown: Fault = {
   name: 'bridge-down',
   title: "the node's pod bridge is down",
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => {
     await lab.nodeExec(victim.node, ['ip', 'link', 'set', bridge, 'down']);
   },

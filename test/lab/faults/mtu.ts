@@ -1,7 +1,7 @@
 import type { Lab } from '../handle.ts';
 import type { Family } from '../options.ts';
 import { findPod, inNetns } from '../pods.ts';
-import { anywhere, type Fault, victim, withTunnel } from './fault.ts';
+import { type Fault, onBridge, victim, withTunnel } from './fault.ts';
 import { tunnelDevice } from './vtep.ts';
 
 /** IPv6 takes no less than 1280. */
@@ -22,13 +22,24 @@ const restoreMtu = async (lab: Lab): Promise<void> => {
   await setMtu(lab, (family) => uplink - HEADERS[family]);
 };
 
+/** What the ends have learnt of the way's MTU outlives its cause by ten minutes (net.ipv4.route.mtu_expires). */
+const forgetPathMtu = async (lab: Lab): Promise<void> => {
+  for (const name of [`client-${victim.peer}`, victim.pod]) {
+    const { node, netns } = await findPod(lab, name);
+    for (const family of lab.plan.families) await lab.nodeExec(node, [...inNetns(netns), 'ip', `-${family}`, 'route', 'flush', 'cache']);
+  }
+};
+
 /** The node tells the sender, who sends smaller packets from then on. */
 export const narrowTunnel: Fault = {
   name: 'narrow-tunnel',
   title: "a node's tunnel takes smaller packets than the pods send, and the node says so",
   appliesTo: withTunnel,
   inject: (lab) => setMtu(lab, () => NARROW),
-  undo: restoreMtu,
+  undo: async (lab) => {
+    await restoreMtu(lab);
+    await forgetPathMtu(lab);
+  },
 };
 
 const errors = {
@@ -51,6 +62,7 @@ export const mtuBlackHole: Fault = {
   inject: async (lab) => {
     await setMtu(lab, () => NARROW);
     await muzzle(lab, '-I');
+    await forgetPathMtu(lab);
   },
   undo: async (lab) => {
     await restoreMtu(lab);
@@ -67,8 +79,11 @@ const podSide = async (lab: Lab, mtu: string): Promise<void> => {
 export const podMtuSmaller: Fault = {
   name: 'pod-mtu-smaller',
   title: "the pod's eth0 has a smaller MTU than the node's end of its link",
-  appliesTo: anywhere,
-  inject: (lab) => podSide(lab, NARROW),
+  appliesTo: onBridge,
+  inject: async (lab) => {
+    await podSide(lab, NARROW);
+    await forgetPathMtu(lab);
+  },
   undo: async (lab) => {
     const pod = await findPod(lab, victim.pod);
     await podSide(lab, `${await mtuOn(lab, pod.node, pod.hostInterface)}`);

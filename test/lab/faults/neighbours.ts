@@ -1,7 +1,7 @@
 import type { Lab } from '../handle.ts';
 import { findPod, inNetns, type PodLink } from '../pods.ts';
 import { neighbour } from './arrivals.ts';
-import { anywhere, type Fault, victim } from './fault.ts';
+import { type Fault, onBridge, victim } from './fault.ts';
 
 const wrongMac = '02:00:00:00:be:ef';
 
@@ -25,7 +25,7 @@ const answers = async (lab: Lab, arp: 'on' | 'off'): Promise<void> => {
 export const neighbourSilent: Fault = {
   name: 'neighbour-silent',
   title: 'the pod answers neither ARP nor neighbour discovery',
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: (lab) => answers(lab, 'off'),
   undo: (lab) => answers(lab, 'on'),
 };
@@ -34,7 +34,7 @@ export const neighbourSilent: Fault = {
 export const podMacWrong: Fault = {
   name: 'pod-mac-wrong',
   title: "the neighbour entries for the pod name another MAC than the pod's",
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => {
     const { ips } = await findPod(lab, victim.pod);
     for (const { words, device } of await askers(lab))

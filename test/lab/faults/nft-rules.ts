@@ -1,7 +1,7 @@
 import type { Lab } from '../handle.ts';
 import { findPod, inNetns } from '../pods.ts';
 import { arrivals, flows } from './arrivals.ts';
-import { anywhere, type Fault, victim } from './fault.ts';
+import { type Fault, onBridge, victim } from './fault.ts';
 
 const table = 'lab_forbidden';
 
@@ -30,7 +30,7 @@ const undo = async (lab: Lab): Promise<void> => {
 const forwardRule = (name: string, title: string, verdict: string): Fault => ({
   name,
   title,
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => load(lab, 'inet', [chain('guard', 'forward priority filter', await rules(lab, verdict))]),
   undo,
 });
@@ -50,7 +50,7 @@ export const randomDrop = forwardRule('random-drop', 'one packet in ten to the p
 export const nftIngressDrop: Fault = {
   name: 'nft-ingress-drop',
   title: 'an nftables rule drops what goes to the pod as it comes in, before any routing',
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => {
     const devices = await arrivals(lab);
     const body = await rules(lab, 'counter drop');
@@ -66,7 +66,7 @@ export const nftIngressDrop: Fault = {
 export const bridgeRuleDrop: Fault = {
   name: 'bridge-rule-drop',
   title: "an nftables rule of the pods' bridge drops what goes to the pod",
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => {
     const body = await rules(lab, 'counter drop');
     await load(lab, 'bridge', [chain('forwarded', 'forward priority filter', body), chain('sent', 'output priority filter', body)]);
@@ -78,7 +78,7 @@ export const bridgeRuleDrop: Fault = {
 export const podInputDrop: Fault = {
   name: 'pod-input-drop',
   title: "a rule in the pod's own network namespace drops what comes in",
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => {
     const pod = await findPod(lab, victim.pod);
     const body = chain('guard', 'input priority filter', await rules(lab, 'counter drop'));

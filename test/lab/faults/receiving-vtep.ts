@@ -17,7 +17,11 @@ export const vtepMacStale: Fault = {
   title: "a node's VXLAN device has another MAC address than the other nodes were told",
   appliesTo: withTunnel,
   inject: (lab) => setMac(lab, ({ family }) => `02:00:00:00:0${family}:99`),
-  undo: (lab) => setMac(lab, ({ mac }) => mac),
+  undo: async (lab) => {
+    await setMac(lab, ({ mac }) => mac);
+    // a change of its MAC takes a device's neighbour entries along, permanent ones too
+    await restartAgent(lab, victim.node, 'flanneld');
+  },
 };
 
 /** As on a node whose flanneld never saw the changed configuration: the same device, but of another VXLAN network. */

@@ -1,6 +1,6 @@
 import type { Lab } from '../handle.ts';
 import { findPod, inNetns } from '../pods.ts';
-import { anywhere, type Fault, nodePlan, podGateway, victim } from './fault.ts';
+import { type Fault, nodePlan, onBridge, podGateway, victim } from './fault.ts';
 
 const routeTo = async (lab: Lab, node: string, argv: readonly string[], options: { readonly reject?: boolean } = {}): Promise<void> => {
   for (const address of (await findPod(lab, victim.pod)).ips)
@@ -10,7 +10,7 @@ const routeTo = async (lab: Lab, node: string, argv: readonly string[], options:
 const refusing = (type: 'blackhole' | 'unreachable' | 'prohibit', node: string, whose: string): Fault => ({
   name: `${type}-route`,
   title: `${whose} node has ${type === 'unreachable' ? 'an' : 'a'} ${type} route to the pod`,
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: (lab) => routeTo(lab, node, ['add', type, 'POD']),
   undo: (lab) => routeTo(lab, node, ['del', type, 'POD'], { reject: false }),
 });
@@ -23,7 +23,7 @@ export const prohibitRoute = refusing('prohibit', victim.peer, "the client's");
 export const ownPodRouteMissing: Fault = {
   name: 'own-pod-route-missing',
   title: 'a node has no route to its own pods, and no default route',
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => {
     for (const family of lab.plan.families) {
       const ip = ['ip', `-${family}`, 'route', 'del'];
@@ -67,7 +67,7 @@ const eachPodRoute = async (lab: Lab, change: (route: readonly string[]) => read
 export const podWithoutRoutes: Fault = {
   name: 'pod-without-routes',
   title: 'the pod has no route back to whoever asks',
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: (lab) => eachPodRoute(lab, ([prefix = '']) => ['del', prefix]),
   undo: (lab) => eachPodRoute(lab, (route) => ['replace', ...route]),
 };

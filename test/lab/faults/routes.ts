@@ -1,6 +1,6 @@
 import type { Lab } from '../handle.ts';
 import { pauseAgent, restartAgent } from './agents.ts';
-import { anywhere, type Fault, nodePlan, victim, withFlannel } from './fault.ts';
+import { type Fault, nodePlan, onBridge, victim, withFlannel } from './fault.ts';
 
 const podCidrs = (lab: Lab): readonly string[] => Object.values(nodePlan(lab, victim.node).podCidr);
 
@@ -19,7 +19,7 @@ const restoreRoutes = async (lab: Lab): Promise<void> => {
 export const podRouteMissing: Fault = {
   name: 'pod-route-missing',
   title: "one node has no route to the other node's pods",
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => {
     await holdFlannel(lab);
     for (const cidr of podCidrs(lab)) await lab.nodeExec(victim.peer, ['ip', 'route', 'del', cidr]);
@@ -30,7 +30,7 @@ export const podRouteMissing: Fault = {
 export const podRouteWrong: Fault = {
   name: 'pod-route-wrong',
   title: "one node routes the other node's pods to its default gateway",
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => {
     await holdFlannel(lab);
     const { podCidr } = nodePlan(lab, victim.node);

@@ -1,6 +1,6 @@
 import type { Lab } from '../handle.ts';
 import { findPod } from '../pods.ts';
-import { anywhere, type Fault, nodePlan, victim, withTunnel } from './fault.ts';
+import { type Fault, nodePlan, onBridge, victim, withTunnel } from './fault.ts';
 import { tunnelDevice } from './vtep.ts';
 
 const onNode = async (lab: Lab, argv: readonly string[], options: { readonly reject?: boolean } = {}): Promise<void> => {
@@ -32,7 +32,7 @@ const clientAddresses = async (lab: Lab): Promise<readonly string[]> => (await f
 export const sourceIsLocal: Fault = {
   name: 'source-is-local',
   title: "the pod's node holds the client's address itself",
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => {
     for (const ip of await clientAddresses(lab)) await onNode(lab, ['ip', 'address', 'add', ip, 'dev', 'lo']);
   },

@@ -1,7 +1,7 @@
 import type { Lab } from '../handle.ts';
 import { findPod } from '../pods.ts';
 import { arrivals } from './arrivals.ts';
-import { anywhere, type Fault, victim } from './fault.ts';
+import { type Fault, onBridge, victim } from './fault.ts';
 
 const tc = (lab: Lab, argv: readonly string[], options: { readonly reject?: boolean } = {}) => lab.nodeExec(victim.node, ['tc', ...argv], options);
 
@@ -38,7 +38,7 @@ const podDevice = async (lab: Lab): Promise<string> => (await findPod(lab, victi
 export const tcIngressDrop: Fault = {
   name: 'tc-ingress-drop',
   title: 'a BPF program at tc ingress drops what goes to the pod',
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => bpfDrop(lab, await arrivals(lab), 'ingress'),
   undo: async (lab) => removeFilters(lab, await arrivals(lab)),
 };
@@ -46,7 +46,7 @@ export const tcIngressDrop: Fault = {
 export const tcEgressDrop: Fault = {
   name: 'tc-egress-drop',
   title: "a BPF program at tc egress of the pod's link drops what goes to the pod",
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => bpfDrop(lab, [await podDevice(lab)], 'egress'),
   undo: async (lab) => removeFilters(lab, [await podDevice(lab)]),
 };
@@ -57,7 +57,7 @@ const nowhere = 'labnowhere';
 export const tcRedirectNowhere: Fault = {
   name: 'tc-redirect-nowhere',
   title: 'a tc filter redirects what goes to the pod to a device that is down',
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => {
     const { ips } = await findPod(lab, victim.pod);
     await lab.nodeExec(victim.node, ['ip', 'link', 'add', nowhere, 'type', 'veth', 'peer', 'name', `${nowhere}1`]);
@@ -95,7 +95,7 @@ export const tcRedirectNowhere: Fault = {
 const queue = (name: string, title: string, leaf: readonly string[]): Fault => ({
   name,
   title,
-  appliesTo: anywhere,
+  appliesTo: onBridge,
   inject: async (lab) => {
     const { ips, hostInterface } = await findPod(lab, victim.pod);
     const on = ['dev', hostInterface];

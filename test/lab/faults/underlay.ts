@@ -1,7 +1,9 @@
 import type { Lab } from '../handle.ts';
+import { enforcing, type LabOptions } from '../options.ts';
 import { type Fault, withTunnel } from './fault.ts';
 
-const flannelPort = 8472;
+/** Linux's own number for VXLAN, from before it had one (flannel, Cilium), and the one it has (Calico). */
+const tunnelPort = ({ backend }: LabOptions): number => (backend === 'felix' ? 4789 : 8472);
 
 const tableOf = (udpPort: number): string => `lab_drop_${udpPort}`;
 
@@ -18,10 +20,10 @@ export const underlayPass = async (lab: Lab, { udpPort }: { readonly udpPort: nu
 
 export const underlayDropsTunnel: Fault = {
   name: 'underlay-drops-tunnel',
-  title: `the network between the nodes drops VXLAN (UDP ${flannelPort})`,
-  appliesTo: withTunnel,
+  title: 'the network between the nodes drops VXLAN',
+  appliesTo: (options) => withTunnel(options) || enforcing(options.backend) !== undefined,
   inject: async (lab) => {
-    await underlayDrop(lab, { udpPort: flannelPort });
+    await underlayDrop(lab, { udpPort: tunnelPort(lab.plan.options) });
   },
-  undo: (lab) => underlayPass(lab, { udpPort: flannelPort }),
+  undo: (lab) => underlayPass(lab, { udpPort: tunnelPort(lab.plan.options) }),
 };

@@ -6,16 +6,12 @@ import { bundleReader } from '../../../src/bundle/reader.ts';
 import { replayDoors } from '../../../src/bundle/replay.ts';
 import { runVeth } from '../../../src/doctor/run-veth.ts';
 import { startStopwatch } from '../../../src/doctor/stopwatch.ts';
-import type { PathReport, VethReport } from '../../../src/report/report.ts';
+import type { VethReport } from '../../../src/report/report.ts';
 import { EXPECTED } from '../../e2e/expected.ts';
-import { replayPath } from './replay.ts';
-
-const directory = join(import.meta.dirname, '../../fixtures/bundles');
-
-const replay = (name: string): Promise<PathReport> => replayPath(join(directory, `${name}.tgz`));
+import { bundles, replay } from './replay.ts';
 
 const replayVeth = async (name: string): Promise<VethReport> => {
-  const recording = await recordingFromBytes(readFileSync(join(directory, `${name}.tgz`)));
+  const recording = await recordingFromBytes(readFileSync(join(bundles, `${name}.tgz`)));
   return runVeth(
     { words: [], namespace: 'demo', allNamespaces: true },
     {
@@ -56,7 +52,7 @@ describe('an incident recorded on the lab, judged again', () => {
   });
 
   it('covers every recording there is', () => {
-    const recorded = readdirSync(directory).map((file) => file.replace('.tgz', ''));
+    const recorded = readdirSync(bundles).map((file) => file.replace('.tgz', ''));
     expect(recorded.sort()).to.deep.equal([...Object.keys(EXPECTED), 'healthy', 'healthy-service'].sort());
   });
 });

@@ -51,7 +51,10 @@ describe("drops whose headers an event of our own reads, on Debian's kernels", (
       const unread = drops.filter(({ packet }) => !packet);
       expect(drops.length, name).to.be.greaterThan(7);
       // a socket that is closed frees what has no headers
-      expect(unread.map(({ function: place }) => place), name).to.deep.equal(name === '5.10-healthy' ? ['sk_stream_kill_queues'] : []);
+      expect(
+        unread.map(({ function: place }) => place),
+        name,
+      ).to.deep.equal(name === '5.10-healthy' ? ['sk_stream_kill_queues'] : []);
     }
   });
 });

@@ -2,10 +2,11 @@ import type { Answer } from '../../../src/diagnosis/answers.ts';
 import type { Hook } from '../../../src/diagnosis/drops/meaning.ts';
 import type { Finding } from '../../../src/diagnosis/finding.ts';
 import type { Decision, Packet, Stop, StopReason } from '../../../src/forwarding/hop.ts';
+import type { Forecast } from '../../../src/forwarding/predict.ts';
 import type { LinkStats } from '../../../src/node/snapshot.ts';
 import type { Attempt, Outcome, ProbePurpose, ProbeRequest, ProbeResult } from '../../../src/probe/probe.ts';
 import type { DropFlow, DropRow, DropRule, DropsReport } from '../../../src/report/drops-report.ts';
-import type { ClockOffset, EndpointSummary, HopReport, PathReport, VethReport, VethRow } from '../../../src/report/report.ts';
+import type { ClockOffset, EndpointSummary, HopReport, ModelReport, ModelWay, PathReport, VethReport, VethRow } from '../../../src/report/report.ts';
 import type { Attachment } from '../../../src/topology/attachment.ts';
 
 /** All words of a union, or it does not compile: a list here cannot fall behind its type. */
@@ -44,7 +45,7 @@ export const inPathReport: Record<string, string[]> = {
   ]),
   decision: all<keyof Decision>()(['by', 'object']),
   stop: all<keyof Stop>()(['reason', 'message', 'decidedBy', 'facts', 'because']),
-  check: all<keyof ProbeResult>()(['request', 'attempts', 'notRun']),
+  check: all<keyof ProbeResult>()(['request', 'attempts', 'notRun', 'predicted']),
   probeRequest: all<keyof ProbeRequest>()([
     'id',
     'purpose',
@@ -64,6 +65,9 @@ export const inPathReport: Record<string, string[]> = {
   answer: all<keyof Answer>()(['what', 'attempts', 'node', 'netns', 'where', 'interface', 'how', 'mac', 'owner', 'icmp']),
   clock: all<keyof ClockOffset>()(['from', 'to', 'offsetMicros', 'boundMicros']),
   finding: all<keyof Finding>()(['code', 'severity', 'confidence', 'title', 'hop', 'place', 'evidence', 'fix', 'manifest', 'notes']),
+  model: all<keyof ModelReport>()(['whatIf', 'before', 'after', 'ways', 'doubts']),
+  modelWay: all<keyof ModelWay>()(['share', 'by', 'to', 'forecast', 'stop']),
+  forecast: all<keyof Forecast>()(['ok', 'refused', 'timeout', 'unreachable', 'unknown']),
 };
 
 export const inVethReport: Record<string, string[]> = {
@@ -121,6 +125,8 @@ export const pathReport = all<keyof PathReport>()([
   'checks',
   'answers',
   'clocks',
+  'asymmetry',
+  'model',
   'disagreements',
   'byHand',
   'findings',

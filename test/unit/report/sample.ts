@@ -35,6 +35,7 @@ export const lostInUnderlay = (): PathReport => ({
   back: [],
   answers: [],
   clocks: [],
+  asymmetry: [],
   disagreements: [],
   byHand: [],
   checks: [

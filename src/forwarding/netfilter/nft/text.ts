@@ -36,6 +36,7 @@ const sides: Record<string, (body: unknown) => string> = {
   payload: (body) => (isObject(body) ? `${body.protocol} ${body.field}` : ''),
   meta: (body) => (isObject(body) ? (shortMeta.has(String(body.key)) ? String(body.key) : `meta ${body.key}`) : ''),
   ct: (body) => (isObject(body) ? `ct ${body.dir ? `${body.dir} ` : ''}${body.key}` : ''),
+  numgen: (body) => (isObject(body) ? `numgen ${body.mode} mod ${body.mod}${body.offset ? ` offset ${body.offset}` : ''}` : ''),
   fib: (body) => (isObject(body) ? `fib ${side(body.flags)} ${body.result}` : ''),
   prefix: (body) => (isObject(body) ? `${body.addr}/${body.len}` : ''),
   range: (body) => (Array.isArray(body) ? body.map(side).join('-') : ''),

@@ -1,0 +1,95 @@
+import { images } from '../images/contents.ts';
+import type { Manifest } from '../kubectl.ts';
+import { type LabPlan, primary } from '../plan.ts';
+
+const namespace = 'kube-system';
+const labels = { 'k8s-app': 'calico-node' };
+
+const cniConfig = {
+  name: 'k8s-pod-network',
+  cniVersion: '0.3.1',
+  plugins: [
+    { type: 'calico', datastore_type: 'kubernetes', mtu: 1450, ipam: { type: 'host-local', subnet: 'usePodCidr' }, policy: { type: 'k8s' } },
+    { type: 'portmap', snat: true, capabilities: { portMappings: true } },
+  ],
+};
+
+const accessRules = [
+  { apiGroups: [''], resources: ['pods', 'namespaces', 'nodes'], verbs: ['list', 'watch'] },
+  { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['list', 'watch'] },
+];
+
+const volumes = [
+  { name: 'cni-plugin', path: '/opt/cni/bin', mountPath: '/host/opt/cni/bin' },
+  { name: 'cni', path: '/etc/cni/net.d', mountPath: '/host/etc/cni/net.d' },
+  { name: 'state', path: '/var/lib/calico', mountPath: '/var/lib/calico' },
+  { name: 'xtables-lock', path: '/run/xtables.lock', mountPath: '/run/xtables.lock' },
+];
+
+const mount = (...names: readonly string[]) => volumes.filter(({ name }) => names.includes(name)).map(({ name, mountPath }) => ({ name, mountPath }));
+
+const daemonSet = (plan: LabPlan): Manifest => ({
+  apiVersion: 'apps/v1',
+  kind: 'DaemonSet',
+  metadata: { name: 'calico-node', namespace, labels },
+  spec: {
+    selector: { matchLabels: labels },
+    template: {
+      metadata: { labels },
+      spec: {
+        hostNetwork: true,
+        priorityClassName: 'system-node-critical',
+        serviceAccountName: 'calico-node',
+        terminationGracePeriodSeconds: 0,
+        tolerations: [{ operator: 'Exists' }],
+        initContainers: [
+          {
+            name: 'install-cni',
+            image: images.calicoNode,
+            command: [
+              '/bin/sh',
+              '-c',
+              'cp -f /opt/cni/bin/calico /host/opt/cni/bin/calico && echo "$CNI_NETWORK_CONFIG" >/host/etc/cni/net.d/10-calico.conflist',
+            ],
+            env: [{ name: 'CNI_NETWORK_CONFIG', value: JSON.stringify(cniConfig, null, 2) }],
+            volumeMounts: mount('cni-plugin', 'cni'),
+          },
+        ],
+        containers: [
+          {
+            name: 'calico-node',
+            image: images.calicoNode,
+            args: ['-felix'],
+            securityContext: { privileged: true },
+            env: [
+              { name: 'NODENAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
+              { name: 'CALICO_IPV4POOL_CIDR', value: plan.clusterCidr[4] },
+              // not through the Service address: the agent must not wait for kube-proxy
+              { name: 'KUBERNETES_SERVICE_HOST', value: primary(plan.api) },
+              { name: 'KUBERNETES_SERVICE_PORT', value: '6443' },
+            ],
+            volumeMounts: mount('state', 'xtables-lock'),
+          },
+        ],
+        volumes: volumes.map(({ name, path }) => ({
+          name,
+          hostPath: { path, type: name === 'xtables-lock' ? 'FileOrCreate' : 'DirectoryOrCreate' },
+        })),
+      },
+    },
+  },
+});
+
+/** The stand-in for Calico's agent (parts/felix) in the place that calico.yaml gives the real one. */
+export const felix = (plan: LabPlan): readonly Manifest[] => [
+  { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'calico-node', namespace } },
+  { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'calico-node' }, rules: accessRules },
+  {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'calico-node' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'calico-node' },
+    subjects: [{ kind: 'ServiceAccount', name: 'calico-node', namespace }],
+  },
+  daemonSet(plan),
+];

@@ -1,0 +1,3 @@
+module netdoctor.example/lab/calico-cni
+
+go 1.26.0

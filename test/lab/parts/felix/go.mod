@@ -1,0 +1,3 @@
+module netdoctor.example/lab/felix
+
+go 1.26.0

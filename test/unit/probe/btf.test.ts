@@ -134,7 +134,7 @@ describe('an event of our own that reads headers', () => {
 
   it('has the headers from where the network header is, before skb->data or behind it', () => {
     const line = (data: number): string =>
-      `drop: (skb.kfree_skb) len=30 proto=8 iif=3 head=0xff00 data=0x${(0xff00 + data).toString(16)} nh=80 name="eth0" dev=3 ns=7 sns=9 w6=0x1122334455667788`;
+      `drop: (skb.kfree_skb) len=30 proto=8 iif=3 head=0xff00 data=0x${(0xff00 + data).toString(16)} nh=80 name="eth0" dev=3 ns=4026531840 sk=0x0 sns=0 w6=0x1122334455667788`;
     expect(readHeaderEvent(line(80)).bytes.subarray(0, 8).toString('hex')).to.equal('8877665544332211');
     // data is at the transport header already, or at the Ethernet header still
     expect(readHeaderEvent(line(100)).bytes).to.have.length(100);
@@ -144,11 +144,20 @@ describe('an event of our own that reads headers', () => {
   });
 
   it('tells the device and the way, and the namespace of the device before that of the socket', () => {
-    const read = (more: string) => readHeaderEvent(`drop: (kfree_skb+0x0/0xb0) len=30 proto=56710 ${more}`);
-    expect(read('iif=3 name="eth0" dev=3 ns=7 sns=9')).to.deep.include({ device: 'eth0', netns: '7', cameIn: true, protocol: 0x86dd });
-    expect(read('iif=2 name="eth0" dev=3 ns=7 sns=0')).to.deep.include({ device: 'eth0', cameIn: false });
-    const made = read('iif=0 name=(fault) dev=0 ns=0 sns=9');
-    expect(made).to.deep.include({ netns: '9', cameIn: false }).and.not.have.property('device');
-    expect(read('iif=0 name=(fault) dev=0 ns=0 sns=0')).to.not.have.property('netns');
+    const read = (more: string) => readHeaderEvent(`drop: (kfree_skb+0x0/0xb0) len=30 proto=56710 ${more} w0=0x0`);
+    const [host, pod] = ['4026531840', '4026532207'];
+    expect(read(`iif=3 name="eth0" dev=3 ns=${host} sk=0xff01 sns=${pod}`)).to.deep.include({
+      device: 'eth0',
+      netns: host,
+      cameIn: true,
+      protocol: 0x86dd,
+    });
+    expect(read(`iif=2 name="eth0" dev=3 ns=${host} sk=0x0 sns=0`)).to.deep.include({ device: 'eth0', cameIn: false });
+    // what cannot be read leaves what was there before
+    const made = read(`iif=4 name=(fault) dev=4 ns=${host} sk=0xff01 sns=${pod}`);
+    expect(made).to.deep.include({ netns: pod, cameIn: false }).and.not.have.property('device');
+    expect(read(`iif=4 name=(fault) dev=4 ns=${host} sk=0x0 sns=${pod}`)).to.not.have.any.keys('device', 'netns');
+    // a queue's pointers where the device was
+    expect(read(`iif=4 name="\u0001\u0012" dev=4 ns=17 sk=0x0 sns=0`)).to.not.have.any.keys('device', 'netns');
   });
 });

@@ -227,7 +227,7 @@ describe(`capture${shark ? '' : ' (skipped: needs tshark)'}`, function () {
     if (!lab) return this.skip();
     const asking = askAgain(subjects.client, 'http://web.demo.svc.cluster.local');
     try {
-      const { stdout, stderr } = await netdoctor(['capture', '-n', 'demo', 'client-node1', 'svc/web', '--live', '--packets', '300']);
+      const { stdout, stderr } = await netdoctor(['capture', '-n', 'demo', ends[0], 'svc/web', '--live', '--packets', '300']);
       expect(kept(stderr)).to.equal(300);
       const service = /→ svc demo\/web \(\[?([0-9a-f.:]+?)\]?:80\)/.exec(stdout)?.[1] ?? '';
       const pods = (await allPods()).filter(({ metadata }) => metadata.labels?.app === 'web').map(({ status }) => status.podIP ?? '');

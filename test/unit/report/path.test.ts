@@ -3,6 +3,7 @@ import stringWidth from 'string-width';
 import type { Canvas } from '../../../src/report/canvas.ts';
 import { renderJson, renderYaml } from '../../../src/report/data.ts';
 import { lostAt, renderPath } from '../../../src/report/path.ts';
+import type { PathReport } from '../../../src/report/report.ts';
 import { matchSnapshot } from '../snapshot.ts';
 import { lostInUnderlay } from './sample.ts';
 
@@ -46,6 +47,13 @@ describe('the path report', () => {
     const text = renderPath(report, piped, view);
     expect(text).to.not.match(ansi);
     expect(text).to.include('eth0^[[2J\\r\\u202e');
+  });
+
+  it('does not call it good when probes are answered and a problem is found all the same', () => {
+    const { findings, ...rest } = lostInUnderlay();
+    const verdict = (report: PathReport): string | undefined => /^. .* reaches .*$/m.exec(renderPath(report, piped, view))?.[0];
+    expect(verdict({ ...rest, findings: [], verdict: 'healthy' })).to.match(/^✓ [^;]*\.$/);
+    expect(verdict({ ...rest, findings, verdict: 'healthy' })).to.match(/^! .*; and yet a problem was found\.$/);
   });
 
   it('marks the first hop that saw fewer', () => {

@@ -6,6 +6,7 @@ import { blindSpots } from '../diagnosis/blind-spots.ts';
 import { byHandCommands } from '../diagnosis/by-hand.ts';
 import { diagnose, verdictOf } from '../diagnosis/diagnose.ts';
 import type { Evidence, WalkPair } from '../diagnosis/evidence.ts';
+import { proxyNotChecked } from '../diagnosis/proxy-check.ts';
 import { asymmetryOf } from '../forwarding/asymmetry.ts';
 import type { Packet } from '../forwarding/hop.ts';
 import { walk, walkBack } from '../forwarding/walk.ts';
@@ -175,6 +176,7 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
       ...run.notChecked,
       ...untraced(run.drops),
       ...rulesUntraced(run.ruleTraces),
+      ...proxyNotChecked(evidence),
       ...(verdict === 'broken' || verdict === 'intermittent' ? blindSpots(world, hops) : []),
       ...facts.notRead,
       ...describeProblems(snapshots),

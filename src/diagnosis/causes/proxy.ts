@@ -24,8 +24,9 @@ const title: Record<ProxyFaultKind, (proxy: AskedProxy, fault: ProxyFault) => st
   hollow: (proxy, { found }) =>
     `kube-proxy's rules on ${nodeOf(proxy)} for Service ${named(proxy)} (${at(proxy)}) are incomplete: ${(found?.targets.length ?? 0) === 0 ? 'they lead' : 'some connections are led'} to no endpoint.`,
   stale: (proxy, { backends }) =>
-    `kube-proxy on ${nodeOf(proxy)} sends Service ${named(proxy)} to ${backends.join(', ')}, which ${backends.length === 1 ? 'is' : 'are'} not an endpoint of it.`,
-  missing: (proxy, { backends }) => `kube-proxy on ${nodeOf(proxy)} leaves out ${backends.join(', ')}, endpoints of Service ${named(proxy)}.`,
+    `kube-proxy on ${nodeOf(proxy)} sends Service ${named(proxy)} to ${backends.join(', ')}, which ${backends.length === 1 ? 'is no endpoint' : 'are no endpoints'} of it.`,
+  missing: (proxy, { backends }) =>
+    `kube-proxy on ${nodeOf(proxy)} sends nothing to ${some(backends)}, ${backends.length === 1 ? 'an endpoint' : 'endpoints'} of Service ${named(proxy)}.`,
   affinity: (proxy) => `Service ${named(proxy)} asks for ClientIP affinity, and kube-proxy's rules on ${nodeOf(proxy)} have none.`,
 };
 
@@ -78,6 +79,9 @@ const wroteWords = (proxy: AskedProxy): { words: string[]; late?: boolean } => {
 const requestsOf = (evidence: Evidence, { asked: { leg } }: AskedProxy) =>
   evidence.taps.flatMap(({ sightings }) => sightings).filter(({ what, probe }) => what === 'request' && probe === leg.probe.request.id);
 
+/** What becomes of packets for a Service that nobody translates: new nftables rules refuse them, an older node sends them to its gateway. */
+const FOLLOWS = ['ND3004', 'ND3008'];
+
 /** The packet itself shows it: it left the node for the address the fault leads it to. */
 const isSeen = (evidence: Evidence, proxy: AskedProxy, fault: ProxyFault): boolean => {
   const { snapshot, leg } = proxy.asked;
@@ -86,10 +90,10 @@ const isSeen = (evidence: Evidence, proxy: AskedProxy, fault: ProxyFault): boole
   if (fault.kind === 'stale')
     return requests.some(({ packet }) => fault.backends.some((backend) => backend === hostPort(packet.destination, packet.destinationPort)));
   if (fault.kind === 'closed') return outcomes(leg.probe).includes('refused');
-  return requests.some(
-    ({ node, netns, direction, packet }) =>
-      node === snapshot.node && netns === host && direction === 'out' && sameAddress(packet.destination, leg.probe.request.destination),
-  );
+  const asItWas = ({ destination }: { destination: string }): boolean => sameAddress(destination, leg.probe.request.destination);
+  const dropped = evidence.drops.flatMap(({ drops }) => drops).filter(({ probe }) => probe === leg.probe.request.id);
+  if (dropped.some(({ node, packet }) => node === snapshot.node && asItWas(packet))) return true;
+  return requests.some(({ node, netns, direction, packet }) => node === snapshot.node && netns === host && direction === 'out' && asItWas(packet));
 };
 
 /** Plugins that serve Services to pods by means of their own; kube-proxy's rules are for the node's processes there. */
@@ -115,7 +119,7 @@ const evidenceWords = (evidence: Evidence, proxy: AskedProxy, fault: ProxyFault)
   return [
     probeWords(leg),
     ...(fault.kind === 'absent' ? [`${snapshot.node} has no rule for ${at(proxy)}`] : ruleWords(fault)),
-    ...(missing.length > 0 ? [`${some(missing)} gets no connection`] : []),
+    ...(missing.length > 0 ? [`no connection is sent to ${some(missing)}`] : []),
     sliceWords(proxy),
     ...(proxy.rightOn.length > 0 ? [`${some(proxy.rightOn)} ${proxy.rightOn.length === 1 ? 'has' : 'have'} it right`] : []),
     ...agentHealth(evidence, snapshot, 'kube-proxy').words,
@@ -155,18 +159,21 @@ const proxyCause = (code: string, summary: string, kinds: ProxyFaultKind[], more
   },
 });
 
-export const proxyNotProgramming = proxyCause('ND4005', 'kube-proxy has not programmed the Service on the node that translates its packets.', [
-  'absent',
-  'closed',
-  'unhooked',
-]);
+export const proxyNotProgramming = proxyCause(
+  'ND4005',
+  'kube-proxy has not programmed the Service on the node that translates its packets.',
+  ['absent', 'closed', 'unhooked'],
+  { implies: FOLLOWS },
+);
 
 export const staleEndpoint = proxyCause('ND4006', 'kube-proxy still sends a Service to an address that is no endpoint of it any more.', ['stale'], {
-  implies: ['ND2101', 'ND4009'],
+  // what becomes of packets to an address that is nobody's any more, or somebody else's
+  implies: ['ND1007', 'ND2101', 'ND2112', 'ND4001', 'ND4008', 'ND4009'],
 });
 
-export const rulesIncomplete = proxyCause('ND4009', "kube-proxy's rules for a Service are half-written: endpoints or chains are missing.", [
-  'hollow',
-  'missing',
-  'affinity',
-]);
+export const rulesIncomplete = proxyCause(
+  'ND4009',
+  "kube-proxy's rules for a Service are half-written: endpoints or chains are missing.",
+  ['hollow', 'missing', 'affinity'],
+  { implies: FOLLOWS },
+);

@@ -56,11 +56,13 @@ const compareOne = (expected: Expected, rules: ProxyRules, mode: KubeProxyMode):
   const { missing, stale } = wrongTargets(expected, found);
   // where no endpoint is local IPVS uses the others
   const wrong = mode === 'ipvs' && verdict === 'drop' ? [] : stale;
-  const broken = [...found.hollow, ...(found.leaks === undefined ? [] : [found.leaks])];
+  const empty = found.hollow.map((chain) => `chain ${chain} translates nothing`);
+  const leaking = found.leaks === undefined || found.hollow.includes(found.leaks) ? [] : [`chain ${found.leaks} lets connections by untranslated`];
+  const isBroken = required.length > 0 && found.leaks !== undefined;
   return [
     ...(wrong.length > 0 ? [fault('stale', wrong)] : []),
-    ...(broken.length > 0 && required.length > 0 ? [fault('hollow', missing, broken)] : []),
-    ...(broken.length === 0 && missing.length > 0 ? [fault('missing', missing)] : []),
+    ...(isBroken ? [fault('hollow', missing, [...empty, ...leaking])] : []),
+    ...(!isBroken && missing.length > 0 ? [fault('missing', missing, empty)] : []),
     ...(expected.affinity && !found.affinity && found.targets.length > 0 ? [fault('affinity')] : []),
   ];
 };

@@ -109,7 +109,8 @@ const programmed = ({ rule, chain, table }: Entry): Programmed | undefined => {
   if (verdict) return { ...base, verdict, targets: [], hollow: [], affinity: false };
   if (!target.startsWith('KUBE-')) return undefined;
   const { whole, ...reach } = follow(target, table);
-  return { ...base, verdict: 'forward', chain: target, ...reach, ...(whole || reach.targets.length === 0 ? {} : { leaks: target }) };
+  // a chain that is empty gives the packet back: the rule behind its jump takes it
+  return { ...base, verdict: 'forward', chain: target, ...reach, ...(whole ? {} : { leaks: target }) };
 };
 
 /** The node's own hooks into table nat: without them nobody asks kube-proxy's chains. */

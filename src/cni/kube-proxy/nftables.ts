@@ -114,7 +114,8 @@ const follow = (name: string, { chains }: Pick<Table, 'chains'>, path: string[] 
     }
   }
   const found = { targets: [...new Set(targets)], hollow: [...new Set(hollow)], affinity, ...(leaks === undefined ? {} : { leaks }) };
-  return targets.length === 0 && hollow.length === 0 ? { ...found, hollow: [name] } : found;
+  // goto does not come back: what meets an empty chain stays as it is
+  return targets.length === 0 && hollow.length === 0 ? { ...found, hollow: [name], leaks: name } : found;
 };
 
 /** `service-AXK6CI2C-demo/web/tcp/http` → `demo/web` */

@@ -11,7 +11,7 @@ export interface Programmed {
   targets: string[];
   /** Chains on the way that lead nowhere. */
   hollow: string[];
-  /** The chain in which some connections meet no rule and stay as they are. */
+  /** The chain in which some or all connections meet no rule that translates, and stay as they are. */
   leaks?: string;
   affinity: boolean;
   /** `namespace/name` that the rules themselves speak of. */

@@ -62,7 +62,7 @@ const latestChange = (endpoints: EndpointFacts[]): string | undefined =>
 const ruleWords = ({ found, detail }: ProxyFault): string[] => [
   ...(found ? [`on the node: ${found.text}`] : []),
   ...(found && found.targets.length > 0 ? [`it leads to ${some(found.targets)}`] : []),
-  ...detail.map((text) => (text.includes(' ') ? text : `chain ${text} has no rule that translates`)),
+  ...detail,
 ];
 
 /** Since when: what kube-proxy itself says of its last write, beside the change it should have written. */

@@ -33,10 +33,11 @@ const editNft = async (lab: Lab, family: Family, edit: (rule: string) => string)
 
 const iptablesOf: Record<Family, string> = { 4: 'iptables', 6: 'ip6tables' };
 
-/** Chains of the Service's endpoints, by the comment kube-proxy writes into them. */
+/** Chains of the Service's endpoints, by the comments kube-proxy writes; the last is where connections go that none before it took. */
 const endpointChains = async (lab: Lab, family: Family): Promise<string[]> => {
   const { stdout } = await lab.nodeExec(victim.peer, [`${iptablesOf[family]}-save`, '-t', 'nat']);
-  return [...stdout.matchAll(new RegExp(`^-A (KUBE-SEP-\\S+) .*--comment "${service}:http" .*-j DNAT`, 'gm'))].map(([, chain = '']) => chain);
+  const jumps = [...stdout.matchAll(new RegExp(`^-A KUBE-SVC-\\S+ .*--comment "${service}:http -> .* -j (KUBE-SEP-\\S+)`, 'gm'))];
+  return jumps.map(([, chain = '']) => chain);
 };
 
 /** An address of the far node's pods that no pod has. */
@@ -58,7 +59,7 @@ export const serviceEndpointUnwritten: Fault = {
       lab,
       (family) => editNft(lab, family, (rule) => rule.replace(/, 1 : [^,}]+/, '')),
       async (family) => {
-        const [chain = ''] = await endpointChains(lab, family);
+        const chain = (await endpointChains(lab, family)).at(-1) ?? '';
         await lab.nodeExec(victim.peer, [iptablesOf[family], '-w', '-t', 'nat', '-F', chain]);
       },
     ),

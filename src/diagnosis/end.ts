@@ -74,6 +74,8 @@ const droppedElsewhere = (evidence: Evidence, leg: Leg): string[] => {
   const [drop] = observedDrops(evidence, leg);
   if (!drop || drop.kinds.includes('no-socket')) return [];
   if (predicted ? agrees(predicted, drop) || predicted.stop.reason === 'loop' : !isForeseeable(drop)) return [];
+  // one endpoint of several was followed; what was dropped went to another
+  if (!predicted && (leg.there?.choices.length ?? 0) > 0 && answered(leg.probe) > 0) return [];
   // a model that knows its limits is not contradicted beyond them
   if (!predicted && [leg.there, leg.back].some((walk) => walk?.outcome === 'unknown')) return [];
   const { fromLabel, toLabel } = leg.probe.request;

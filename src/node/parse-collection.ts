@@ -14,6 +14,7 @@ import { parseOvnAcls, parseOvnFlows } from './parse/ovn.ts';
 import { parseOvs } from './parse/ovs.ts';
 import { parseConntrack, parseSysctls, readGrepped } from './parse/proc.ts';
 import { parseProtocolCounters } from './parse/protocol-counters.ts';
+import { parseProxyHealth } from './parse/proxy-health.ts';
 import { parseRecent } from './parse/recent.ts';
 import { parseRoutes } from './parse/routes.ts';
 import { parseRules } from './parse/rules.ts';
@@ -168,6 +169,7 @@ export const parseCollection = (raw: RawCollection): NodeSnapshot => {
     files: readFiles(node),
     daemons: parseDaemons(node.text('daemons')),
     health: parseHealth(node.text('health')),
+    ...optional('proxyWrote', parseProxyHealth(node.text('health'))),
     ...(withOvs ? { ovs: node.read('ovs', parseOvs) } : {}),
     ...(said('ovn-flows') || said('ovn-acls') ? { ovn: { ...node.read('ovn-acls', parseOvnAcls), ...node.read('ovn-flows', parseOvnFlows) } } : {}),
     ...(said('cilium-metrics') ? { cilium: readCilium(node) } : {}),

@@ -289,6 +289,38 @@ const table: { says: string; breaks: (cluster: FlannelCluster) => void; asks?: Q
     names: ['node1', 'default/db'],
   },
   {
+    says: "kube-proxy's rules that nothing leads to",
+    breaks: (cluster) => {
+      const nat = found(cluster.host('node1').netfilter.iptables.find(({ table: name }) => name === 'nat'));
+      found(nat.chains.find(({ name }) => name === 'PREROUTING')).rules = [];
+    },
+    asks: toService,
+    code: 'ND4005',
+    names: ['node1', 'default/db', 'nothing leads packets to them'],
+  },
+  {
+    says: 'a rule that refuses a Service that has an endpoint again',
+    breaks: (cluster) => {
+      const rule = '-d 10.96.0.50/32 -p tcp -m comment --comment "default/db:http has no endpoints" -m tcp --dport 80 -j REJECT';
+      for (const { chains } of cluster.host('node1').netfilter.iptables)
+        for (const chain of chains) if (chain.name === 'KUBE-SERVICES') chain.rules = chain.rules.filter(({ text }) => !text.includes('10.96.0.50'));
+      insertRule(cluster.host('node1'), 'filter', 'KUBE-SERVICES', rule);
+    },
+    asks: { ...toService, outcome: 'refused' },
+    code: 'ND4005',
+    names: ['node1', 'default/db', 'refuses'],
+  },
+  {
+    says: 'a chain of an endpoint that translates nothing',
+    breaks: (cluster) => {
+      for (const { chains } of cluster.host('node1').netfilter.iptables)
+        for (const chain of chains) if (chain.name.startsWith('KUBE-SEP-')) chain.rules = [];
+    },
+    asks: toService,
+    code: 'ND4009',
+    names: ['node1', 'default/db', 'lead to no endpoint'],
+  },
+  {
     says: 'a missing masquerade rule',
     breaks: (cluster) => {
       const nat = found(cluster.host('node1').netfilter.iptables.find(({ table: name }) => name === 'nat'));

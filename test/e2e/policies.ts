@@ -28,27 +28,27 @@ export const networkPolicy = (name: string, podSelector: object, { ingress, egre
   },
 });
 
+const serversTake = (app: string): Manifest =>
+  networkPolicy('servers', { matchLabels: { app: 'server' } }, { ingress: [{ from: [{ podSelector: { matchLabels: { app } } }] }] });
+
 /** Servers take what pods of Deployment web send, and nothing else. */
-export const serversTakeWebOnly = networkPolicy(
-  'servers',
-  { matchLabels: { app: 'server' } },
-  { ingress: [{ from: [{ podSelector: { matchLabels: { app: 'web' } } }] }] },
-);
+export const serversTakeWebOnly = serversTake('web');
+
+export const serversTakeClients = serversTake('client');
 
 export const apply = (objects: readonly Manifest[]): Promise<string> =>
   kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
 
-const addresses = new Map<string, string>();
+const addressOf = (pod: string): Promise<string> => kubectl(['-n', 'demo', 'get', 'pod', pod, '-o', 'jsonpath={.status.podIP}']);
 
-/** A pod's address; pods of the lab stay as long as it does. */
-export const addressOf = async (pod: string): Promise<string> => {
-  const known = addresses.get(pod) ?? (await kubectl(['-n', 'demo', 'get', 'pod', pod, '-o', 'jsonpath={.status.podIP}']));
-  addresses.set(pod, known);
-  return known;
-};
+interface Where {
+  /** Of the pod that connects. */
+  namespace?: string;
+  port?: number;
+}
 
-/** Whether a new connection comes about. */
-export const connects = async (from: string, to: string, { namespace = 'demo', port = 8080 } = {}): Promise<boolean> => {
+/** Whether a new connection to a pod of demo comes about. */
+export const connects = async (from: string, to: string, { namespace = 'demo', port = 8080 }: Where = {}): Promise<boolean> => {
   const address = await addressOf(to);
   try {
     await kubectl(['-n', namespace, 'exec', from, '--', 'nc', '-w', '1', address, String(port)]);
@@ -59,7 +59,7 @@ export const connects = async (from: string, to: string, { namespace = 'demo', p
 };
 
 /** A node follows the API within moments; a test begins when it has. */
-export const untilConnects = (from: string, to: string, expected: boolean, where?: { namespace?: string; port?: number }): Promise<void> =>
+export const untilConnects = (from: string, to: string, expected: boolean, where?: Where): Promise<void> =>
   waitFor(`${from} ${expected ? 'reach' : 'not reach'} ${to}`, async () => (await connects(from, to, where)) === expected, { timeout: 30_000 });
 
 /** Removes all policies, and returns when the nodes have followed. */

@@ -6,18 +6,7 @@ import type { PolicyAssertReport, PolicyReport } from '../../src/report/policy/r
 import { enforcing } from '../lab/options.ts';
 import { lab } from './cluster.ts';
 import { document, netdoctor, path } from './netdoctor.ts';
-import {
-  addressOf,
-  apply,
-  applySuggestion,
-  CLIENT,
-  NEIGHBOUR,
-  networkPolicy,
-  SERVER,
-  serversTakeWebOnly,
-  untilConnects,
-  withoutPolicies,
-} from './policies.ts';
+import { apply, applySuggestion, CLIENT, NEIGHBOUR, networkPolicy, SERVER, serversTakeWebOnly, untilConnects, withoutPolicies } from './policies.ts';
 import { DENIALS } from './policy-denials.ts';
 
 const plugin = lab && enforcing(lab.plan.options.backend);
@@ -144,13 +133,12 @@ describe('a policy that is enforced', function () {
   });
 });
 
-/** A replica of Deployment web on a node, its address known to the helpers. */
+/** A replica of Deployment web on a node. */
 const webOn = async (node: string): Promise<string> => {
-  const names = await lab?.kubectl([
+  const name = await lab?.kubectl([
     ...['-n', 'demo', 'get', 'pods', '-l', 'app=web', '--field-selector', `spec.nodeName=${node}`],
     ...['-o', 'jsonpath={.items[0].metadata.name}'],
   ]);
-  if (!names) throw new Error(`Deployment web has no pod on ${node}`);
-  await addressOf(names);
-  return names;
+  if (!name) throw new Error(`Deployment web has no pod on ${node}`);
+  return name;
 };

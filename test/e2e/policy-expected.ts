@@ -19,7 +19,7 @@ export const POLICY_EXPECTED: Record<string, PolicyExpected> = {
     question: ['ingress-nginx/controller', 'demo/web-node2'],
     found: 'ND5001 certain',
     title:
-      /^Dropped on node2 before cali[0-9a-f]{11} by policy: NetworkPolicy demo\/workspace-isolation selects demo\/web-node2 and has no rule for ingress-nginx\/controller at TCP 8080\.$/,
+      /^Dropped on node2 (before cali[0-9a-f]{11} )?by policy: NetworkPolicy demo\/workspace-isolation selects demo\/web-node2 and has no rule for ingress-nginx\/controller at TCP 8080\.$/,
     evidence: [
       /^calico on node2 denies it by filter cali-tw-cali[0-9a-f]{11} #\d+: "End of tier default\. Drop if no policies passed packet"/,
       exactly,
@@ -28,7 +28,7 @@ export const POLICY_EXPECTED: Record<string, PolicyExpected> = {
   'namespace-isolated-service': {
     question: ['ingress-nginx/controller', 'demo/svc/web'],
     found: 'ND5001 certain',
-    title: /^Dropped on node\d before cali[0-9a-f]{11} by policy: NetworkPolicy demo\/workspace-isolation selects demo\/web-/,
+    title: /^Dropped on node\d (before cali[0-9a-f]{11} )?by policy: NetworkPolicy demo\/workspace-isolation selects demo\/web-/,
     evidence: [/^calico on node\d denies it by filter cali-tw-cali/],
   },
   'policy-not-yet-on-node': {

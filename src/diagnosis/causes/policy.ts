@@ -19,26 +19,32 @@ import { endsOf, type JudgedLeg, judgeLeg, type PolicyView, policyView, programm
 interface Denied {
   judged: JudgedLeg;
   side: Side;
-  /** Other endpoints of the Service that are denied, too. */
-  others: JudgedLeg[];
+  /** Other endpoints of the Service that are denied and fail, too. */
+  others: string[];
   programmed?: Programmed;
   /** Where its packets really end, when that is known. */
   end?: PacketEnd;
 }
+
+const othersDenied = (evidence: Evidence, view: PolicyView, { flow }: JudgedLeg): string[] => {
+  const judged = failingLegs(evidence).flatMap((leg) => judgeLeg(evidence, view, leg));
+  const labels = judged.filter(({ verdict }) => verdict.verdict === 'deny').map(({ flow: { to } }) => to.label);
+  return [...new Set(labels)].filter((label) => label !== flow.to.label);
+};
 
 /** Behind a Service some endpoints may be allowed: a loss of everything is then none of the policies'. */
 const denialOf = (evidence: Evidence, view: PolicyView): Denied | undefined => {
   for (const leg of failingLegs(evidence)) {
     const judged = judgeLeg(evidence, view, leg);
     const denied = judged.filter(({ verdict }) => verdict.verdict === 'deny');
-    const [first, ...others] = denied;
+    const [first] = denied;
     const side = first?.verdict.sides.find(({ verdict }) => verdict === 'deny');
     const some = answered(leg.probe) > 0;
     const fits = some ? denied.length < judged.length : denied.length === judged.length && probeVerdict(leg.probe).got !== 'allow';
     if (!first || !side || !fits) continue;
     const programmed = programmedFor(evidence, view, first, side);
     const end = endOf(evidence, leg);
-    return { judged: first, side, others, ...(programmed ? { programmed } : {}), ...(end ? { end } : {}) };
+    return { judged: first, side, others: othersDenied(evidence, view, first), ...(programmed ? { programmed } : {}), ...(end ? { end } : {}) };
   }
   return undefined;
 };
@@ -67,7 +73,7 @@ const nodeLines = ({ programmed, end, side }: Denied, plugin: string): string[] 
 
 /** Probes of a Service go to all its endpoints; the rules of one of them are shown. */
 const otherLines = ({ others }: Denied): string[] =>
-  others.length === 0 ? [] : [`policies deny it at the Service's other endpoints, too: ${listText(others.map(({ flow }) => flow.to.label))}`];
+  others.length === 0 ? [] : [`policies deny it at the Service's other endpoints, too: ${listText(others)}`];
 
 const VIP = "That a Service's own address answers a ping proves nothing: where kube-proxy uses IPVS, every node has that address itself.";
 

@@ -1,5 +1,8 @@
+import type { PodFacts } from '../../cluster/facts.ts';
+import { sameAddress } from '../../forwarding/address.ts';
 import { type PolicyRef, refText } from '../../policy/model.ts';
 import { calicoUnknownInterface } from '../../policy/programmed/calico.ts';
+import { calicoInterface } from '../../policy/programmed/calico-names.ts';
 import { type Programmed, rose } from '../../policy/programmed/programmed.ts';
 import type { Side } from '../../policy/verdict.ts';
 import { listText, packetText, reasonText } from '../../policy/words.ts';
@@ -7,12 +10,12 @@ import { passes } from '../../probe/probe.ts';
 import type { Cause, Draft } from '../cause.ts';
 import { probeWords } from '../draft.ts';
 import { endOf, type PacketEnd, packetEnd } from '../end.ts';
-import { type Evidence, failingLegs, legOf, mainProbe, snapshotOf } from '../evidence.ts';
+import { type Evidence, failingLegs, legOf, mainProbe, podNamed, podsOf, snapshotOf } from '../evidence.ts';
 import { DROPS_ALLOWED, LEFTOVER, NOT_PROGRAMMED, PASSES_DENIED } from '../policy/codes.ts';
 import { deniers } from '../policy/denial.ts';
-import { counterWords, hasCounted, isInChain, isPolicyPlace } from '../policy/place.ts';
+import { countedWords, hasCounted, isInChain, isPolicyPlace } from '../policy/place.ts';
 import { probeVerdict } from '../policy/probe-verdict.ts';
-import { endsOf, type JudgedLeg, judgeLeg, type PolicyView, policyView, programmedFor, selectingRefs } from '../policy/view.ts';
+import { endsOf, hostInterfaceOf, type JudgedLeg, judgeLeg, type PolicyView, policyView, programmedFor, selectingRefs } from '../policy/view.ts';
 import { restartAgent } from '../remedy.ts';
 
 /** Drops of a policy's rules, of a flow that the policies of the API allow. */
@@ -50,6 +53,10 @@ const staleOf = (evidence: Evidence): Stale | undefined => {
   return undefined;
 };
 
+/** Policies that select the pod and that the node has no rules of, where all of its rules can be told. */
+const missingOn = ({ carried, complete }: Programmed, view: PolicyView, { flow }: JudgedLeg, side: Side): PolicyRef[] =>
+  complete ? selectingRefs(view, side.direction, endsOf(flow, side).subject).filter((ref) => !carried.some((one) => one.ref === ref)) : [];
+
 const sideAtFault = (
   evidence: Evidence,
   view: PolicyView,
@@ -61,24 +68,26 @@ const sideAtFault = (
     const programmed = programmedFor(evidence, view, judged, side);
     if (!programmed || !isCulprit(programmed, end, lost)) continue;
     const { carried, complete } = programmed;
-    const selecting = selectingRefs(view, side.direction, endsOf(judged.flow, side).subject);
     return {
       side,
       programmed,
-      missing: complete ? selecting.filter((ref) => !carried.some((one) => one.ref === ref)) : [],
+      missing: missingOn(programmed, view, judged, side),
       leftover: complete ? carried.filter(({ ref }) => ref === undefined) : [],
     };
   }
   return undefined;
 };
 
-const evidenceLines = ({ judged, side, programmed, missing, leftover }: Stale): string[] => [
+const missingLines = (missing: readonly PolicyRef[], { subject, direction }: Side, node: string): string[] =>
+  missing.map((ref) => `${refText(ref)} selects ${subject} for ${direction}, and ${node} has no rules of it`);
+
+const evidenceLines = ({ judged, side, programmed, end, missing, leftover }: Stale): string[] => [
   probeWords(judged.leg),
   ...judged.verdict.sides.map((one) => `${one.subject}, ${one.direction}: ${reasonText(one.reason, one.verdict)}`),
-  `${programmed.node} drops it by ${programmed.place}: "${programmed.text}"${counterWords(programmed)
+  `${programmed.node} drops it by ${programmed.place}: "${programmed.text}"${countedWords(end, programmed)
     .map((words) => `; ${words}`)
     .join('')}`,
-  ...missing.map((ref) => `${refText(ref)} selects ${side.subject} for ${side.direction}, and ${programmed.node} has no rules of it`),
+  ...missingLines(missing, side, programmed.node),
   ...leftover.map(({ place, said }) => `${place}${said === undefined ? '' : ` (${said})`} on ${programmed.node} belongs to no policy that exists`),
 ];
 
@@ -123,6 +132,12 @@ export const leftoverDrops: Cause = {
   },
 };
 
+/** The pod that a packet came from or goes to where it was dropped. */
+const forgottenPod = (evidence: Evidence, { leg, hop }: PacketEnd, direction: Side['direction']): PodFacts | undefined => {
+  const { source, destination } = hop.packet;
+  return podsOf(evidence, leg).find(({ ips }) => ips.some((ip) => sameAddress(ip, direction === 'ingress' ? destination : source)));
+};
+
 export const notProgrammed: Cause = {
   ...NOT_PROGRAMMED,
   implies: [...FOLLOWS, DROPS_ALLOWED.code, 'ND5001'],
@@ -136,16 +151,18 @@ export const notProgrammed: Cause = {
     const family = end.hop.packet.destination.includes(':') ? 6 : 4;
     const rule = snapshot && calicoUnknownInterface(snapshot, before, direction, family);
     if (!rule) return undefined;
-    const name = end.hop.interface;
+    const pod = forgottenPod(evidence, end, direction);
+    const name = pod ? (hostInterfaceOf(evidence, pod) ?? calicoInterface(pod.namespace, pod.name)) : end.hop.interface;
+    const whose = pod ? `${name}, the interface of ${podNamed(pod)},` : "a pod's interface";
     return {
       severity: 'problem',
       confidence: hasCounted(rule) ? 'certain' : 'likely',
-      title: `Calico on ${rule.node} knows nothing of a pod's interface and drops all that comes from it or goes to it.`,
+      title: `Calico on ${rule.node} has no rules for ${whose} and drops all that comes from it or goes to it.`,
       ...(end.direction === 'there' && end.leg.probe.request.purpose === 'main' ? { hop: end.index } : {}),
       place: { node: rule.node, ...(name === '' ? {} : { interface: name }) },
       evidence: [
         probeWords(end.leg),
-        `${rule.place}: "${rule.text}"${counterWords(rule)
+        `${rule.place}: "${rule.text}"${countedWords(end, rule)
           .map((words) => `; ${words}`)
           .join('')}`,
       ],
@@ -170,6 +187,7 @@ export const passesDenied: Cause = {
     const programmed = programmedFor(evidence, view, first, side);
     const { subject } = endsOf(first.flow, side);
     const plugin = view.engine.traits.name;
+    const missing = programmed ? missingLines(missingOn(programmed, view, first, side), side, programmed.node) : [];
     return {
       severity: 'warning',
       confidence: 'certain',
@@ -178,9 +196,13 @@ export const passesDenied: Cause = {
       evidence: [
         probeWords(first.leg),
         `${side.subject}, ${side.direction}: ${reasonText(side.reason, side.verdict)}`,
-        programmed
-          ? `${programmed.node} has ${programmed.place} for it ("${programmed.text}"), which these packets did not meet`
-          : `no rule of it was found on ${subject.nodeName ?? 'the node'}`,
+        ...(missing.length > 0
+          ? missing
+          : [
+              programmed
+                ? `${programmed.node} has ${programmed.place} for it ("${programmed.text}"), which these packets did not meet`
+                : `no rule of it was found on ${subject.nodeName ?? 'the node'}`,
+            ]),
       ],
       fix: subject.nodeName === undefined ? [] : restartAgent(evidence.facts, plugin, subject.nodeName),
       notes: ['The probes are new connections, so that it is none that was open before.'],

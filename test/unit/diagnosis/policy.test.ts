@@ -141,7 +141,7 @@ for (const name of ['calico-policy-drop', 'calico-nft-policy-drop'] as const) {
       const [finding] = problems(evidenceOf(world, { from: 'demo/c', to: 'demo/b', outcome: 'timeout', policies: [] }));
       expect(finding).to.include({ code: 'ND5004', severity: 'problem' });
       expect(finding?.title).to.equal(
-        'calico on node2 still has rules of KubernetesNetworkPolicy demo/allow-a-to-b and KubernetesNetworkPolicy demo/default-deny-ingress, which do not exist, and drops demo/c → demo/b TCP 8080 by them.',
+        'calico on node2 still has rules of NetworkPolicy demo/allow-a-to-b and NetworkPolicy demo/default-deny-ingress, which do not exist, and drops demo/c → demo/b TCP 8080 by them.',
       );
     });
 
@@ -188,6 +188,9 @@ describe('a path to a pod that Calico has not programmed', () => {
     const [finding, ...others] = problems(evidenceOf(forgotten, { from: 'demo/a', to: 'demo/b', outcome: 'timeout' }));
     expect(others).to.deep.equal([]);
     expect(finding).to.include({ code: 'ND5006', severity: 'problem' });
+    expect(finding?.title).to.equal(
+      'Calico on node2 has no rules for cali173247f042b, the interface of demo/b, and drops all that comes from it or goes to it.',
+    );
     expect(finding?.evidence[1]).to.match(/^filter cali-to-wl-dispatch #\d+: "Unknown interface"/);
     expect(finding?.fix[1]).to.equal('$ kubectl -n kube-system delete pod calico-node-lwcqz');
   });

@@ -9,7 +9,7 @@ import { optional } from './parse/json.ts';
 import { parseLinks } from './parse/links.ts';
 import { type ListedNamespace, parseDaemons, parseHealth, parseMeta, parseNamespaces, parseNsids, parsePeerIndexes } from './parse/namespaces.ts';
 import { parseNeighbours } from './parse/neighbours.ts';
-import { parseNft, withoutIptables } from './parse/nft.ts';
+import { parseNft, withDevices, withoutIptables } from './parse/nft.ts';
 import { parseOvnAcls, parseOvnFlows } from './parse/ovn.ts';
 import { parseOvs } from './parse/ovs.ts';
 import { parseConntrack, parseSysctls, readGrepped } from './parse/proc.ts';
@@ -94,7 +94,7 @@ const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Secti
     vlans: sections.read('vlans', parseVlans),
     netfilter: {
       iptables,
-      nft: withoutIptables(sections.read('nft', parseNft), iptables),
+      nft: withDevices(withoutIptables(sections.read('nft', parseNft), iptables), sections.text('nft-chains')),
       ipsets: sections.read('ipset', parseIpset),
       ...(sections.has('recent') ? { recent: parseRecent(sections.text('recent')) } : {}),
     },

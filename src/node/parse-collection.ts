@@ -74,10 +74,13 @@ const ALWAYS: Record<string, string[][]> = {
   attach: [['links'], ['inet-4', 'neighbours-4'], ['fdb']],
 };
 
+/** Kinds of interfaces without which a forwarding database says nothing. */
+const HAVE_FDB = new Set(['bridge', 'vxlan']);
+
 /** Sections of a namespace that should be there and are not, as in a recording made by other means. */
-const neverRead = (inode: string, sections: Sections): SectionProblem[] =>
+const neverRead = ({ inode, links }: Netns, sections: Sections): SectionProblem[] =>
   (ALWAYS[depthOf(sections)] ?? [])
-    .filter((names) => !names.some(sections.has))
+    .filter((names) => !names.some(sections.has) && (!names.includes('fdb') || links.some(({ kind }) => HAVE_FDB.has(kind))))
     .map((names): SectionProblem => ({ section: names.at(-1) ?? '', netns: inode, kind: 'missing', detail: 'was not read' }));
 
 /** Filters are asked for by device: whoever lists devices has them, too. */
@@ -181,7 +184,7 @@ export const parseCollection = (raw: RawCollection): NodeSnapshot => {
       const known = listed.get(inode) ?? { inode, pids: [], pinnedAt: [], addresses: [], ...optional('podUid', raw.podUid) };
       return readNetns(known, raw.reach === 'pod' ? 'pod' : roleOf(known), at(inode), inodeOfPin);
     });
-  problems.push(...namespaces.flatMap(({ inode }) => [...neverRead(inode, at(inode)), ...unreadFilters(inode, at(inode))]));
+  problems.push(...namespaces.flatMap((netns) => [...neverRead(netns, at(netns.inode)), ...unreadFilters(netns.inode, at(netns.inode))]));
   if (raw.reach === 'pod') problems.push({ section: 'host', kind: 'missing', detail: 'seen from inside one pod only: nothing of its node was read' });
   const said = (section: string): boolean => node.text(section).trim() !== '';
   const withOvs = said('ovs');

@@ -311,6 +311,16 @@ const table: { says: string; breaks: (cluster: FlannelCluster) => void; asks?: Q
     names: ['node1', 'default/db', 'refuses'],
   },
   {
+    says: "a Service's chain that is empty",
+    breaks: (cluster) => {
+      for (const { chains } of cluster.host('node1').netfilter.iptables)
+        for (const chain of chains) if (chain.name.startsWith('KUBE-SVC-')) chain.rules = [];
+    },
+    asks: toService,
+    code: 'ND4009',
+    names: ['node1', 'default/db', 'lead to no endpoint'],
+  },
+  {
     says: 'a chain of an endpoint that translates nothing',
     breaks: (cluster) => {
       for (const { chains } of cluster.host('node1').netfilter.iptables)

@@ -10,6 +10,7 @@ import { linkDown } from './causes/link-down.ts';
 import { listensElsewhere, noListener } from './causes/listener.ts';
 import { lost } from './causes/lost.ts';
 import { missingMasquerade } from './causes/masquerade.ts';
+import { noLocalEndpoint } from './causes/no-local-endpoint.ts';
 import { nobodysAddress } from './causes/nobodys-address.ts';
 import { misaddressed, replyNotTranslated, tunnelWithoutEntry } from './causes/not-translated.ts';
 import { nobodyAnswers, offBridge, portClosed } from './causes/off-bridge.ts';
@@ -47,6 +48,7 @@ export const causes: Cause[] = [
   fullSizeVanishes,
   kernelDrop,
   noEndpoints,
+  noLocalEndpoint,
   wrongTargetPort,
   proxyNotProgramming,
   staleEndpoint,

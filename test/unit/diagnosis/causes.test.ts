@@ -289,6 +289,19 @@ const table: { says: string; breaks: (cluster: FlannelCluster) => void; asks?: Q
     names: ['node1', 'default/db'],
   },
   {
+    says: 'a Service for the own node only, which has no endpoint',
+    breaks: (cluster) => {
+      Object.assign(found(cluster.facts.services[0]), { internalTrafficPolicy: 'Local' });
+      for (const { chains } of cluster.host('node1').netfilter.iptables)
+        for (const chain of chains) if (chain.name === 'KUBE-SERVICES') chain.rules = chain.rules.filter(({ text }) => !text.includes('10.96.0.50'));
+      const rule = '-d 10.96.0.50/32 -p tcp -m comment --comment "default/db:http has no local endpoints" -m tcp --dport 80 -j DROP';
+      insertRule(cluster.host('node1'), 'filter', 'KUBE-SERVICES', rule);
+    },
+    asks: toService,
+    code: 'ND4010',
+    names: ['node1', 'default/db', 'internalTrafficPolicy'],
+  },
+  {
     says: "kube-proxy's rules that nothing leads to",
     breaks: (cluster) => {
       const nat = found(cluster.host('node1').netfilter.iptables.find(({ table: name }) => name === 'nat'));

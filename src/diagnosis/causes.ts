@@ -6,6 +6,7 @@ import { flannelEntries } from './causes/flannel-entries.ts';
 import { forwardingOff, noRoute, reversePath, routeRefuses } from './causes/forwarding.ts';
 import { fullSizeVanishes } from './causes/full-size.ts';
 import { keptAddress } from './causes/kept-address.ts';
+import { leftoverService } from './causes/leftover-service.ts';
 import { linkDown } from './causes/link-down.ts';
 import { listensElsewhere, noListener } from './causes/listener.ts';
 import { lost } from './causes/lost.ts';
@@ -52,6 +53,7 @@ export const causes: Cause[] = [
   wrongTargetPort,
   proxyNotProgramming,
   staleEndpoint,
+  leftoverService,
   rulesIncomplete,
   nobodysAddress,
   listensElsewhere,

@@ -90,7 +90,7 @@ const judge = (evidence: Evidence): AskedProxy | undefined => {
   const asked = askedService(evidence);
   if (!asked) return undefined;
   const { service, snapshot, frontend } = asked;
-  const checkOf = (one: NodeSnapshot): ProxyCheck => checkProxy(one, evidence.facts, isExpected(evidence, one.node));
+  const checkOf = (one: NodeSnapshot): ProxyCheck => proxyOn(evidence, one);
   const faultsOn = (check: ProxyCheck): ProxyFault[] =>
     check.skipped === undefined ? check.faultsOf(service).filter((fault) => isFrontend(frontend, fault)) : [];
   const check = checkOf(snapshot);
@@ -106,6 +106,10 @@ const judge = (evidence: Evidence): AskedProxy | undefined => {
     rightOn: others.filter((one) => one.check.skipped === undefined && faultsOn(one.check).length === 0).map(({ node }) => node),
   };
 };
+
+/** How the node of the question looks at kube-proxy's rules of its own, whatever is asked. */
+export const proxyOn = (evidence: Evidence, snapshot: NodeSnapshot): ProxyCheck =>
+  checkProxy(snapshot, evidence.facts, isExpected(evidence, snapshot.node));
 
 /** The rules of the node that has to translate the question, held against the API; asked by several causes, judged once. */
 export const askedProxy = (evidence: Evidence): AskedProxy | undefined => {

@@ -32,7 +32,13 @@ const SECTIONS: Record<KubeProxyMode, string[]> = {
 /** What the rules of one node were held against, or why they were not. */
 export type ProxyCheck =
   | { skipped: string }
-  | { skipped?: never; mode: KubeProxyMode; expectedOf: (service: ServiceFacts) => Expected[]; faultsOf: (service: ServiceFacts) => ProxyFault[] };
+  | {
+      skipped?: never;
+      mode: KubeProxyMode;
+      expectedOf: (service: ServiceFacts) => Expected[];
+      faultsOf: (service: ServiceFacts) => ProxyFault[];
+      lookup: ProxyRules['lookup'];
+    };
 
 const refusedIn = ({ notRead }: ClusterFacts, { namespace }: ServiceFacts): boolean =>
   notRead.some((text) => text.startsWith('endpointslices:') || text.startsWith(`endpointslices in ${namespace}:`));
@@ -56,5 +62,5 @@ export const checkProxy = (snapshot: NodeSnapshot, facts: ClusterFacts, anywhere
   const node = facts.nodes.find(({ name }) => name === snapshot.node);
   const expected = (service: ServiceFacts): Expected[] =>
     refusedIn(facts, service) ? [] : expectedOf({ service, endpoints: endpointsOf(facts, service) }, snapshot.node, node);
-  return { mode, expectedOf: expected, faultsOf: (service) => compareRules(expected(service), rules, mode) };
+  return { mode, expectedOf: expected, faultsOf: (service) => compareRules(expected(service), rules, mode), lookup: rules.lookup };
 };

@@ -145,7 +145,9 @@ const proxyCause = (code: string, summary: string, kinds: ProxyFaultKind[], more
   ...more,
   recognise: (evidence) => {
     const proxy = askedProxy(evidence);
-    const fault = kinds.flatMap((kind) => proxy?.faults.find((one) => one.kind === kind) ?? [])[0];
+    // of rules that are old and so lack what is new, the one story is told that they are old
+    const faults = proxy?.faults.filter(({ kind }, _, all) => kind !== 'missing' || !all.some((one) => one.kind === 'stale')) ?? [];
+    const [fault] = kinds.flatMap((kind) => faults.find((one) => one.kind === kind) ?? []);
     return proxy && fault && draftOf(evidence, proxy, fault);
   },
 });

@@ -118,7 +118,10 @@ describe(`capture${shark ? '' : ' (skipped: needs tshark)'}`, function () {
 
   it('into a file that cannot be made is said before anything is done', async () => {
     const { exitCode, stderr } = await netdoctor(['capture', 'a', 'b', '-w', join(directory, 'no', 'such', 'file')]);
-    expect({ exitCode, stderr }).to.deep.equal({ exitCode: 2, stderr: `error: cannot write ${join(directory, 'no', 'such', 'file')}: no such file` });
+    expect({ exitCode, stderr }).to.deep.equal({
+      exitCode: 2,
+      stderr: `error: cannot write ${join(directory, 'no', 'such', 'file')}: no such file or directory`,
+    });
   });
 
   it('does not take a filter that libpcap does not, and names what is wrong with it', async () => {

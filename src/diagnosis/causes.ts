@@ -12,6 +12,7 @@ import { listensElsewhere, noListener } from './causes/listener.ts';
 import { lost } from './causes/lost.ts';
 import { missingMasquerade } from './causes/masquerade.ts';
 import { noLocalEndpoint } from './causes/no-local-endpoint.ts';
+import { noService } from './causes/no-service.ts';
 import { nobodysAddress } from './causes/nobodys-address.ts';
 import { misaddressed, replyNotTranslated, tunnelWithoutEntry } from './causes/not-translated.ts';
 import { nobodyAnswers, offBridge, portClosed } from './causes/off-bridge.ts';
@@ -54,6 +55,7 @@ export const causes: Cause[] = [
   proxyNotProgramming,
   staleEndpoint,
   leftoverService,
+  noService,
   rulesIncomplete,
   nobodysAddress,
   listensElsewhere,

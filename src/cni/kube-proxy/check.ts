@@ -1,4 +1,4 @@
-import type { ClusterFacts, EndpointFacts, ServiceFacts } from '../../cluster/facts.ts';
+import type { ClusterFacts, ServiceFacts } from '../../cluster/facts.ts';
 import { hostNetns, unread } from '../../forwarding/world.ts';
 import type { Netns, NodeSnapshot } from '../../node/snapshot.ts';
 import { compareRules, type ProxyFault } from './compare.ts';
@@ -43,8 +43,7 @@ export type ProxyCheck =
 const refusedIn = ({ notRead }: ClusterFacts, { namespace }: ServiceFacts): boolean =>
   notRead.some((text) => text.startsWith('endpointslices:') || text.startsWith(`endpointslices in ${namespace}:`));
 
-const endpointsOf = ({ endpoints }: ClusterFacts, { namespace, name }: ServiceFacts): EndpointFacts[] =>
-  endpoints.filter(({ service }) => service.namespace === namespace && service.name === name);
+const keyOf = ({ namespace, name }: { namespace: string; name: string }): string => `${namespace}/${name}`;
 
 /**
  * Holds kube-proxy's rules on one node against Services and EndpointSlices. `anywhere`: whether this cluster has a kube-proxy at all, so that its
@@ -59,8 +58,9 @@ export const checkProxy = (snapshot: NodeSnapshot, facts: ClusterFacts, anywhere
   if (mode === 'none' && !anywhere) return { skipped: 'there is no kube-proxy' };
   if (unread({ snapshot, netns: host }, ...SECTIONS[mode])) return { skipped: 'its rules could not all be read' };
   const rules = READERS[mode](host);
+  const endpoints = Map.groupBy(facts.endpoints, ({ service }) => keyOf(service));
   const node = facts.nodes.find(({ name }) => name === snapshot.node);
   const expected = (service: ServiceFacts): Expected[] =>
-    refusedIn(facts, service) ? [] : expectedOf({ service, endpoints: endpointsOf(facts, service) }, snapshot.node, node);
+    refusedIn(facts, service) ? [] : expectedOf({ service, endpoints: endpoints.get(keyOf(service)) ?? [] }, snapshot.node, node);
   return { mode, expectedOf: expected, faultsOf: (service) => compareRules(expected(service), rules, mode), lookup: rules.lookup };
 };

@@ -48,10 +48,13 @@ const find = (evidence: Evidence): Leftover | undefined => {
   };
 };
 
-/** Where pods still answer behind it, the rules do no harm. */
-const leadsToEndpoints = ({ facts }: Evidence, { targets }: Programmed): boolean =>
-  targets.length > 0 &&
-  targets.every((target) => facts.endpoints.some(({ ip, ports }) => ports.some(({ port }) => backendText(ip, port) === target)));
+/** Where what other Services lead to still answers behind it, the rules do no harm. */
+const leadsToEndpoints = ({ facts }: Evidence, { targets }: Programmed): boolean => {
+  const served = facts.endpoints.filter(({ service }) =>
+    facts.services.some((one) => one.namespace === service.namespace && one.name === service.name),
+  );
+  return targets.length > 0 && targets.every((target) => served.some(({ ip, ports }) => ports.some(({ port }) => backendText(ip, port) === target)));
+};
 
 /** Rules for a Service that was deleted, or got another address: whoever remembers the old one is served by what is left. */
 export const leftoverService: Cause = {

@@ -79,7 +79,7 @@ const requestsOf = (evidence: Evidence, { asked: { leg } }: AskedProxy) =>
   evidence.taps.flatMap(({ sightings }) => sightings).filter(({ what, probe }) => what === 'request' && probe === leg.probe.request.id);
 
 /** What becomes of packets for a Service that nobody translates: new nftables rules refuse them, an older node sends them to its gateway. */
-const FOLLOWS = ['ND3004', 'ND3008'];
+const FOLLOWS = ['ND3003', 'ND3004', 'ND3008'];
 
 /** The packet itself shows it: it left the node for the address the fault leads it to. */
 const isSeen = (evidence: Evidence, proxy: AskedProxy, fault: ProxyFault): boolean => {

@@ -300,6 +300,33 @@ const table: { says: string; breaks: (cluster: FlannelCluster) => void; asks?: Q
     names: ['node1', 'default/db', '10.96.0.50:80', 'is gone'],
   },
   {
+    says: 'a port that the Service does not have',
+    breaks: () => undefined,
+    asks: { from: 'web-0', to: '10.96.0.50', port: 81, outcome: 'timeout' },
+    code: 'ND4012',
+    names: ['default/db', '81/TCP'],
+  },
+  {
+    says: 'an address of the range of Services that none has',
+    breaks: (cluster) => {
+      const daddr = { payload: { protocol: 'ip', field: 'daddr' } };
+      const range = { match: { op: '==', left: daddr, right: { prefix: { addr: '10.96.0.0', len: 16 } } } };
+      const check = { name: 'cluster-ips-check', rules: [{ handle: 9, expr: [range, { drop: null }] }] };
+      const jump = {
+        name: 'filter-forward',
+        type: 'filter',
+        hook: 'forward',
+        priority: -110,
+        policy: 'accept',
+        rules: [{ handle: 8, expr: [{ jump: { target: 'cluster-ips-check' } }] }],
+      };
+      cluster.host('node1').netfilter.nft.push({ family: 'ip', name: 'kube-proxy', chains: [check, jump], sets: [], objects: [] });
+    },
+    asks: { from: 'web-0', to: '10.96.0.99', port: 80, outcome: 'timeout' },
+    code: 'ND4012',
+    names: ['10.96.0.99:80', 'No Service'],
+  },
+  {
     says: 'a Service for the own node only, which has no endpoint',
     breaks: (cluster) => {
       Object.assign(found(cluster.facts.services[0]), { internalTrafficPolicy: 'Local' });

@@ -70,7 +70,7 @@ const withoutAgent = (wanted: Wanted, state: CiliumState): Programmed | undefine
   return {
     node: snapshot.node,
     place: "the programs' policy maps",
-    text: `drop reason "${reason}", ${direction}`,
+    text: `drop reason ${reason}, ${direction}`,
     counter: counted(denied(before?.cilium, reason, direction), after),
     carried: [],
     complete: false,
@@ -118,7 +118,7 @@ export const ciliumRule = (wanted: Wanted): Programmed | undefined => {
   return {
     ...common,
     place: `policy map of endpoint ${endpoint.id}`,
-    text: `no entry allows ${identity === undefined ? 'it' : identityWords(identity, state)}; drop reason "${reason}", ${direction}`,
+    text: `no entry allows ${identity === undefined ? 'it' : identityWords(identity, state)}; drop reason ${reason}, ${direction}`,
     ...(after === undefined ? {} : { counter: counted(denied(before?.cilium, reason, direction), after) }),
     notes: [FOR_THE_NODE],
   };

@@ -212,7 +212,7 @@ const onRecordedNodes: OnRecordedNodes[] = [
     title:
       'Dropped on cn2 by policy: NetworkPolicy demo/allow-a-to-b and NetworkPolicy demo/default-deny-ingress select demo/b, and none has a rule for demo/c at TCP 8080.',
     counted:
-      'cilium on cn2 denies it by policy map of endpoint 1234: "no entry allows identity 43443 (k8s:app=c); drop reason "Policy denied", ingress"; its counter rose by 18 while the probes ran (0 → 18)',
+      'cilium on cn2 denies it by policy map of endpoint 1234: "no entry allows identity 43443 (k8s:app=c); drop reason Policy denied, ingress"; its counter rose by 18 while the probes ran (0 → 18)',
   },
   {
     ...{ recording: 'cilium/policy-deny', plugin: 'cilium', from: 'demo/c', to: 'demo/b', outcome: 'timeout' },

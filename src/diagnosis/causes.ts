@@ -16,7 +16,8 @@ import { nobodyAnswers, offBridge, portClosed } from './causes/off-bridge.ts';
 import { policyDenies } from './causes/policy.ts';
 import { dropsAllowed, leftoverDrops, notProgrammed, passesDenied } from './causes/policy-disagrees.ts';
 import { enforcesNone } from './causes/policy-unenforced.ts';
-import { noEndpoints, proxyNotProgramming, staleEndpoint, wrongTargetPort } from './causes/service.ts';
+import { proxyNotProgramming, rulesIncomplete, staleEndpoint } from './causes/proxy.ts';
+import { noEndpoints, wrongTargetPort } from './causes/service.ts';
 import { nodeNotReady, podNotReady } from './causes/states.ts';
 import { nodesUnreachable, underlayDropsTunnel } from './causes/underlay.ts';
 import { wrongAnswerer } from './causes/wrong-answerer.ts';
@@ -49,6 +50,7 @@ export const causes: Cause[] = [
   wrongTargetPort,
   proxyNotProgramming,
   staleEndpoint,
+  rulesIncomplete,
   nobodysAddress,
   listensElsewhere,
   noListener,

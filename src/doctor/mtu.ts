@@ -27,10 +27,19 @@ const USUAL = [
 
 /** Full-size packets vanish without a word while small ones are answered. */
 export const vanishes = (results: ProbeResult[]): ProbeResult | undefined => {
-  const full = results.find(({ request }) => request.purpose === 'full-size');
+  const full = results.findLast(({ request }) => request.purpose === 'full-size');
   const small = results.find(({ request }) => request.purpose === 'main-icmp' || (request.purpose === 'main' && request.protocol === 'icmp'));
   if (!full || !small || full.attempts.length === 0 || answered(full) > 0 || answered(small) === 0) return undefined;
   return full.attempts.every(({ outcome }) => outcome === 'timeout') ? full : undefined;
+};
+
+/** Told that a packet is too large, a sender sends smaller ones: those have to pass. */
+export const fittingSize = (results: ProbeResult[]): ProbeRequest | undefined => {
+  const full = results.find(({ request }) => request.purpose === 'full-size');
+  const mtu = full && answered(full) === 0 ? full.attempts.find((attempt) => attempt.mtu !== undefined)?.mtu : undefined;
+  return full === undefined || mtu === undefined || mtu >= (full.request.size ?? 0)
+    ? undefined
+    : { ...full.request, id: `${full.request.id}-${mtu}`, size: mtu };
 };
 
 /** One ping of each usual size below the one that vanished, to find the largest that passes. */

@@ -45,6 +45,8 @@ export interface Frame {
   vlan?: number | undefined;
   /** The destination was written down by somebody, and no answer will correct it. */
   fixed?: boolean | undefined;
+  /** Handed to this very host, whatever its destination says (skb->pkt_type PACKET_HOST). */
+  own?: boolean | undefined;
   /** Why there is no destination: nobody answers, or it is not known who would. */
   state?: string | undefined;
 }
@@ -109,6 +111,10 @@ export interface Journey extends Decider {
   opaque: boolean;
   mtu?: PathMtu;
 }
+
+/** Made by the kernel itself, for no process: it has no owner, and its route is looked up as root's (sock_net_uid). */
+export const isKernels = ({ packet, direction, about, solicits, carries }: Flight): boolean =>
+  about !== undefined || solicits !== undefined || carries !== undefined || (packet.protocol === 'icmp' && direction === 'reply');
 
 /** The innermost packet: what both ends talk about. */
 export const innermost = (flight: Flight): Packet => (flight.carries ? innermost(flight.carries.inner) : flight.packet);

@@ -155,8 +155,8 @@ export const unreadRules = (place: Place, family: Family): boolean => unread(pla
 /** Ports of a bridge, in the order of the netns' links. */
 export const portsOf = (netns: Netns, bridge: Link): Link[] => indexOf(netns).ports.get(bridge.ifindex) ?? [];
 
-/** The node whose host netns holds the address, other than the one asked from. */
-export const nodeHolding = (world: World, address: string, except: string): End | undefined => {
+/** The node whose host netns holds the address, other than the one asked from if that is named. */
+export const nodeHolding = (world: World, address: string, except: string | undefined): End | undefined => {
   for (const snapshot of world.snapshots) {
     const netns = snapshot.node === except ? undefined : hostNetns(snapshot);
     const link = netns && linkHolding(netns, address);

@@ -9,11 +9,12 @@ import { optional } from './parse/json.ts';
 import { parseLinks } from './parse/links.ts';
 import { type ListedNamespace, parseDaemons, parseHealth, parseMeta, parseNamespaces, parseNsids, parsePeerIndexes } from './parse/namespaces.ts';
 import { parseNeighbours } from './parse/neighbours.ts';
-import { parseNft, withoutIptables } from './parse/nft.ts';
+import { parseNft, withDevices, withoutIptables } from './parse/nft.ts';
 import { parseOvnAcls, parseOvnFlows } from './parse/ovn.ts';
 import { parseOvs } from './parse/ovs.ts';
 import { parseConntrack, parseSysctls, readGrepped } from './parse/proc.ts';
 import { parseProtocolCounters } from './parse/protocol-counters.ts';
+import { parseProxyHealth } from './parse/proxy-health.ts';
 import { parseRecent } from './parse/recent.ts';
 import { parseRoutes } from './parse/routes.ts';
 import { parseRules } from './parse/rules.ts';
@@ -93,7 +94,7 @@ const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Secti
     vlans: sections.read('vlans', parseVlans),
     netfilter: {
       iptables,
-      nft: withoutIptables(sections.read('nft', parseNft), iptables),
+      nft: withDevices(withoutIptables(sections.read('nft', parseNft), iptables), sections.text('nft-chains')),
       ipsets: sections.read('ipset', parseIpset),
       ...(sections.has('recent') ? { recent: parseRecent(sections.text('recent')) } : {}),
     },
@@ -168,6 +169,7 @@ export const parseCollection = (raw: RawCollection): NodeSnapshot => {
     files: readFiles(node),
     daemons: parseDaemons(node.text('daemons')),
     health: parseHealth(node.text('health')),
+    ...optional('proxyWrote', parseProxyHealth(node.text('health'))),
     ...(withOvs ? { ovs: node.read('ovs', parseOvs) } : {}),
     ...(said('ovn-flows') || said('ovn-acls') ? { ovn: { ...node.read('ovn-acls', parseOvnAcls), ...node.read('ovn-flows', parseOvnFlows) } } : {}),
     ...(said('cilium-metrics') ? { cilium: readCilium(node) } : {}),

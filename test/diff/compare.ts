@@ -159,8 +159,8 @@ const comparePlaces = (aspect: Aspect, pair: Pair, leg: Leg, whats: What[]): Dif
     return { aspect, predicted: describeLeg(leg), seen: `no neighbour of ${last.interface} was silent` };
   }
   const spaces = new Set(leg.hops.map((hop) => spaceAt(world, hop.node, hop.netns ?? '')));
-  // from node to node it crosses what nobody reads
-  const crosses = new Set(leg.hops.map(({ node }) => node)).size > 1;
+  // from node to node, or to a router that then finds nobody, it crosses what nobody reads
+  const crosses = new Set(leg.hops.map(({ node }) => node)).size > 1 || last?.stop?.facts.router !== undefined;
   const beyond = seen.find(
     ({ space, kind, depth }) => kind === 'in' && depth === 0 && !spaces.has(space) && !(crosses && space === outsideOf(pair.subject)),
   );
@@ -185,7 +185,8 @@ const placeOf = (world: World, hop: Hop): ExpectedPlace => ({
 const placeWords = ({ space, hop, depth }: ExpectedPlace): string => `${space}/${hop.interface} ${hop.direction}${depth > 0 ? ' in a tunnel' : ''}`;
 
 const isAt = (sighting: Sighting, { space, hop, depth, kinds }: ExpectedPlace): boolean =>
-  sighting.space === space && sighting.link === hop.interface && sighting.depth === depth && kinds.includes(sighting.kind);
+  // a tunnel in a tunnel is a tunnel for the model
+  sighting.space === space && sighting.link === hop.interface && sighting.depth > 0 === depth > 0 && kinds.includes(sighting.kind);
 
 /** Stops that come before a capture on the device would see the packet leave. */
 const beforeTheDevice: ReadonlySet<StopReason> = new Set([
@@ -227,6 +228,8 @@ const compareSignal = ({ attempt, branch, probe }: Pair): Difference | undefined
   const { request, refusal } = branch;
   const stop = request.hops.at(-1)?.stop;
   if (request.outcome !== 'stopped' || !stop || attempt.errno !== 0) return undefined;
+  // what a router out there says, no snapshot can tell
+  if (stop.facts.router !== undefined) return undefined;
   const seen = signalsOf(attempt);
   const wanted = refusal && (refusal.what === 'reset' ? 'reset' : `ICMP ${refusal.what.type}/${refusal.what.code}`);
   const differ = (predicted: string): Difference => ({

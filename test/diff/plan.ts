@@ -113,8 +113,8 @@ const calm = [
 /** The same for neighbours, device by device: a namespace other than the first has no defaults for them. */
 const calmNeighbours = (space: string, { lines }: Case): string[] => {
   const devices = lines.flatMap((line) => {
-    const [, near, rest] = (line.tool === 'ip' && /^link add (\S+)(.*)/.exec(line.text)) || [];
-    const [, far, where] = /peer name (\S+) .*netns @(.*)@/.exec(rest ?? '') ?? [];
+    const [, near] = (line.tool === 'ip' && /^link add (?!link )(\S+)/.exec(line.text)) || [];
+    const [, far, where] = (line.tool === 'ip' && /(?:peer|link add link \S+) name (\S+) .*netns @(.*)@/.exec(line.text)) || [];
     return [...(line.space === space && near !== undefined ? [near] : []), ...(where === space && far !== undefined ? [far] : [])];
   });
   return devices.flatMap((device) =>
@@ -205,6 +205,7 @@ const rulesReads = (space: number, lines: Line[]): Read[] => {
         return { space, name: `iptables-${backend}-${program === 'iptables' ? 4 : 6}`, argv: [`${tool}-save`, '-c'] };
       }),
     ...[...tables].map((table) => ({ space, name: 'nft', argv: ['nft', '-j', 'list', 'table', ...table.split(' ')] })),
+    ...([...tables].some((table) => table.startsWith('netdev ')) ? [{ space, name: 'nft-chains', argv: ['nft', 'list', 'chains', 'netdev'] }] : []),
   ];
 };
 

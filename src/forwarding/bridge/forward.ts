@@ -29,19 +29,22 @@ export const bridgeForward = (journey: Journey, forwarded: Forwarded, from?: Ori
   const { place, bridge, flight, frame, nextHop } = forwarded;
   const found = portTo(place, bridge, frame.to, from?.vlan, from?.port);
   const port = typeof found === 'string' ? undefined : found.port;
-  const refused = filterBetween(journey, forwarded, port, from);
+  const tag = port && vlanOut(place, bridge, port, from?.vlan, frame);
+  const closed =
+    port &&
+    (downProblem(port) ?? portProblem(port, bridge) ?? (from && pairProblem(from.port, port, bridge)) ?? (tag && isStop(tag) ? tag : undefined));
+  // a port that may not have the frame is passed over before any rule is asked (should_deliver)
+  const refused = closed ? undefined : filterBetween(journey, forwarded, port, from);
   if (refused) return stop(journey, refused);
   if (!port) return notFound(journey, forwarded, found);
   if (typeof found !== 'string' && found.entry) decided(journey, 'next', { by: 'fdb', object: entryLine(found.entry) });
-  const tag = vlanOut(place, bridge, port, from?.vlan, frame);
-  const closed = downProblem(port) ?? portProblem(port, bridge) ?? (from && pairProblem(from.port, port, bridge)) ?? (isStop(tag) ? tag : undefined);
   narrow(journey, place, port, port.mtu, flight);
   const lost = closed ?? silentlyTooBig(flight, port);
   if (lost) {
     addHop(journey, { place, device: port, direction: 'out', what: `port of ${bridge.name}`, flight });
     return stop(journey, lost);
   }
-  const vlan = isStop(tag) ? undefined : tag.tag;
+  const vlan = tag && !isStop(tag) ? tag.tag : undefined;
   return { at: 'emit', place, device: port, flight, frame: { ...frame, vlan }, what: `port of ${bridge.name}`, nextHop };
 };
 

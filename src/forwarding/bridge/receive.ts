@@ -1,12 +1,14 @@
 import type { Link } from '../../node/snapshot.ts';
-import { addHop, type Flight, type Frame, type Journey, lose, type Step, say, stop } from '../flight.ts';
+import { addHop, type Flight, type Frame, type Journey, lose, type Step, type StopDetail, say, stop } from '../flight.ts';
 import { resolve } from '../neighbour/resolve.ts';
 import { runBridgeHook, runHook } from '../netfilter/hook.ts';
 import { isV6, type Pass, startPass } from '../pass.ts';
-import { lookupRoute } from '../route/lookup.ts';
+import { lookupRoute, type RouteDecision } from '../route/lookup.ts';
+import { martianAddress, sourceProblem } from '../route/reverse-path.ts';
 import { refusal, sayChange } from '../stack/hook.ts';
-import { routeQuery } from '../stack/route-query.ts';
-import { sysctl } from '../sysctl.ts';
+import { refuse } from '../stack/output.ts';
+import { judgeOf, routeQuery } from '../stack/route-query.ts';
+import { forwardingSwitch, sysctl } from '../sysctl.ts';
 import type { Place } from '../world.ts';
 import { bridgeForward } from './forward.ts';
 import { isOwnMac, isStop, portProblem, vlanIn } from './ports.ts';
@@ -67,10 +69,23 @@ const passUp = (journey: Journey, { place, bridge, flight, frame }: Arrived, por
   return { at: 'input', place, device: bridge, flight, frame, bridgePort: port.name, pass };
 };
 
-/** A translation on the bridge: to a neighbour on the same bridge it stays a frame, anywhere else it goes up (br_nf_pre_routing_finish). */
+/** The source is looked at where the route is chosen: for what is for this host, and for what it forwards (ip_route_input_slow). */
+const badSource = (pass: Pass, bridge: Link, route: RouteDecision): StopDetail | undefined => {
+  if (route.kind === 'refused') return undefined;
+  if (route.kind === 'local') return sourceProblem(pass, bridge);
+  return forwardingSwitch(pass.place.netns, 4, bridge.name).value === '0' ? undefined : sourceProblem(pass, bridge, route.paths[0].device);
+};
+
+/**
+ * A translation on the bridge: to a neighbour on the same bridge it stays a frame, anywhere else it goes up. What has no way is freed here
+ * and the bridge's own interface never sees it: in IPv6 for any route that refuses, in IPv4 for a bad source (br_nf_pre_routing_finish).
+ */
 const redirect = (journey: Journey, arrived: Arrived, port: Link, pass: Pass): Step => {
   const { place, bridge, flight, frame } = arrived;
-  const route = lookupRoute(place.netns, routeQuery(flight, place, bridge.name));
+  const route = lookupRoute(place.netns, routeQuery(flight, place, bridge.name), judgeOf(journey, place));
+  if (route.kind === 'refused' && isV6(flight.packet)) return refuse(journey, place, route, flight, 'nobody');
+  const odd = martianAddress(pass, bridge) ?? (isV6(flight.packet) ? undefined : badSource(pass, bridge, route));
+  if (odd) return stop(journey, odd);
   if (route.kind !== 'unicast' || route.paths[0].device !== bridge.name) return passUp(journey, arrived, port, pass);
   const { mac } = resolve(journey, place, bridge, route.paths[0].gateway ?? flight.packet.destination, flight.packet.source);
   if (mac === undefined) return lose(journey, `who has ${flight.packet.destination} on ${bridge.name} was not read`);

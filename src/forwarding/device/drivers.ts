@@ -7,7 +7,8 @@ import { sendWireguard } from '../tunnel/wireguard.ts';
 import { isUplink } from '../uplinks.ts';
 import { peerOf, portsOf } from '../world.ts';
 import type { Emit } from './emit.ts';
-import { parentOf, sendIpvlan, sendMacvlan } from './macvlan.ts';
+import { sendIpvlan, sendMacvlan } from './macvlan.ts';
+import { parentOf } from './stacked.ts';
 import { sendUplink, unansweredStop } from './uplink.ts';
 import { crossVeth } from './veth.ts';
 

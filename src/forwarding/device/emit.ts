@@ -1,4 +1,4 @@
-import { addHop, type Journey, type Step, type StopDetail, stop } from '../flight.ts';
+import { addHop, type Journey, joined, type Step, type StopDetail, stop } from '../flight.ts';
 import { deciderAt } from '../opaque.ts';
 import { drivers } from './drivers.ts';
 import { type Filtered, filterOut } from './filter.ts';
@@ -15,10 +15,17 @@ export const emit = (step: Emit, journey: Journey): Step => {
   const broken = linkProblem(device);
   if (broken) return stop(journey, broken);
   const filtered: Filtered = filterOut({ journey, place, device, flight, frame });
-  if (filtered) return filtered;
+  if (filtered) return filtered.at === 'end' ? filtered : insteadOf(filtered, journey);
   const decider = deciderAt(place, device, 'out');
   if (decider !== undefined) return throughOpaque(journey, { place, device, flight, frame, direction: 'out', nextHop: step.nextHop }, decider);
   return (drivers[device.kind] ?? unknownDriver)(step, journey);
+};
+
+/** Filters are asked before a capture on the device sees the packet (net/core/dev.c __dev_queue_xmit): what they take away never was on it. */
+const insteadOf = (redirected: Step, journey: Journey): Step => {
+  const { what = '', decisions = [] } = journey.hops.pop() ?? {};
+  journey.pending.unshift(...decisions);
+  return redirected.at === 'emit' ? { ...redirected, what: joined(what, redirected.what) } : redirected;
 };
 
 /** The packet ends on its way to the device. */

@@ -1,34 +1,9 @@
-import type { Link, NodeSnapshot } from '../../node/snapshot.ts';
+import type { Link } from '../../node/snapshot.ts';
 import { decided, type Flight, type Frame, type Journey, lose, type Step, stop } from '../flight.ts';
-import { type End, holdsAddress, linkAt, lowerNetns, type Place } from '../world.ts';
+import { type End, holdsAddress, type Place } from '../world.ts';
 import type { Emit } from './emit.ts';
+import { childrenOf, parentOf } from './stacked.ts';
 import { scrub } from './veth.ts';
-
-/** The device below a VLAN, macvlan or ipvlan device, which may be in another netns (IFLA_LINK, IFLA_LINK_NETNSID). */
-export const parentOf = (place: Place, child: Link): End | undefined => {
-  const netns = lowerNetns(place, child);
-  const link = netns && linkAt(netns, child.peerIfindex);
-  return netns && link ? { place: { snapshot: place.snapshot, netns }, link } : undefined;
-};
-
-const stacked = new Set(['macvlan', 'macvtap', 'ipvlan']);
-
-const stackedDevices = new WeakMap<NodeSnapshot, End[]>();
-
-/** All macvlan, macvtap and ipvlan devices of a node. */
-const stackedOn = (snapshot: NodeSnapshot): End[] => {
-  const known = stackedDevices.get(snapshot);
-  if (known) return known;
-  const ends = snapshot.namespaces.flatMap((netns) =>
-    netns.links.filter(({ kind }) => stacked.has(kind)).map((link) => ({ place: { snapshot, netns }, link })),
-  );
-  stackedDevices.set(snapshot, ends);
-  return ends;
-};
-
-/** Those on top of a device. */
-const childrenOf = (place: Place, parent: Link): End[] =>
-  stackedOn(place.snapshot).filter((end) => end.link.peerIfindex === parent.ifindex && lowerNetns(end.place, end.link) === place.netns);
 
 /** The device on top that takes a frame coming in from outside: by its MAC, or for ipvlan by its address (macvlan_handle_frame, ipvlan_handle_frame). */
 export const childFor = (place: Place, parent: Link, flight: Flight, frame: Frame): End | 'unknown' | undefined => {
@@ -60,7 +35,8 @@ export const sendMacvlan = ({ place, device, flight, frame, nextHop }: Emit, jou
     const sibling = childrenOf(parent.place, parent.link).find(
       ({ link }) => link !== device && link.macvlanMode === 'bridge' && isFor(link, flight, frame),
     );
-    if (sibling) return { at: 'receive', place: sibling.place, device: sibling.link, flight: scrub(flight, { place, link: device }, sibling), frame };
+    // to the device below first, for those who capture there
+    if (sibling) return { at: 'receive', place: parent.place, device: parent.link, flight: scrub(flight, { place, link: device }, parent), frame };
   }
   if (parent.link.mac === frame.to || (frame.to === undefined && holdsAddress(parent.link, flight.packet.destination))) {
     return stop(journey, {

@@ -36,7 +36,8 @@ export const receive = ({ place, device, flight, frame }: Receive, journey: Jour
       facts: { interface: device.name, vlan: frame.vlan },
     });
   }
-  if (frame.to !== undefined && device.mac !== undefined && frame.to !== device.mac) return otherhost(journey, place, device, frame.to);
+  if (frame.to !== undefined && frame.own !== true && device.mac !== undefined && frame.to !== device.mac)
+    return otherhost(journey, place, device, frame.to);
   return { at: 'input', place, device, flight, frame };
 };
 

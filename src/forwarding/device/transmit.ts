@@ -1,9 +1,11 @@
+import type { Link } from '../../node/snapshot.ts';
 import { type Journey, joined, type Step } from '../flight.ts';
 import { resolve } from '../neighbour/resolve.ts';
 import { isUplink } from '../uplinks.ts';
-import { nodeHolding } from '../world.ts';
+import { nodeHolding, type Place, type World } from '../world.ts';
 import { emit, stopBefore } from './emit.ts';
 import { hasAddresses, linkProblem } from './link.ts';
+import { isStacked, stackedHolding } from './stacked.ts';
 import { unansweredStop } from './uplink.ts';
 
 type Transmit = Extract<Step, { at: 'transmit' }>;
@@ -16,11 +18,16 @@ export const transmit = (step: Transmit, journey: Journey): Step => {
   if (broken) return stopBefore(out, journey, broken);
   if (!hasAddresses(device) || device.noArp === true) return emit(out, journey);
   const { mac, state, fixed, because } = resolve(journey, place, device, nextHop, flight.packet.source);
-  // an address of a node that we know is nobody else's, and that node did not answer
-  const silent = isUplink(place, device)
-    ? nodeHolding(journey.world, nextHop, place.snapshot.node) !== undefined
-    : state === 'nobody' && device.kind !== 'vxlan';
+  const silent = isShared(place, device) ? isNeighbours(journey.world, place, device, nextHop) : state === 'nobody' && device.kind !== 'vxlan';
   if (mac === undefined && silent) return stopBefore(out, journey, unansweredStop(device, nextHop, because));
   const said = device.kind === 'bridge' && mac !== undefined ? `${nextHop} is at ${mac}` : '';
   return emit({ ...out, what: joined(what, said), frame: { from: device.mac, to: mac, fixed, state } }, journey);
 };
+
+/** Does it lead into the network between the nodes, where strangers may be? */
+const isShared = (place: Place, device: Link): boolean => isUplink(place, device) || isStacked(device);
+
+/** An address of a node or of a pod that we know is nobody else's; one that is asked for and not answered is silent. */
+const isNeighbours = (world: World, place: Place, device: Link, address: string): boolean =>
+  // what is stacked on a device does not reach that device's host
+  nodeHolding(world, address, isStacked(device) ? undefined : place.snapshot.node) !== undefined || stackedHolding(world, address) !== undefined;

@@ -1,10 +1,12 @@
 import type { Link } from '../../node/snapshot.ts';
-import { hostPort } from '../address.ts';
+import { hostPort, sameAddress } from '../address.ts';
 import { type Flight, type Frame, type Journey, lose, type Step, type StopDetail, say, stop } from '../flight.ts';
 import type { Stop } from '../hop.ts';
+import { answersStranger } from '../neighbour/solicit.ts';
 import { hasPorts, isUplink } from '../uplinks.ts';
 import { type End, hostNetns, nodeHolding, type Place, portsOf, type World } from '../world.ts';
 import type { Emit } from './emit.ts';
+import { parentOf, stackedHolding, stackedWith } from './stacked.ts';
 
 export const unansweredStop = (device: Link, address: string, because?: Stop): StopDetail => ({
   reason: 'no-neighbour',
@@ -25,6 +27,13 @@ export const sendUplink = ({ place, device, flight, frame, nextHop }: Emit, jour
     });
   }
   const arrival = arrivalOf(journey.world, place, frame, towards, destination);
+  if (arrival?.routed && !answersStranger(journey, arrival.holder ?? arrival, { target: destination, sender: towards })) {
+    return stop(journey, {
+      reason: 'no-receiver',
+      message: `${arrival.place.snapshot.node} does not answer a router that asks for ${destination}`,
+      facts: { interface: device.name, address: destination, node: arrival.place.snapshot.node, router: towards },
+    });
+  }
   // a router on the way counts as a hop
   if (arrival?.routed) flight.ttl = (flight.ttl ?? 64) - 1;
   say(journey, outerWords(flight), arrival ? `to ${arrival.place.snapshot.node}` : `to ${hostPort(towards)}`);
@@ -54,6 +63,8 @@ interface Arrival extends End {
   mac?: string | undefined;
   /** By way of a router between the nodes. */
   routed: boolean;
+  /** What holds the address, where a port of it takes the frame. */
+  holder?: End;
 }
 
 /** A router between the nodes, or a cloud's network, writes link-level addresses of its own: what holds the address gets its own. */
@@ -61,10 +72,23 @@ const arrivalOf = (world: World, { snapshot }: Place, { to }: Frame, nextHop: st
   const owner = to === undefined ? undefined : ownerOf(world, snapshot.node, to);
   if (owner) return { ...owner, mac: to, routed: false };
   const direct = nodeHolding(world, nextHop, snapshot.node);
-  const holder = direct ?? (nextHop === destination ? undefined : nodeHolding(world, destination, snapshot.node));
+  const pod = direct ? undefined : stackedHolding(world, nextHop, snapshot.node);
+  const below = pod && parentOf(pod.place, pod.link);
+  if (pod && below) return { ...portOf(below), mac: pod.link.mac, routed: false };
+  const holder = direct ?? (nextHop === destination ? undefined : routedTo(world, destination, snapshot.node));
   if (!holder) return undefined;
   const port = portOf(holder);
-  return { ...port, mac: port.link.master === undefined ? port.link.mac : holder.link.mac, routed: direct === undefined };
+  return { ...port, mac: port.link.master === undefined ? port.link.mac : holder.link.mac, routed: direct === undefined, holder };
+};
+
+/** Routers between the nodes know the nodes' own networks; addresses on bridges and tunnels, or single ones, are nobody's business out there. */
+const routedTo = (world: World, destination: string, except: string): End | undefined => {
+  const holder = nodeHolding(world, destination, except);
+  if (!holder) return undefined;
+  const { place, link } = holder;
+  const own = link.addresses.find(({ address }) => sameAddress(address, destination));
+  const isNetwork = own !== undefined && own.prefix < (own.family === 4 ? 32 : 128) && isUplink(place, link);
+  return isNetwork || world.facts.nodes.some(({ ips }) => ips.some((ip) => sameAddress(ip, destination))) ? holder : undefined;
 };
 
 /** The other node with an interface of this address on the network between them. */
@@ -74,7 +98,8 @@ const ownerOf = (world: World, except: string, mac: string): End | undefined => 
     const link = netns?.links.find((candidate) => candidate.mac === mac && isUplink({ snapshot, netns }, candidate));
     if (netns && link) return portOf({ place: { snapshot, netns }, link });
   }
-  return undefined;
+  const pod = stackedWith(world, mac, except);
+  return pod && parentOf(pod.place, pod.link);
 };
 
 /** A bridge or bond that holds the address gets its frames by one of its ports; an address on lo comes in by any uplink. */

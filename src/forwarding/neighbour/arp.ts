@@ -27,7 +27,7 @@ const answersArp = (place: Place, link: Link, { target, sender }: Question): boo
   const { netns } = place;
   if (!wasRead(netns)) return linkHolding(netns, target) !== undefined;
   if (!standsIn(netns) && !mayBeLocal(netns, target) && !unreadRoutes(place, 4)) return false;
-  const query = { family: 4 as const, destination: target, source: sender, mark: 0, iif: link.name, vrf: vrfOf(netns, link.name) };
+  const query = { family: 4 as const, destination: target, source: sender, mark: 0, iif: link.name, uid: 0, vrf: vrfOf(netns, link.name) };
   const decision = lookupRoute(netns, query);
   if (decision.kind === 'refused') return decision.reason === 'no-route' && unreadRoutes(place, 4) ? undefined : false;
   const towards = decision.kind === 'unicast' ? decision.paths[0].device : undefined;
@@ -71,7 +71,7 @@ const ignores = ({ netns }: Place, link: Link, { target, sender }: Question): bo
 
 /** arp_filter: an answer would have to leave by the interface that was asked. */
 const leavesBy = (netns: Place['netns'], link: Link, sender: string, target: string): boolean => {
-  const decision = lookupRoute(netns, { family: 4, destination: sender, source: target, mark: 0, iif: 'lo' });
+  const decision = lookupRoute(netns, { family: 4, destination: sender, source: target, mark: 0, iif: 'lo', uid: 0 });
   return decision.kind === 'unicast' && decision.paths[0].device === link.name;
 };
 

@@ -1,9 +1,10 @@
-import type { Link, Neighbour } from '../../node/snapshot.ts';
+import type { Link } from '../../node/snapshot.ts';
 import { familyOf, sameAddress } from '../address.ts';
 import { assume, decided, type Journey, type Learned } from '../flight.ts';
 import type { Stop } from '../hop.ts';
 import { type End, type Place, placeKey, unread } from '../world.ts';
 import { answers, askerOf, type Question } from './arp.ts';
+import { entryFor, isValid, isWritten } from './entry.ts';
 import { isListed, type Segment, segmentOf } from './segment.ts';
 import { hearsAnswer, solicit } from './solicit.ts';
 
@@ -17,19 +18,12 @@ export interface Resolution {
   because?: Stop | undefined;
 }
 
-/** States in which the entry's address is used (NUD_VALID, include/net/neighbour.h). */
-const valid = new Set(['REACHABLE', 'STALE', 'DELAY', 'PROBE', 'PERMANENT', 'NOARP']);
-const written = new Set(['PERMANENT', 'NOARP']);
-
-const entryFor = ({ netns }: Place, device: Link, address: string): Neighbour | undefined =>
-  netns.neighbours.find((candidate) => candidate.device === device.name && !candidate.proxy && sameAddress(candidate.address, address));
-
 /** Link-level address of the next hop: the neighbour table, else what ARP or ND would find. `source` is the packet's. */
 export const resolve = (journey: Journey, place: Place, device: Link, address: string, source: string): Resolution => {
   const entry = entryFor(place, device, address);
-  if (entry?.mac !== undefined && valid.has(entry.state)) {
+  if (entry?.mac !== undefined && isValid(entry)) {
     decided(journey, 'next', { by: 'neighbour', object: `${entry.address} dev ${entry.device} lladdr ${entry.mac} ${entry.state}` });
-    return { mac: entry.mac, state: entry.state, fixed: written.has(entry.state) };
+    return { mac: entry.mac, state: entry.state, fixed: isWritten(entry) };
   }
   const learned = journey.learned.find((one) => isAbout(one, place, device, address));
   if (learned) return { mac: learned.mac, state: 'learned', fixed: false };

@@ -1,5 +1,6 @@
 import type { Link } from '../../node/snapshot.ts';
 import { sameAddress } from '../address.ts';
+import { childrenOf, parentOf } from '../device/stacked.ts';
 import { deciderAt } from '../opaque.ts';
 import { hasFilters } from '../tc/filters.ts';
 import { vxlansHearing } from '../tunnel/vxlan-peers.ts';
@@ -46,7 +47,20 @@ const sendOut = (spread: Spread, place: Place, device: Link): void => {
   else if (device.kind === 'vxlan') throughVxlan(spread, place, device);
   else if (isUplink(place, device)) acrossUnderlay(spread, place, device);
   else if (device.kind === 'veth') acrossVeth(spread, place, device);
+  else if (device.kind === 'macvlan' || device.kind === 'macvtap') throughParent(spread, place, device);
   else spread.complete = false;
+};
+
+/** Its siblings in bridge mode, and whoever is behind the device below, but not the host of that device (macvlan_queue_xmit). */
+const throughParent = (spread: Spread, place: Place, device: Link): void => {
+  const parent = parentOf(place, device);
+  if (!parent) {
+    spread.complete = false;
+    return;
+  }
+  const siblings = device.macvlanMode === 'bridge' ? childrenOf(parent.place, parent.link) : [];
+  for (const { place: at, link } of siblings) if (link !== device && link.macvlanMode === 'bridge') comeIn(spread, at, link);
+  sendOut(spread, parent.place, parent.link);
 };
 
 /** The other nodes hear it; who else does, nobody knows. */
@@ -67,6 +81,7 @@ const acrossVeth = (spread: Spread, place: Place, device: Link): void => {
 const comeIn = (spread: Spread, place: Place, device: Link): void => {
   if (!once(spread, place, device, 'in')) return;
   if (deciderAt(place, device, 'in') !== undefined || hasFilters(place.netns, device, 'ingress')) spread.complete = false;
+  for (const child of childrenOf(place, device)) comeIn(spread, child.place, child.link);
   const master = device.master && linkAt(place.netns, device.master.ifindex);
   if (device.master === undefined || master?.kind === 'vrf') spread.ends.push({ place, link: device });
   else if (master?.kind === 'bridge') flood(spread, place, master, device);

@@ -25,3 +25,12 @@ export const setTtl = ({ flight }: Pass, how: string, by: number): void => {
   const ttl = how === 'set' ? by : how === 'dec' ? flight.ttl - by : flight.ttl + by;
   flight.ttl = Math.min(255, Math.max(0, ttl));
 };
+
+/**
+ * NOTRACK, which comes too late for a packet whose flow is known already; an ICMP error has that of the packet it is about from the start
+ * (xt_CT.c notrack_tg, nft_ct.c nft_notrack_eval, net/ipv4/icmp.c icmp_glue_bits).
+ */
+export const untrack = (pass: Pass): void => {
+  if (pass.tracking.found || (pass.flight.about && pass.hook === 'output')) return;
+  pass.tracking = { state: 'UNTRACKED', zone: 0 };
+};

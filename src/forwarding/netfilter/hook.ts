@@ -1,9 +1,9 @@
-import type { Family, Netns } from '../../node/snapshot.ts';
-import { decided } from '../flight.ts';
+import type { Family, Netns, NftChain, NftTable } from '../../node/snapshot.ts';
+import { assume, decided } from '../flight.ts';
 import { choose } from '../fork.ts';
 import type { RuleRef } from '../hop.ts';
 import { type HookName, isV6, type Pass } from '../pass.ts';
-import { unreadRules } from '../world.ts';
+import { placeKey, unreadRules } from '../world.ts';
 import { proceed, type Verdict } from './context.ts';
 import { chainNamed } from './iptables/compile.ts';
 import { runBaseChain } from './iptables/run.ts';
@@ -23,12 +23,13 @@ interface Station {
 /** Which rules see a packet: those of its own family, or those of the bridge it crosses. */
 type Layer = Family | 'bridge';
 
-/** Priorities of iptables' tables (include/uapi/linux/netfilter_ipv4.h nf_ip_hook_priorities). */
-const tablePriorities: Record<string, number> = { raw: -300, mangle: -150, nat: -100, filter: 0, security: 50 };
-
 const CONNTRACK = -200;
 const DESTINATION_NAT = -100;
 const SOURCE_NAT = 100;
+
+/** Priorities of iptables' tables (include/uapi/linux/netfilter_ipv4.h nf_ip_hook_priorities); nat's is that of the side it translates. */
+const tablePriorities: Record<string, number> = { raw: -300, mangle: -150, filter: 0, security: 50 };
+const priorityOf = (table: string, hook: HookName): number => (table === 'nat' ? natPriority(hook) : tablePriorities[table]) ?? 0;
 
 const cache = new WeakMap<Netns, Map<string, Station[]>>();
 
@@ -81,13 +82,15 @@ const natPriority = (hook: HookName): number | undefined => {
   return side === undefined ? undefined : side === 'destination' ? DESTINATION_NAT : SOURCE_NAT;
 };
 
+/** Which of two iptables was there first nobody can read; legacy's tables are taken for the older ones. */
 const iptablesChains = (netns: Netns, family: Family, hook: HookName): Station[] =>
   netns.netfilter.iptables
     .filter((table) => table.family === family)
+    .sort((a, b) => Number(a.backend === 'nft') - Number(b.backend === 'nft'))
     .flatMap((table) => {
       const chain = chainNamed(table, hook.toUpperCase());
       const run = (pass: Pass): Verdict => (chain ? runBaseChain(table, chain, pass) : proceed);
-      return chain ? [{ priority: tablePriorities[table.table] ?? 0, nat: table.table === 'nat', run: routed(table.table, hook, run) }] : [];
+      return chain ? [{ priority: priorityOf(table.table, hook), nat: table.table === 'nat', run: routed(table.table, hook, run) }] : [];
     });
 
 /** Only what mangle OUTPUT, or an nft chain of type route, changes is routed again (ip_tables.c ipt_mangle_out, nft_chain_route.c). */
@@ -125,11 +128,27 @@ const deviceStations = (netns: Netns, device: string, hook: HookName): Station[]
     .filter(({ family }) => family === 'netdev' || family === 'inet')
     .flatMap((table) =>
       table.chains
-        .filter((chain) => chain.hook === hook && chain.device?.split(',').includes(device) === true && !isDormant(table.flags))
-        .map((chain) => ({ priority: chain.priority ?? 0, nat: false, run: (pass: Pass) => runNftBaseChain(table, chain, pass) })),
+        .filter((chain) => chain.hook === hook && isOn(chain, device) && !isDormant(table.flags))
+        .map((chain) => ({
+          priority: chain.priority ?? 0,
+          nat: false,
+          run: (pass: Pass) => (chain.device !== undefined || isAssumedOn(table, chain, pass) ? runNftBaseChain(table, chain, pass) : proceed),
+        })),
     );
   return inOrder(chains);
 };
+
+/** A name, a list, or in newer kernels names that begin so. */
+const isOn = ({ device: names }: NftChain, device: string): boolean =>
+  names === undefined || names.split(',').some((name) => (name.endsWith('*') ? device.startsWith(name.slice(0, -1)) : name === device));
+
+/** Where the tools did not say which devices a chain is on. */
+const isAssumedOn = ({ family, name }: NftTable, chain: NftChain, { journey, place }: Pass): boolean =>
+  assume(journey, `${placeKey(place)} ${family} ${name} ${chain.name} devices`, {
+    kind: 'unknown',
+    what: `which devices chain ${chain.name} of nft table ${family} ${name} is on was not read`,
+    ways: [{ label: 'not on this one' }, { label: 'on this one' }],
+  }) === 1;
 
 export type HookResult =
   | { kind: 'accept'; by?: RuleRef }
@@ -180,10 +199,10 @@ export const runHook = (pass: Pass, hook: HookName): HookResult => {
   return whatWasNotRead(pass) ?? result;
 };
 
-/** Runs one hook of the bridge family. */
+/** Runs one hook of the bridge family, which ARP passes as well. */
 export const runBridgeHook = (pass: Pass, hook: HookName, bridge: string): HookResult => {
   const all = stations(pass.place.netns, 'bridge', hook);
-  if (all.length === 0 || pass.flight.solicits === 'arp') return { kind: 'accept' };
+  if (all.length === 0) return { kind: 'accept' };
   pass.hook = hook;
   pass.bridge = bridge;
   const result = runStations(pass, all);
@@ -194,7 +213,7 @@ export const runBridgeHook = (pass: Pass, hook: HookName, bridge: string): HookR
 /** Runs the chains on one device. */
 export const runDeviceHook = (pass: Pass, hook: 'ingress' | 'egress', device: string): HookResult => {
   const all = deviceStations(pass.place.netns, device, hook);
-  if (all.length === 0 || pass.flight.solicits === 'arp') return { kind: 'accept' };
+  if (all.length === 0) return { kind: 'accept' };
   const { iif, oif } = pass;
   pass.hook = hook;
   if (hook === 'ingress') pass.iif = device;

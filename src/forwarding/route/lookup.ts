@@ -3,8 +3,8 @@ import { type ParsedAddress, parseAddress, parsePrefix } from '../address.ts';
 import { choose, type Decider } from '../fork.ts';
 import { interfaceSysctl, sysctl } from '../sysctl.ts';
 import { linkNamed } from '../world.ts';
-import { type RouteQuery, ruleMatches, rulesOf } from './rules.ts';
-import { candidates, tablesOf } from './tables.ts';
+import { hasOwnRules, type RouteQuery, ruleMatches, rulesOf } from './rules.ts';
+import { candidates, localAndMain, type Table, tablesOf } from './tables.ts';
 
 /** One way to the next hop. */
 export interface Path {
@@ -33,6 +33,7 @@ const never: Judge = () => false;
 export const lookupRoute = (netns: Netns, query: RouteQuery, judge: Judge = never): RouteDecision => {
   const destination = parseAddress(query.destination);
   if (!destination) return { kind: 'refused', reason: 'no-route' };
+  if (query.family === 4 && !hasOwnRules(netns)) return lookupWithoutRules(netns, destination, query);
   const tables = tablesOf(netns, query.family);
   const rules = rulesOf(netns, query.family);
   for (let at = 0; at < rules.length; at += 1) {
@@ -56,6 +57,19 @@ export const lookupRoute = (netns: Netns, query: RouteQuery, judge: Judge = neve
   return { kind: 'refused', reason: 'no-route' };
 };
 
+/** include/net/ip_fib.h fib_lookup: local and main in one, then default. */
+const lookupWithoutRules = (netns: Netns, destination: ParsedAddress, query: RouteQuery): RouteDecision => {
+  const decision = lookupTable(netns, localAndMain(netns), destination, query);
+  if (decision && decision.kind !== 'refused') return withRule(netns, decision);
+  const last = lookupTable(netns, tablesOf(netns, 4).get('default'), destination, query) ?? decision;
+  return last ? withRule(netns, last) : { kind: 'refused', reason: 'no-route' };
+};
+
+const withRule = (netns: Netns, decision: RouteDecision): RouteDecision => {
+  const rule = rulesOf(netns, 4).find(({ table }) => table === decision.route?.table);
+  return rule ? { ...decision, rule } : decision;
+};
+
 /** `suppress_prefixlength N`: a route this short does not count; `suppress_ifgroup`: nor one out of such a device (fib4_rule_suppress). */
 const suppressed = (netns: Netns, { suppressPrefixLength, suppressGroup }: Rule, decision: RouteDecision): boolean => {
   const length = parsePrefix(decision.route?.destination ?? '')?.length ?? 0;
@@ -65,12 +79,7 @@ const suppressed = (netns: Netns, { suppressPrefixLength, suppressGroup }: Rule,
 };
 
 /** The first route of the table that can be used; `throw` ends the table. */
-export const lookupTable = (
-  netns: Netns,
-  table: ReturnType<typeof tablesOf> extends Map<string, infer T> ? T | undefined : never,
-  destination: ParsedAddress,
-  query: RouteQuery,
-): RouteDecision | undefined => {
+export const lookupTable = (netns: Netns, table: Table | undefined, destination: ParsedAddress, query: RouteQuery): RouteDecision | undefined => {
   for (const route of candidates(table, destination)) {
     if (route.tos !== undefined && route.tos !== 0 && route.tos !== (query.tos ?? 0)) continue;
     if (route.type === 'throw') return undefined;

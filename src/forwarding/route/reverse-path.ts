@@ -31,6 +31,7 @@ const backwards = ({ flight: { packet }, place, iif }: Arrival, { mark, iif: fro
     mark,
     iif: from,
     tos: packet.tos,
+    uid: 0,
     protocol: protocolOf(packet),
     sourcePort: packet.destinationPort,
     destinationPort: packet.sourcePort,

@@ -16,6 +16,7 @@ export interface RouteQuery {
   /** Only routes out of this device count: a socket bound to it, a reverse-path check. */
   oif?: string | undefined;
   tos?: number | undefined;
+  /** Of the process that sends; root's for what is forwarded (net/ipv4/route.c ip_route_input_slow) and for what the kernel makes. */
   uid?: number | undefined;
   /** Assigned number. */
   protocol?: number | undefined;
@@ -80,13 +81,10 @@ export const ruleMatches = (rule: Rule, query: RouteQuery): Known => {
     rule.ipproto === undefined || (query.protocol === undefined ? undefined : protocolNumber(rule.ipproto) === query.protocol),
     rule.sport === undefined || inRange(rule.sport, query.sourcePort),
     rule.dport === undefined || inRange(rule.dport, query.destinationPort),
-    rule.uidRange === undefined || uidMatches(rule.uidRange, query),
+    rule.uidRange === undefined || inRange(rule.uidRange, query.uid),
     rule.l3mdev !== true || query.vrf !== undefined,
     rule.tunnelId === undefined,
   ];
   if (answers.includes(false)) return rule.not;
   return answers.includes(undefined) ? undefined : !rule.not;
 };
-
-/** Forwarded packets belong to nobody (flowi_uid is INVALID_UID, which no range holds). */
-const uidMatches = (range: string, { uid, iif }: RouteQuery): Known => (iif === 'lo' ? inRange(range, uid) : false);

@@ -21,6 +21,28 @@ export const tablesOf = (netns: Netns, family: Family): Map<string, Table> => {
   return tables;
 };
 
+const joins = new WeakMap<Netns, Table>();
+
+/**
+ * IPv4's tables local and main, which are one trie as long as nobody made a routing rule: the longest prefix of both together wins, and of
+ * one prefix local's route (net/ipv4/fib_frontend.c fib_new_table, fib_trie.c fib_insert_alias). IPv6 has nothing of the kind.
+ */
+export const localAndMain = (netns: Netns): Table => {
+  const known = joins.get(netns) ?? join(tablesOf(netns, 4).get('local') ?? [], tablesOf(netns, 4).get('main') ?? []);
+  joins.set(netns, known);
+  return known;
+};
+
+const join = (first: Table, second: Table): Table =>
+  [...Map.groupBy([...first, ...second], ({ length }) => length)]
+    .map(([length, levels]) => ({ length, routes: joinLevels(levels) }))
+    .sort((a, b) => b.length - a.length);
+
+const joinLevels = (levels: Level[]): Level['routes'] => {
+  const all = levels.flatMap(({ routes }) => [...routes]);
+  return new Map([...Map.groupBy(all, ([network]) => network)].map(([network, same]) => [network, same.flatMap(([, routes]) => routes)]));
+};
+
 const layOut = (netns: Netns, family: Family): Map<string, Table> => {
   const own = netns.routes.filter((route) => route.family === family);
   const all = own.some((route) => route.table === 'local') ? own : [...own, ...localRoutes(netns, family)];

@@ -2,7 +2,7 @@ import type { Link } from '../../node/snapshot.ts';
 import { familyOf, isLinkLocal6 } from '../address.ts';
 import { decided, type Journey, lose, type Step, type StopDetail, say, stop } from '../flight.ts';
 import { runHook } from '../netfilter/hook.ts';
-import { type Pass, startPass } from '../pass.ts';
+import { isV6, type Pass, startPass } from '../pass.ts';
 import { isLocal } from '../route/address-type.ts';
 import { describeRoute, routeLine } from '../route/describe.ts';
 import { lookupRoute, pickPath, type RouteDecision } from '../route/lookup.ts';
@@ -42,7 +42,9 @@ export const input = ({ place, device, flight, frame, bridgePort, pass: bridged 
   if (decision.route) decided(journey, 'here', { by: 'route', object: routeLine(decision.route) });
   if (decision.kind === 'refused') {
     say(journey, describeRoute(decision));
-    return refuse(journey, place, decision, flight);
+    // a host that does not forward tells nobody (net/ipv4/route.c ip_error)
+    const isHost = !isV6(flight.packet) && forwardingSwitch(place.netns, 4, iif).value === '0';
+    return refuse(journey, place, decision, flight, isHost ? 'nobody' : undefined);
   }
   if (decision.kind === 'unicast') return forward(pass, device, decision);
   const bogus = sourceProblem(pass, linkNamed(place.netns, iif) ?? device);

@@ -126,14 +126,14 @@ const noWay = (journey: Journey, place: Place, flight: Flight, decision: Refused
 };
 
 /** Without the whole of the tables "no route" is no answer. */
-export const refuse = (journey: Journey, place: Place, decision: Refused, { packet }: Flight): Step =>
+export const refuse = (journey: Journey, place: Place, decision: Refused, { packet }: Flight, told?: 'nobody'): Step =>
   decision.reason === 'no-route' && (unreadRoutes(place, familyOf(packet.destination)) || isMulticast(packet.destination))
     ? lose(journey, isMulticast(packet.destination) ? 'multicast is not followed' : 'not all routes here could be read')
-    : stop(journey, refusedRoute(decision, packet.destination));
+    : stop(journey, refusedRoute(decision, packet.destination, told));
 
-const refusedRoute = (decision: Refused, destination: string): StopDetail => ({
+const refusedRoute = (decision: Refused, destination: string, told: 'nobody' | undefined): StopDetail => ({
   reason: decision.reason,
   message: decision.reason === 'no-route' ? `no route to ${destination}` : `${describeRoute(decision)} refuses ${destination}`,
   decidedBy: decision.reason === 'no-route' ? undefined : describeRoute(decision),
-  facts: { destination, route: decision.route?.destination, table: decision.route?.table, rule: decision.rule?.priority },
+  facts: { destination, route: decision.route?.destination, table: decision.route?.table, rule: decision.rule?.priority, told },
 });

@@ -1,6 +1,6 @@
 import type { Rule } from '../../node/snapshot.ts';
 import { familyOf } from '../address.ts';
-import { assume, type Flight, type Journey } from '../flight.ts';
+import { assume, type Flight, isKernels, type Journey } from '../flight.ts';
 import { protocolOf } from '../protocol.ts';
 import type { Judge } from '../route/lookup.ts';
 import type { RouteQuery } from '../route/rules.ts';
@@ -8,20 +8,23 @@ import { vrfOf } from '../route/vrf.ts';
 import { type Place, placeKey } from '../world.ts';
 
 /** What the packet's route is looked up by; `iif` is absent for what is sent from here. */
-export const routeQuery = ({ packet, mark }: Flight, place: Place, iif?: string, oif?: string): RouteQuery => ({
-  family: familyOf(packet.destination),
-  destination: packet.destination,
-  source: packet.source,
-  mark,
-  iif: iif ?? 'lo',
-  oif,
-  tos: packet.tos,
-  uid: packet.uid,
-  protocol: protocolOf(packet),
-  sourcePort: packet.sourcePort,
-  destinationPort: packet.destinationPort,
-  vrf: vrfOf(place.netns, iif ?? oif),
-});
+export const routeQuery = (flight: Flight, place: Place, iif?: string, oif?: string): RouteQuery => {
+  const { packet, mark } = flight;
+  return {
+    family: familyOf(packet.destination),
+    destination: packet.destination,
+    source: packet.source,
+    mark,
+    iif: iif ?? 'lo',
+    oif,
+    tos: packet.tos,
+    uid: iif !== undefined || isKernels(flight) ? 0 : packet.uid,
+    protocol: protocolOf(packet),
+    sourcePort: packet.sourcePort,
+    destinationPort: packet.destinationPort,
+    vrf: vrfOf(place.netns, iif ?? oif),
+  };
+};
 
 /** A rule that asks for what nobody knows of the packet (its owner, a port) may match or not. */
 export const judgeOf =

@@ -2,10 +2,12 @@ import type { FdbEntry, Link } from '../../node/snapshot.ts';
 import { familyOf, isMulticast } from '../address.ts';
 import { entryLine } from '../bridge/fdb.ts';
 import type { Emit } from '../device/emit.ts';
-import { decided, type Flight, type Journey, joined, lose, type Step, type StopDetail, stop } from '../flight.ts';
+import { decided, type Flight, type Journey, joined, lose, type Step, type StopDetail, say, stop } from '../flight.ts';
 import { choose } from '../fork.ts';
+import { lookupRoute } from '../route/lookup.ts';
+import { judgeOf, routeQuery } from '../stack/route-query.ts';
 import { type Place, unread } from '../world.ts';
-import { floodRemotes, socketPlace, tunnelEntries } from './vxlan-peers.ts';
+import { devicesOf, floodRemotes, socketPlace, speaks, tunnelEntries } from './vxlan-peers.ts';
 
 /** Outer Ethernet is the next link's: inner Ethernet 14, VXLAN 8, UDP 8, IP 20 or 40. */
 const overhead = (remote: string): number => 14 + 8 + 8 + (familyOf(remote) === 4 ? 20 : 40);
@@ -29,13 +31,30 @@ export const sendVxlan = ({ place, device, flight, frame, nextHop, what }: Emit,
   if (remote === undefined) return lose(journey, `${device.name} floods by multicast, and who listens was not read`);
   if (entry) decided(journey, 'here', { by: 'fdb', object: entryLine(entry) });
   hop.what = joined(what, `VXLAN ${entry?.vni ?? vxlan.vni} → ${remote}`, frame.to === undefined ? '' : `VTEP ${frame.to}`);
-  return {
-    at: 'output',
-    place: socket,
-    flight: carrier({ place, socket, device, flight, frame, remote, entry }),
-    oif: boundTo(socket, device, entry),
-  };
+  const outer = carrier({ place, socket, device, flight, frame, remote, entry });
+  const oif = boundTo(socket, device, entry);
+  const route = lookupRoute(socket.netns, routeQuery(outer, socket, undefined, oif), judgeOf(journey, socket));
+  if (route.kind === 'local' && route.route.type === 'local') return comeRound(journey, socket, outer, oif);
+  return { at: 'output', place: socket, flight: outer, oif };
 };
+
+/**
+ * To an address of this very node: the inner frame is handed to the device of the same VNI at once, whatever address it is for, and no
+ * outer packet is made (drivers/net/vxlan/vxlan_core.c encap_bypass_if_local, vxlan_encap_bypass).
+ */
+const comeRound = (journey: Journey, socket: Place, { packet, carries }: Flight, oif: string | undefined): Step => {
+  const found = oif === undefined ? devicesOf(socket, 'vxlan').find(({ link }) => takes(link, packet.destination, carries)) : undefined;
+  const vni = carries?.vni;
+  if (!carries || !found) {
+    const facts = { kind: 'vxlan', vni, port: carries?.port };
+    return stop(journey, { reason: 'no-tunnel-device', message: `${packet.destination} is this node itself, which has no VXLAN ${vni}`, facts });
+  }
+  say(journey, 'which is this node itself');
+  return { at: 'receive', place: found.place, device: found.link, flight: carries.inner, frame: { ...carries.frame, own: true } };
+};
+
+const takes = ({ up, vxlan }: Link, remote: string, carries: Flight['carries']): boolean =>
+  up && vxlan !== undefined && vxlan.vni === carries?.vni && vxlan.port === carries.port && speaks(vxlan, remote);
 
 /** Without an address on the link, or with one that no entry leads to, a frame is dropped unless it may be flooded. */
 const missing = (

@@ -125,6 +125,10 @@ read_nft() {
     esac
     run_section nft -j list table "$family" "$table" </dev/null
   done
+  # the JSON of nft 1.0 does not say on which devices a chain is
+  for family in netdev inet; do
+    case $tables in *"table $family "*) run_section nft-chains list chains "$family" </dev/null ;; esac
+  done
 }
 
 # iptables-nft names its base chains in capitals, the kubelet its hint; a table of the same name that someone made with nft has neither.

@@ -87,6 +87,29 @@ export const parseNft = (text: string): Parsed<NftTable[]> => {
   return { value: [...tables.values()], unparsed };
 };
 
+/** `devices = { d1, "d2" }` or `device "d1"` in a chain's line of text. */
+const devicesIn = (line: string): string | undefined => {
+  const [, one, many] = /\b(?:ingress|egress) (?:device "?([^"\s]+)"?|devices = \{ ([^}]*) \})/.exec(line) ?? [];
+  return one ?? many?.replaceAll(/["\s]/g, '');
+};
+
+/** `nft list chains FAMILY`: the devices that chains are on, which nft 1.0 leaves out of its JSON. */
+export const withDevices = (tables: NftTable[], text: string): NftTable[] => {
+  const devices = new Map<string, string>();
+  let [table, chain] = ['', ''];
+  for (const line of text.split('\n')) {
+    table = /^table (\S+ \S+) \{/.exec(line)?.[1] ?? table;
+    chain = /^\s+chain (\S+) \{/.exec(line)?.[1] ?? chain;
+    const found = devicesIn(line);
+    if (found !== undefined) devices.set(`${table} ${chain}`, found);
+  }
+  if (devices.size === 0) return tables;
+  return tables.map((one) => ({
+    ...one,
+    chains: one.chains.map((own) => ({ ...own, ...optional('device', own.device ?? devices.get(`${one.family} ${one.name} ${own.name}`)) })),
+  }));
+};
+
 /** Those that iptables-nft made are known from iptables-save already, with its matches decoded. */
 export const withoutIptables = (tables: readonly NftTable[], iptables: readonly IptablesTable[]): NftTable[] => {
   const owned = new Set(iptables.filter(({ backend }) => backend === 'nft').map(({ family, table }) => `${family === 4 ? 'ip' : 'ip6'} ${table}`));

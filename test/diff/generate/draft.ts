@@ -26,8 +26,8 @@ export interface NodeDraft {
   podCidr: ByFamily;
   /** The device that leads to the other nodes. */
   uplink: string;
-  /** Where its pods hang: on a bridge, or each on a veth with a route of its own. */
-  style: 'bridge' | 'routed';
+  /** Where its pods hang: on a bridge, each on a veth with a route of its own, or on the uplink itself. */
+  style: 'bridge' | 'routed' | 'macvlan';
   /** Which of the two iptables its daemons use. */
   backend: 'legacy' | 'nft';
   /** All of the host's devices but loopback. */

@@ -34,8 +34,13 @@ export const topology = (draft: Draft): void => {
 };
 
 const planNode = ({ random, underlay }: Draft, index: number): NodeDraft => {
-  const style = random.chance(0.6) ? 'bridge' : 'routed';
   const uplink = random.chance(0.12) ? 'br-ex' : 'eth0';
+  const style = random.weighted([
+    [12, 'bridge'],
+    [8, 'routed'],
+    // its pods are in the nodes' own subnet
+    [underlay === 'switch' && uplink === 'eth0' ? 1 : 0, 'macvlan'],
+  ] as const);
   return {
     name: `n${index}`,
     index,
@@ -51,8 +56,11 @@ const planNode = ({ random, underlay }: Draft, index: number): NodeDraft => {
 const planPod = (node: NodeDraft, number: number): PodDraft => ({
   name: `${node.name}p${number}`,
   node,
-  address: { 4: `10.244.${node.index}.${number + 3}`, 6: `fd44:${node.index}::${number + 3}` },
-  hostDevice: `${node.style === 'bridge' ? 'veth' : 'cali'}${number}`,
+  address:
+    node.style === 'macvlan'
+      ? { 4: `10.33.0.${60 + 50 * node.index + number}`, 6: `fd33::${60 + 50 * node.index + number}` }
+      : { 4: `10.244.${node.index}.${number + 3}`, 6: `fd44:${node.index}::${number + 3}` },
+  hostDevice: { bridge: `veth${number}`, routed: `cali${number}`, macvlan: 'eth0' }[node.style],
   mac: macOf(1, node.index, number),
 });
 
@@ -88,6 +96,10 @@ export const addAddress = (address: string, device: string): string => `addr add
 
 const wirePod = (draft: Draft, pod: PodDraft): void => {
   const { node, name, hostDevice, mac } = pod;
+  if (node.style === 'macvlan') {
+    onUplink(draft, pod);
+    return;
+  }
   node.devices.push(hostDevice);
   const hostMac = node.style === 'bridge' ? macOf(4, node.index, Number(hostDevice.at(-1))) : 'ee:ee:ee:ee:ee:ee';
   add(draft, node.name, 'ip', `link add ${hostDevice} address ${hostMac} type veth peer name eth0 address ${mac} netns @${name}@`);
@@ -120,6 +132,16 @@ const byRoute = (draft: Draft, pod: PodDraft): void => {
     add(draft, name, 'ip', `route add ${anywhere(family)} via ${gateway} dev eth0`);
   }
   if (calico) add(draft, node.name, 'sysctl', `net/ipv4/conf/${hostDevice}/proxy_arp=1`, `net/ipv4/conf/${hostDevice}/rp_filter=1`);
+};
+
+/** As the macvlan plugin does it: a device of its own in the nodes' network, which does not see its node. */
+const onUplink = (draft: Draft, { node, name, mac, address }: PodDraft): void => {
+  add(draft, node.name, 'ip', `link add link eth0 name eth0 address ${mac} netns @${name}@ type macvlan mode bridge`);
+  add(draft, name, 'ip', 'link set eth0 up');
+  for (const family of draft.families) {
+    add(draft, name, 'ip', addAddress(`${address[family]}/${family === 4 ? 24 : 64}`, 'eth0'));
+    add(draft, name, 'ip', `route add default via ${family === 4 ? '10.33.0.254' : 'fd33::fe'}`);
+  }
 };
 
 /** Calico's gateway in a pod; for IPv6 it uses the veth's link-local address, which every kernel would choose anew, so one is given. */

@@ -3,6 +3,7 @@ import { blindSpots } from '../../../src/diagnosis/blind-spots.ts';
 import { allCauses } from '../../../src/diagnosis/causes.ts';
 import { diagnose } from '../../../src/diagnosis/diagnose.ts';
 import type { Evidence } from '../../../src/diagnosis/evidence.ts';
+import { parseOvnFlows } from '../../../src/node/parse/ovn.ts';
 import { tablesFrom } from '../forwarding/iptables-text.ts';
 import { kubeProxyAndFlannel } from '../forwarding/rules.ts';
 import {
@@ -286,6 +287,38 @@ const table: { says: string; breaks: (cluster: FlannelCluster) => void; asks?: Q
     asks: toService,
     code: 'ND4005',
     names: ['node1', 'default/db'],
+  },
+  {
+    says: "kube-proxy's rules that nothing leads to",
+    breaks: (cluster) => {
+      const nat = found(cluster.host('node1').netfilter.iptables.find(({ table: name }) => name === 'nat'));
+      found(nat.chains.find(({ name }) => name === 'PREROUTING')).rules = [];
+    },
+    asks: toService,
+    code: 'ND4005',
+    names: ['node1', 'default/db', 'nothing leads packets to them'],
+  },
+  {
+    says: 'a rule that refuses a Service that has an endpoint again',
+    breaks: (cluster) => {
+      const rule = '-d 10.96.0.50/32 -p tcp -m comment --comment "default/db:http has no endpoints" -m tcp --dport 80 -j REJECT';
+      for (const { chains } of cluster.host('node1').netfilter.iptables)
+        for (const chain of chains) if (chain.name === 'KUBE-SERVICES') chain.rules = chain.rules.filter(({ text }) => !text.includes('10.96.0.50'));
+      insertRule(cluster.host('node1'), 'filter', 'KUBE-SERVICES', rule);
+    },
+    asks: { ...toService, outcome: 'refused' },
+    code: 'ND4005',
+    names: ['node1', 'default/db', 'refuses'],
+  },
+  {
+    says: 'a chain of an endpoint that translates nothing',
+    breaks: (cluster) => {
+      for (const { chains } of cluster.host('node1').netfilter.iptables)
+        for (const chain of chains) if (chain.name.startsWith('KUBE-SEP-')) chain.rules = [];
+    },
+    asks: toService,
+    code: 'ND4009',
+    names: ['node1', 'default/db', 'lead to no endpoint'],
   },
   {
     says: 'a missing masquerade rule',
@@ -624,6 +657,44 @@ describe('a loss nobody can explain', () => {
       if (host) host.counters = { 'TcpExt.IPReversePathFilter': count, 'Ip.InReceives': count * 100 };
     }
     expect(first({ ...evidence, before }).evidence.join('\n')).to.include('node1: TcpExt.IPReversePathFilter (rp_filter) rose by 5');
+  });
+});
+
+describe('flows of Open vSwitch that drop', () => {
+  const flow = (table: number, packets: number, rest: string): string =>
+    ` cookie=0xb5e1af0f, duration=1592.9s, table=${table}, n_packets=${packets}, n_bytes=${packets * 42}, idle_age=4, ${rest} actions=drop`;
+  const rises = (...lines: ((packets: number) => string)[]): string => {
+    const cluster = flannelCluster();
+    const evidence = ask(cluster, { ...crossNode, to: 'web-1' });
+    const before = structuredClone(cluster.snapshots);
+    for (const [snapshots, packets] of [
+      [before, 56],
+      [cluster.snapshots, 71],
+    ] as const) {
+      const { drops, ports } = parseOvnFlows(lines.map((line) => line(packets)).join('\n')).value;
+      if (snapshots[0]) snapshots[0].ovn = { acls: [], portGroups: [], drops, ports };
+    }
+    return first({ ...evidence, before }).evidence.join('\n');
+  };
+
+  it('are named when they counted while probes were lost: port security', () => {
+    expect(rises((packets) => flow(9, packets, 'priority=50,reg0=0x8000/0x8000,metadata=0x3'))).to.include(
+      'node1: drop flow of br-int table 9 priority 50 reg0=0x8000/0x8000,metadata=0x3 (port security: an address the port may not use) rose by 15',
+    );
+  });
+
+  it('are named when they counted while probes were lost: a port that br-int does not know', () => {
+    expect(rises((packets) => flow(0, packets, 'priority=0'))).to.include(
+      'node1: drop flow of br-int table 0 priority 0 (of a port the switch does not know) rose by 15',
+    );
+  });
+
+  it('are not named when they count what is delivered as well, or did not count', () => {
+    const evidence = rises(
+      (packets) => flow(40, packets, 'priority=0'),
+      () => flow(41, 12, 'priority=100,metadata=0x4'),
+    );
+    expect(evidence).to.not.include('drop flow');
   });
 });
 

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { V1ConfigMap } from '@kubernetes/client-node';
 import { factsOf, type RawCluster } from '../../../src/cluster/read/objects.ts';
 import type { Start } from '../../../src/forwarding/walk.ts';
 import type { World } from '../../../src/forwarding/world.ts';
@@ -33,6 +34,7 @@ const objectsOf = (folder: string): RawCluster => {
   const api = json<Record<string, unknown>>(join(folder, 'api.json'));
   const lists = (Array.isArray(api.items) ? [api] : Object.values(api)) as { items?: Item[] }[];
   const items = lists.flatMap((list) => list.items ?? []);
+  const ciliumConfig = join(folder, 'configmap-cilium-config.json');
   const of = <T>(kind: string, plural: string): T[] => {
     const own = (api[plural] as { items?: T[] } | undefined)?.items;
     return own ?? (items.filter((item) => item.kind === kind) as T[]);
@@ -42,7 +44,7 @@ const objectsOf = (folder: string): RawCluster => {
     pods: of('Pod', 'pods'),
     services: of('Service', 'services'),
     endpointSlices: of('EndpointSlice', 'endpointslices'),
-    configMaps: [],
+    configMaps: existsSync(ciliumConfig) ? [json<V1ConfigMap>(ciliumConfig)] : [],
     daemonSets: of('DaemonSet', 'daemonsets'),
     notRead: [],
   };

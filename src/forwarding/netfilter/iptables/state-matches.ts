@@ -1,5 +1,6 @@
 import { contains, parseAddress, parsePrefix } from '../../address.ts';
 import { isTranslated, type Tuple, tupleOf } from '../../conntrack.ts';
+import { isKernels } from '../../flight.ts';
 import { matchesMark } from '../../mark.ts';
 import type { Pass } from '../../pass.ts';
 import { protocolNumber, protocolOf } from '../../protocol.ts';
@@ -148,12 +149,12 @@ const rpfilter: Module = (options) => {
   ];
 };
 
-/** Forwarded packets have no owner; of a local one it is known only when the caller says so (xt_owner.c). */
+/** Forwarded packets have no owner, nor have the kernel's own; of a local one it is known only when the caller says so (xt_owner.c). */
 const owner =
   (which: 'uid' | 'gid') =>
   (text = ''): Matcher =>
   ({ local, flight }) => {
-    if (!local) return false;
+    if (!local || isKernels(flight)) return false;
     const own = flight.packet[which];
     return own === undefined ? undefined : numbersContain(text, own);
   };
@@ -199,6 +200,12 @@ const helper: OptionTable = {
       found ? undefined : false,
 };
 
+/** Nothing that is followed here goes by IPsec (net/netfilter/xt_policy.c). */
+const policy: Module = (options) => {
+  const pol = optionValue(options, '--pol');
+  return pol === undefined ? undefined : [{ matcher: () => pol === 'none' }];
+};
+
 /** Packets that came by IPVS, and how, are told when it sends them on. */
 const ipvs: OptionTable = {
   '--ipvs':
@@ -242,6 +249,7 @@ export const stateModules: Record<string, Module> = {
     '--socket-exists': () => (pass) => pass.local,
     '--suppl-groups': 'silent',
   }),
+  policy,
   recent,
   statistic,
   helper: conjunction(helper),

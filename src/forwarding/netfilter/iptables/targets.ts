@@ -4,7 +4,7 @@ import type { RuleRef } from '../../hop.ts';
 import { and, not, or, parseMark, xor } from '../../mark.ts';
 import type { Pass } from '../../pass.ts';
 import { type Change, proceed, type Verdict } from '../context.ts';
-import { redirectAddress, setTtl, throughProgram } from '../effects.ts';
+import { redirectAddress, setTtl, throughProgram, untrack } from '../effects.ts';
 import { has, type OptionUse, optionValue } from './words.ts';
 
 export interface TargetInput {
@@ -114,14 +114,15 @@ const connmark = ({ options, pass }: TargetInput): Verdict => {
 };
 
 const ct = ({ options, pass }: TargetInput): Verdict => {
-  if (has(options, '--notrack')) pass.tracking = { state: 'UNTRACKED', zone: 0 };
+  if (has(options, '--notrack')) untrack(pass);
+  if (pass.tracking.found) return proceed;
   const zone = optionValue(options, '--zone', '--zone-orig', '--zone-reply');
   if (zone !== undefined) pass.tracking.zone = zone === 'mark' ? and(pass.flight.mark, 0xffff) : Number(zone);
   return proceed;
 };
 
 const notrack = ({ pass }: TargetInput): Verdict => {
-  pass.tracking = { state: 'UNTRACKED', zone: 0 };
+  untrack(pass);
   return proceed;
 };
 

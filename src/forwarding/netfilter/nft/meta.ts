@@ -1,20 +1,22 @@
 import { isTranslated } from '../../conntrack.ts';
+import { isKernels } from '../../flight.ts';
 import { isV6, type Pass } from '../../pass.ts';
 import { protocolOf } from '../../protocol.ts';
 import { addressType } from '../../route/address-type.ts';
 import { reverseDevice } from '../../route/reverse-path.ts';
 import { linkNamed } from '../../world.ts';
 import type { Json } from './json.ts';
-import { addressValue } from './payload.ts';
+import { ARP, addressValue } from './payload.ts';
 import { absent, type Value } from './value.ts';
 
 /** What the kernel knows beside the packet (nft_meta.c). */
 export const meta = (key: string, pass: Pass): Value => {
   const { flight, iif, oif, bridgeIn, bridgeOut, local, place } = pass;
   const v6 = isV6(flight.packet);
+  const arp = flight.solicits === 'arp';
   switch (key) {
     case 'l4proto':
-      return protocolOf(flight.packet);
+      return arp ? absent : protocolOf(flight.packet);
     case 'iif':
     case 'iifname':
       return pass.hook === 'ingress' || pass.bridge === undefined ? (iif ?? '') : (bridgeIn ?? iif ?? '');
@@ -34,15 +36,15 @@ export const meta = (key: string, pass: Pass): Value => {
     case 'nfproto':
       return v6 ? 'ipv6' : 'ipv4';
     case 'protocol':
-      return v6 ? 0x86dd : 0x0800;
+      return arp ? ARP : v6 ? 0x86dd : 0x0800;
     case 'pkttype':
       return 'host';
     case 'length':
       return flight.packet.length;
     case 'skuid':
-      return local ? flight.packet.uid : absent;
+      return local && !isKernels(flight) ? flight.packet.uid : absent;
     case 'skgid':
-      return local ? flight.packet.gid : absent;
+      return local && !isKernels(flight) ? flight.packet.gid : absent;
     default:
       return undefined;
   }

@@ -5,12 +5,16 @@ import { protocolOf } from '../../protocol.ts';
 import type { Json } from './json.ts';
 import { absent, type Value } from './value.ts';
 
+/** EtherType */
+export const ARP = 0x0806;
+
 const sized = (family: 4 | 6, wanted: 4 | 6, value: Value): Value => (family === wanted ? value : absent);
 
 export const addressValue = (text: string): Value => parseAddress(text)?.value;
 
 /** `ip saddr`, `tcp dport`, `@nh,96,32`… */
 export const payload = (body: Json, pass: Pass): Value => {
+  if (pass.flight.solicits === 'arp') return arpPayload(body, pass);
   if (body.base !== undefined) return rawPayload(body, pass);
   const { packet, ttl } = pass.flight;
   const family = isV6(packet) ? 6 : 4;
@@ -24,6 +28,15 @@ export const payload = (body: Json, pass: Pass): Value => {
     return field === 'type' ? icmpOf(pass).type : field === 'code' ? icmpOf(pass).code : undefined;
   }
   return transportField(protocol, field, pass);
+};
+
+/** Of a question or an answer by ARP: its link-level header, and the addresses in it (RFC 826); it has no IP header. */
+const arpPayload = ({ base, protocol, field }: Json, { frame, flight: { packet } }: Pass): Value => {
+  if (base !== undefined) return undefined;
+  if (protocol === 'ether') return field === 'saddr' ? frame.from : field === 'daddr' ? frame.to : ARP;
+  if (protocol === 'vlan') return frame.vlan === undefined ? absent : field === 'id' ? frame.vlan : undefined;
+  if (protocol !== 'arp') return absent;
+  return field === 'saddr ip' ? addressValue(packet.source) : field === 'daddr ip' ? addressValue(packet.destination) : undefined;
 };
 
 const networkField = (field: string, { flight: { packet } }: Pass, ttl: number | undefined): Value => {

@@ -3,7 +3,7 @@ import { parseAddress, textOf } from '../../address.ts';
 import type { RuleRef } from '../../hop.ts';
 import { isV6, type Pass } from '../../pass.ts';
 import type { Change, Verdict } from '../context.ts';
-import { redirectAddress, setTtl, throughProgram } from '../effects.ts';
+import { redirectAddress, setTtl, throughProgram, untrack } from '../effects.ts';
 import { type DataType, typeOf } from './datatype.ts';
 import { compileExpression } from './expression.ts';
 import { isObject, type Json, nameAndBody, unwrap } from './json.ts';
@@ -66,7 +66,10 @@ const compilers: Record<string, Compiler> = {
   },
   accept: () => (at) => ({ kind: 'accept', by: at.by() }),
   drop: () => (at) => ({ kind: 'drop', by: at.by() }),
-  reject: () => (at) => ({ kind: 'reject', by: at.by() }),
+  reject: (body) => (at) => {
+    const takes = rejects(body, at.pass);
+    return takes === undefined ? 'unknown' : takes ? { kind: 'reject', by: at.by() } : 'no';
+  },
   return: () => () => ({ kind: 'return' }),
   continue: () => next,
   jump: jump(false),
@@ -75,7 +78,7 @@ const compilers: Record<string, Compiler> = {
   notrack:
     () =>
     ({ pass }) => {
-      pass.tracking = { state: 'UNTRACKED', zone: 0 };
+      untrack(pass);
       return 'next';
     },
   mangle: (body, table) => (isObject(body) ? mangle(body, table) : next),
@@ -107,6 +110,13 @@ const compilers: Record<string, Compiler> = {
   'ct helper': () => next,
   'ct timeout': () => next,
   'ct expectation': () => next,
+};
+
+/** nft does not print a match that the kind of answer implies: a reset is for TCP, an ICMP error for its own family (reject_payload_gen_dependency). */
+const rejects = (body: unknown, { flight: { packet } }: Pass): boolean | undefined => {
+  const type = isObject(body) ? body.type : undefined;
+  if (type === 'tcp reset') return packet.protocol === 'any' ? undefined : packet.protocol === 'tcp';
+  return type === 'icmp' ? !isV6(packet) : type === 'icmpv6' ? isV6(packet) : true;
 };
 
 /** A constant port of `masquerade to :80` or `redirect to :80`; of a range the first. */
@@ -206,7 +216,7 @@ const writers: Record<string, Writer> = {
     if (tracking.found && mark !== undefined) tracking.found.connection.mark = mark;
   },
   'ct zone': ({ tracking }, value) => {
-    tracking.zone = numberOf(value) ?? tracking.zone;
+    if (!tracking.found) tracking.zone = numberOf(value) ?? tracking.zone;
   },
   'payload ip saddr': writeAddress('source'),
   'payload ip daddr': writeAddress('destination'),

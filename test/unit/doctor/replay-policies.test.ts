@@ -52,12 +52,15 @@ describe('an incident that has to do with policies, recorded where they are enfo
   }
 
   it('a namespace that is isolated: the smallest policy that lets the controller in, and what proves nothing', async () => {
-    const { findings } = await replayPath(join(directory, 'felix-namespace-isolated.tgz'));
+    const { findings, hops } = await replayPath(join(directory, 'felix-namespace-isolated.tgz'));
     expect(findings[0]?.fix[1]).to.equal(
       '$ kubectl netdoctor policy ingress-nginx/controller demo/web-node2 --port 8080 --suggest | kubectl apply -f -',
     );
     expect(findings[0]?.manifest).to.equal(LETS_CONTROLLER_IN);
     expect(findings[0]?.notes).to.have.length(2);
+    expect(hops.at(-1)?.stop?.message).to.match(
+      /^dropped by filter cali-tw-\w+ #7: "cali:\S+" "End of tier default\. Drop if no policies passed packet" -m mark --mark 0x0\/0x20000 -j DROP$/,
+    );
   });
 
   it("behind a Service the other endpoints' denials are no disagreement, and are named", async () => {

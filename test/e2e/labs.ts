@@ -29,3 +29,6 @@ export const labRuns: LabRun[] = [
   },
   { options: { name: 'e2e-felix', nodes: 2, backend: 'felix', proxy: 'iptables', ip: '4' }, files: ENFORCING },
 ];
+
+/** Apart from the others, as its parts are large: `make test-cilium`. */
+export const ciliumRun: LabRun = { options: { name: 'e2e-cilium', nodes: 2, backend: 'cilium', proxy: 'iptables', ip: '4' }, files: ENFORCING };

@@ -25,10 +25,10 @@ export const DENIALS: Record<Enforcing, Denial> = {
   },
   cilium: {
     ingress: [
-      /cilium on node2 denies it by policy map of endpoint \d+: "no entry allows it; drop reason "Policy denied", ingress"; its counter rose by \d+/,
+      /cilium on node2 denies it by policy map of endpoint \d+: "no entry allows identity \d+ \(k8s:app=\w+\); drop reason Policy denied, ingress"; its counter rose by \d+/,
     ],
     egress: [
-      /cilium on node1 denies it by policy map of endpoint \d+: "no entry allows it; drop reason "Policy denied", egress"; its counter rose by \d+/,
+      /cilium on node1 denies it by policy map of endpoint \d+: "no entry allows identity \d+ \(k8s:app=\w+\); drop reason Policy denied, egress"; its counter rose by \d+/,
     ],
     kernel: { reason: 'TC_INGRESS' },
   },

@@ -46,12 +46,14 @@ for (const fault of faults.filter(({ name, appliesTo }) => EXPECTED[name] && isW
     await heal(lab, fault);
   }
 }
-if (enforcing(running.plan.options.backend)) {
+const plugin = enforcing(running.plan.options.backend);
+if (plugin) {
   await mkdir(policiesDirectory, { recursive: true });
-  for (const [name, { question }] of Object.entries(POLICY_EXPECTED).filter(([one]) => isWanted(one))) {
+  const here = Object.entries(POLICY_EXPECTED).filter(([name, { only = plugin }]) => only === plugin && isWanted(name));
+  for (const [name, { question }] of here) {
     try {
       await ARRANGE[name]?.();
-      await save(join(policiesDirectory, `${name}.tgz`), question);
+      await save(join(policiesDirectory, `${plugin}-${name}.tgz`), question);
     } finally {
       await clearUp();
     }

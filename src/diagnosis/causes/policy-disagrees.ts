@@ -1,21 +1,17 @@
-import type { PodFacts } from '../../cluster/facts.ts';
-import { sameAddress } from '../../forwarding/address.ts';
 import { type PolicyRef, refText } from '../../policy/model.ts';
-import { calicoUnknownInterface } from '../../policy/programmed/calico.ts';
-import { calicoInterface } from '../../policy/programmed/calico-names.ts';
 import { type Programmed, rose } from '../../policy/programmed/programmed.ts';
 import type { Side } from '../../policy/verdict.ts';
 import { listText, packetText, reasonText } from '../../policy/words.ts';
 import { passes } from '../../probe/probe.ts';
 import type { Cause, Draft } from '../cause.ts';
 import { probeWords } from '../draft.ts';
-import { endOf, type PacketEnd, packetEnd } from '../end.ts';
-import { type Evidence, failingLegs, legOf, mainProbe, podNamed, podsOf, snapshotOf } from '../evidence.ts';
-import { DROPS_ALLOWED, LEFTOVER, NOT_PROGRAMMED, PASSES_DENIED } from '../policy/codes.ts';
+import { endOf, type PacketEnd } from '../end.ts';
+import { type Evidence, failingLegs, legOf, mainProbe } from '../evidence.ts';
+import { DROPS_ALLOWED, FOLLOWS, LEFTOVER, PASSES_DENIED } from '../policy/codes.ts';
 import { deniers } from '../policy/denial.ts';
 import { countedWords, hasCounted, isInChain, isPolicyPlace } from '../policy/place.ts';
 import { probeVerdict } from '../policy/probe-verdict.ts';
-import { endsOf, hostInterfaceOf, type JudgedLeg, judgeLeg, type PolicyView, policyView, programmedFor, selectingRefs } from '../policy/view.ts';
+import { endsOf, type JudgedLeg, judgeLeg, type PolicyView, policyView, programmedFor, selectingRefs } from '../policy/view.ts';
 import { restartAgent } from '../remedy.ts';
 
 /** Drops of a policy's rules, of a flow that the policies of the API allow. */
@@ -104,9 +100,6 @@ const staleDraft = (evidence: Evidence, { judged, programmed, end }: Stale, titl
 
 const flowWords = ({ flow }: JudgedLeg): string => `${flow.from.label} → ${flow.to.label} ${packetText(flow)}`;
 
-/** What the rule or program that drops is for has been said by these. */
-const FOLLOWS = ['ND3002', 'ND3003', 'ND3004', 'ND3011', 'ND3015'];
-
 export const dropsAllowed: Cause = {
   ...DROPS_ALLOWED,
   implies: FOLLOWS,
@@ -129,46 +122,6 @@ export const leftoverDrops: Cause = {
     const names = listText(stale.leftover.map(({ said, place }) => said ?? place));
     const title = `${plugin} on ${stale.programmed.node} still has rules of ${names}, which ${stale.leftover.length === 1 ? 'does' : 'do'} not exist, and drops ${flowWords(stale.judged)} by them.`;
     return staleDraft(evidence, stale, title, evidenceLines(stale), plugin);
-  },
-};
-
-/** The pod that a packet came from or goes to where it was dropped. */
-const forgottenPod = (evidence: Evidence, { leg, hop }: PacketEnd, direction: Side['direction']): PodFacts | undefined => {
-  const { source, destination } = hop.packet;
-  return podsOf(evidence, leg).find(({ ips }) => ips.some((ip) => sameAddress(ip, direction === 'ingress' ? destination : source)));
-};
-
-export const notProgrammed: Cause = {
-  ...NOT_PROGRAMMED,
-  implies: [...FOLLOWS, DROPS_ALLOWED.code, 'ND5001'],
-  recognise: (evidence) => {
-    const end = packetEnd(evidence, 'rule', 'reject');
-    const { chain = '' } = end?.stop.facts ?? {};
-    if (!end || !/^(filter-)?cali-(to|from)-wl-dispatch/.test(chain)) return undefined;
-    const direction = chain.includes('-to-') ? 'ingress' : 'egress';
-    const snapshot = snapshotOf(evidence, end.hop.node);
-    const before = evidence.before?.find(({ node }) => node === end.hop.node);
-    const family = end.hop.packet.destination.includes(':') ? 6 : 4;
-    const rule = snapshot && calicoUnknownInterface(snapshot, before, direction, family);
-    if (!rule) return undefined;
-    const pod = forgottenPod(evidence, end, direction);
-    const name = pod ? (hostInterfaceOf(evidence, pod) ?? calicoInterface(pod.namespace, pod.name)) : end.hop.interface;
-    const whose = pod ? `${name}, the interface of ${podNamed(pod)},` : "a pod's interface";
-    return {
-      severity: 'problem',
-      confidence: hasCounted(rule) ? 'certain' : 'likely',
-      title: `Calico on ${rule.node} has no rules for ${whose} and drops all that comes from it or goes to it.`,
-      ...(end.direction === 'there' && end.leg.probe.request.purpose === 'main' ? { hop: end.index } : {}),
-      place: { node: rule.node, ...(name === '' ? {} : { interface: name }) },
-      evidence: [
-        probeWords(end.leg),
-        `${rule.place}: "${rule.text}"${countedWords(end, rule)
-          .map((words) => `; ${words}`)
-          .join('')}`,
-      ],
-      fix: restartAgent(evidence.facts, 'calico', rule.node),
-      notes: ['A pod that has just started may be a second ahead of its rules: if it goes away, it was that.'],
-    };
   },
 };
 

@@ -9,7 +9,7 @@ import type { Cause, Draft } from '../cause.ts';
 import { probeWords } from '../draft.ts';
 import { endOf, type PacketEnd } from '../end.ts';
 import { type Evidence, failingLegs } from '../evidence.ts';
-import { POLICY_DENIES } from '../policy/codes.ts';
+import { FOLLOWS, POLICY_DENIES } from '../policy/codes.ts';
 import { deniers, OPEN_CONNECTIONS, remedy, trail } from '../policy/denial.ts';
 import { countedWords, hasCounted, isInChain, isPolicyPlace } from '../policy/place.ts';
 import { probeVerdict } from '../policy/probe-verdict.ts';
@@ -124,8 +124,7 @@ const draftOf = (evidence: Evidence, { engine, enforcer }: PolicyView, denied: D
 
 export const policyDenies: Cause = {
   ...POLICY_DENIES,
-  // what the rule or program that drops is for has been said
-  implies: ['ND3002', 'ND3003', 'ND3004', 'ND3011', 'ND3015'],
+  implies: FOLLOWS,
   recognise: (evidence) => {
     const view = policyView(evidence);
     const denied = view && denialOf(evidence, view);

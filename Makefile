@@ -3,10 +3,10 @@ NODE := node_modules/.bin/node
 READY := node_modules/.netdoctor-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help test demo build dist image lint format lab-up lab-down bench kernels diff-test clean
+.PHONY: help test test-cilium demo build dist image lint format lab-up lab-down bench kernels diff-test clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
 
 $(READY): package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
@@ -14,6 +14,9 @@ $(READY): package.json package-lock.json
 
 test: $(READY) ## lint, types, unit tests, then end-to-end tests on the lab (the lab needs Linux and root; without, it says what it skipped)
 	@$(NODE) scripts/test.ts
+
+test-cilium: $(READY) ## the tests of network policies on a lab that runs Cilium itself (Linux, root; 10 minutes more on a new machine)
+	@$(NODE) scripts/test-cilium.ts
 
 demo: build ## replay a cluster whose underlay drops VXLAN: `path`, then `veth`, offline, on any machine
 	@$(NODE) scripts/demo.ts

@@ -2,7 +2,7 @@
 export const reasonOf = (error: unknown): string => {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const words: Record<string, string> = {
-    ENOENT: 'no such file',
+    ENOENT: 'no such file or directory',
     EACCES: 'permission denied',
     EISDIR: 'it is a directory',
     ENOSPC: 'no space left on the device',

@@ -79,6 +79,12 @@ export interface ServiceFacts {
   internalTrafficPolicy: string;
   externalTrafficPolicy?: string;
   sessionAffinity: string;
+  /** How long ClientIP affinity lasts. */
+  affinitySeconds?: number;
+  /** Those of `externalIps` that nodes leave to the load balancer (ipMode Proxy). */
+  unproxiedIps?: string[];
+  /** Whose business the Service is instead of kube-proxy's (label service.kubernetes.io/service-proxy-name). */
+  proxiedBy?: string;
 }
 
 /** One backend of a Service, from its EndpointSlices. */
@@ -92,6 +98,11 @@ export interface EndpointFacts {
   terminating: boolean;
   node?: string;
   pod?: { namespace: string; name: string };
+  /** Zones and nodes whose traffic it is meant for; absent where there are no hints. */
+  forZones?: string[];
+  forNodes?: string[];
+  /** When the cluster last changed what its EndpointSlice is made from (RFC 3339). */
+  changed?: string;
 }
 
 /** A node agent of the cluster itself: the CNI's, kube-proxy. */

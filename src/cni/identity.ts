@@ -2,7 +2,7 @@ import type { ClusterFacts } from '../cluster/facts.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
 import { fingerprints } from './fingerprints.ts';
 import { flannelBackend } from './flannel.ts';
-import { kubeProxyMode } from './kube-proxy.ts';
+import { kubeProxyMode, proxyInstead } from './kube-proxy/mode.ts';
 
 /** Which network plugin a node runs, and by which signs. */
 export interface CniIdentity {
@@ -32,7 +32,12 @@ export const dataPlane = (snapshots: NodeSnapshot[], facts: ClusterFacts): { cni
       return [name, mode].filter(Boolean).join(' ');
     }),
   ),
-  kubeProxy: distinct(snapshots.map(kubeProxyMode)),
+  kubeProxy: distinct(
+    snapshots.map((snapshot) => {
+      const instead = proxyInstead(snapshot, facts);
+      return instead === undefined ? kubeProxyMode(snapshot) : `none (${instead})`;
+    }),
+  ),
 });
 
 const distinct = (words: string[]): string => [...new Set(words)].join(', ') || 'unknown';

@@ -6,17 +6,22 @@ import { flannelEntries } from './causes/flannel-entries.ts';
 import { forwardingOff, noRoute, reversePath, routeRefuses } from './causes/forwarding.ts';
 import { fullSizeVanishes } from './causes/full-size.ts';
 import { keptAddress } from './causes/kept-address.ts';
+import { leftoverService } from './causes/leftover-service.ts';
 import { linkDown } from './causes/link-down.ts';
 import { listensElsewhere, noListener } from './causes/listener.ts';
 import { lost } from './causes/lost.ts';
 import { missingMasquerade } from './causes/masquerade.ts';
+import { noLocalEndpoint } from './causes/no-local-endpoint.ts';
+import { noService } from './causes/no-service.ts';
 import { nobodysAddress } from './causes/nobodys-address.ts';
 import { misaddressed, replyNotTranslated, tunnelWithoutEntry } from './causes/not-translated.ts';
 import { nobodyAnswers, offBridge, portClosed } from './causes/off-bridge.ts';
 import { policyDenies } from './causes/policy.ts';
-import { dropsAllowed, leftoverDrops, notProgrammed, passesDenied } from './causes/policy-disagrees.ts';
+import { dropsAllowed, leftoverDrops, passesDenied } from './causes/policy-disagrees.ts';
+import { notProgrammed } from './causes/policy-not-programmed.ts';
 import { enforcesNone } from './causes/policy-unenforced.ts';
-import { noEndpoints, proxyNotProgramming, staleEndpoint, wrongTargetPort } from './causes/service.ts';
+import { proxyNotProgramming, rulesIncomplete, staleEndpoint } from './causes/proxy.ts';
+import { noEndpoints, wrongTargetPort } from './causes/service.ts';
 import { nodeNotReady, podNotReady } from './causes/states.ts';
 import { nodesUnreachable, underlayDropsTunnel } from './causes/underlay.ts';
 import { wrongAnswerer } from './causes/wrong-answerer.ts';
@@ -46,9 +51,13 @@ export const causes: Cause[] = [
   fullSizeVanishes,
   kernelDrop,
   noEndpoints,
+  noLocalEndpoint,
   wrongTargetPort,
   proxyNotProgramming,
   staleEndpoint,
+  leftoverService,
+  noService,
+  rulesIncomplete,
   nobodysAddress,
   listensElsewhere,
   noListener,

@@ -74,12 +74,21 @@ const droppedElsewhere = (evidence: Evidence, leg: Leg): string[] => {
   const [drop] = observedDrops(evidence, leg);
   if (!drop || drop.kinds.includes('no-socket')) return [];
   if (predicted ? agrees(predicted, drop) || predicted.stop.reason === 'loop' : !isForeseeable(drop)) return [];
+  // one endpoint of several was followed; what was dropped went to another
+  if (!predicted && (leg.there?.choices.length ?? 0) > 0 && answered(leg.probe) > 0) return [];
+  // one endpoint of several was followed; this may be where the way to another one ends
+  if (predicted && predicted.walk.choices.length > 0 && otherEnds(evidence, leg).some((other) => agrees(other, drop))) return [];
   // a model that knows its limits is not contradicted beyond them
   if (!predicted && [leg.there, leg.back].some((walk) => walk?.outcome === 'unknown')) return [];
   const { fromLabel, toLabel } = leg.probe.request;
   const model = predicted ? `ends it on ${predicted.hop.node} ${predicted.hop.interface} (${predicted.stop.message})` : 'lets it pass there';
   return [`${fromLabel} → ${toLabel}: ${dropWords(drop, leg.probe.attempts.length)}; the model ${model}`];
 };
+
+const otherEnds = (evidence: Evidence, { probe }: Leg): ModelStop[] =>
+  failingLegs(evidence)
+    .filter((leg) => leg.probe !== probe)
+    .flatMap((leg) => stopOf(evidence, leg) ?? []);
 
 const passedAStop = (evidence: Evidence): string[] =>
   evidence.probes.flatMap((probe) => {

@@ -6,6 +6,7 @@ import { blindSpots } from '../diagnosis/blind-spots.ts';
 import { byHandCommands } from '../diagnosis/by-hand.ts';
 import { diagnose, verdictOf } from '../diagnosis/diagnose.ts';
 import type { Evidence, WalkPair } from '../diagnosis/evidence.ts';
+import { proxyNotChecked } from '../diagnosis/proxy-check.ts';
 import { asymmetryOf } from '../forwarding/asymmetry.ts';
 import type { Packet } from '../forwarding/hop.ts';
 import { walk, walkBack } from '../forwarding/walk.ts';
@@ -106,10 +107,13 @@ const untraced = (drops: DropResult[]): string[] =>
 const rulesUntraced = (traces: RuleTrace[]): string[] =>
   traces.flatMap(({ node, failed }) => (failed === undefined ? [] : [`which rules probes meet on ${node}: ${failed}`]));
 
-/** Attempts at a Service that went to another endpoint than the one whose way is shown. */
+/** Attempts at a Service that went to another endpoint than the one whose way is shown, or to none where its rules have holes. */
 const sentElsewhere = (main: ProbeResult, taps: TapResult[], { there }: WalkPair): Set<number> => {
   const followed = there?.hops.at(-1)?.packet.destination;
-  return new Set([...endpointsSeen(taps, main)].flatMap(([attempt, endpoint]) => (endpoint === followed ? [] : [attempt])));
+  const endpoints = endpointsSeen(taps, main);
+  const spread = endpoints.size > 0 && (there?.choices.length ?? 0) > 0;
+  const untranslated = spread ? main.attempts.map((_, attempt) => attempt).filter((attempt) => !endpoints.has(attempt)) : [];
+  return new Set([...untranslated, ...[...endpoints].flatMap(([attempt, endpoint]) => (endpoint === followed ? [] : [attempt]))]);
 };
 
 /** Where the packet went though the model did not lead it there. */
@@ -175,6 +179,7 @@ export const judgePath = (run: PathEvidence, time: string): Omit<PathReport, 'ti
       ...run.notChecked,
       ...untraced(run.drops),
       ...rulesUntraced(run.ruleTraces),
+      ...proxyNotChecked(evidence),
       ...(verdict === 'broken' || verdict === 'intermittent' ? blindSpots(world, hops) : []),
       ...facts.notRead,
       ...describeProblems(snapshots),

@@ -24,8 +24,11 @@ export interface DropsPorts {
   api: ApiReader;
   open: OpenDoors;
   now: () => Date;
-  /** Watches for so long, or until the user has enough; a replay has nothing to wait for. */
-  wait: (milliseconds: number) => Promise<void>;
+  /**
+   * From this call on Ctrl-C means that the user has enough, and no longer that nothing is wanted.
+   * @returns waits for so long, or until then; a replay has nothing to wait for
+   */
+  attend: () => (milliseconds: number) => Promise<void>;
   say: Say;
   stopwatch: Stopwatch;
 }
@@ -71,9 +74,10 @@ export const runDrops = async (request: DropsRequest, resolve: ResolveOne, ports
   const before = await stopwatch.measure('read the node', read);
   const pods = pod ? [pod] : [];
   const taps = tapRequests({ doors: [door], pods }, before.snapshots);
+  const wait = ports.attend();
   const watch = await stopwatch.measure('start watching', () => door.watchDrops({ taps, filter: pod ? addressFilter(pod.ips) : EVERYTHING }));
   say(`watching what ${node} drops for ${request.durationMs / 1000} s (Ctrl-C: that is enough)`);
-  await stopwatch.measure('watch', () => ports.wait(request.durationMs));
+  await stopwatch.measure('watch', () => wait(request.durationMs));
   say(`reading what ${node} dropped`);
   const raw = await stopwatch.measure('read the watch', () => watch.stop());
   const after = await stopwatch.measure('read the node again', read);

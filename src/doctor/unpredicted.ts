@@ -33,6 +33,15 @@ const isBridgeBetween = (world: World, place: TapPlace, hops: Hop[]): boolean =>
   );
 };
 
+/** `VXLAN 16729, UDP 8472 10.33.1.11 → 10.33.1.12` */
+const tunnelOf = ({ outer }: TapPlace): Pick<HopReport, 'what' | 'tunnel'> => {
+  if (!outer) return { what: '' };
+  const { kind, vni, port, source, destination } = outer;
+  const what = `inside ${kind.toUpperCase()}${vni === undefined ? '' : ` ${vni}`},${port === undefined ? '' : ` UDP ${port}`} ${source} → ${destination}`;
+  const numbers = { ...(vni === undefined ? {} : { vni }), ...(port === undefined ? {} : { port }) };
+  return { what, tunnel: { kind, ...numbers, local: source, remote: destination } };
+};
+
 const hopOf = (world: World, place: TapPlace, like: Hop | undefined, leg: Leg): HopReport => {
   const at = placeAt(world, place.node, place.netns);
   const link = linkNamed(at?.netns, place.interface);
@@ -43,7 +52,7 @@ const hopOf = (world: World, place: TapPlace, like: Hop | undefined, leg: Leg): 
     interface: place.interface,
     ...(link ? { ifindex: link.ifindex } : {}),
     direction: place.direction,
-    what: place.tunnel === undefined ? '' : `inside ${place.tunnel}`,
+    ...tunnelOf(place),
     packet: [...packetsOf(place, leg).values()][0] ?? like?.packet ?? { source: '', destination: '', protocol: 'icmp' },
   };
 };

@@ -9,7 +9,7 @@ import { answered, type ProbeRequest, type ProbeResult } from '../probe/probe.ts
 import type { RuleTraceRaw } from '../probe/rules/rule-trace.ts';
 import type { TapRaw, TapRequest } from '../probe/tap/tap-output.ts';
 import { duplicateAddresses } from '../topology/duplicates.ts';
-import { vanishes } from './mtu.ts';
+import { fittingSize, vanishes } from './mtu.ts';
 import { entryPid, type Question } from './plan.ts';
 import type { NodeDoor } from './ports.ts';
 import { type NodesRead, readNodes } from './read-nodes.ts';
@@ -89,6 +89,13 @@ const askMore = async (doors: NodeDoor[], results: ProbeResult[], contested: boo
   return [{ ...main, attempts: [...main.attempts, ...(more?.attempts ?? [])] }, ...others];
 };
 
+const askFitting = async (doors: NodeDoor[], results: ProbeResult[]): Promise<ProbeResult[]> => {
+  const request = fittingSize(results);
+  if (!request) return results;
+  const at = results.findIndex(({ request: { purpose } }) => purpose === request.purpose);
+  return results.toSpliced(at + 1, 0, ...(await sendAll(doors, [request])));
+};
+
 /** Something to find the reason of. */
 export const isLost = (probes: ProbeResult[]): boolean =>
   probes.some(({ request, attempts }) => request.purpose === 'main' && attempts.some(({ outcome }) => outcome !== 'answered')) ||
@@ -147,7 +154,9 @@ export const look = async (scene: Scene, snapshots: NodeSnapshot[], requests: Pr
     });
   try {
     const late = patient ? setTimeout(NEIGHBOUR_TIMEOUT_MS) : undefined;
-    const probes = await stopwatch.measure('probe', async () => askMore(doors, await sendAll(doors, requests), isContested(question, snapshots)));
+    const probes = await stopwatch.measure('probe', async () =>
+      askFitting(doors, await askMore(doors, await sendAll(doors, requests), isContested(question, snapshots))),
+    );
     if (!isLost(probes)) return { probes, ...(await end(false)) };
     await late;
     const [seen, after] = await Promise.all([end(true), stopwatch.measure('read nodes again', () => readAll(scene))]);

@@ -19,7 +19,7 @@ export const problemOf = ({ name, netns, status, stderr }: RawSection): SectionP
   if (status === 'missing') return problem('missing', firstLine(stderr));
   if (status === 'cut') return problem('truncated', 'the collector ended while it was read');
   if (status === CUT_STATUS) return problem('truncated', 'more than the limit of one section');
-  if (status === TIMED_OUT) return problem('failed', 'took longer than 10 s');
+  if (status === TIMED_OUT) return problem('failed', 'took too long to answer');
   if (GREPPED.has(name) && stderr === '') return undefined;
   return problem('failed', firstLine(stderr) || `exit status ${status}`);
 };

@@ -34,6 +34,8 @@ export interface NodeSnapshot {
    * `kube-proxy` (10256/healthz) and `kubelet` (10248/healthz) always; `felix`, `cilium-agent`, `kube-router` where that daemon runs.
    */
   health: Record<string, number>;
+  /** When kube-proxy last wrote the rules of each family, as its health check says (RFC 3339, UTC); absent where it does not tell. */
+  proxyWrote?: { 4?: string; 6?: string };
   ovs?: OvsState;
   /** What OVN made of policies, where it is OVN that does. */
   ovn?: OvnState;

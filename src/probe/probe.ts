@@ -49,6 +49,8 @@ export interface Attempt {
   /** Who sent the ICMP error, when one came. */
   from?: string;
   detail?: string;
+  /** Bytes at L3 that the next link takes, where the error is that the packet is larger. */
+  mtu?: number;
 }
 
 export interface ProbeResult {

@@ -58,7 +58,11 @@ export const failuresOf = (attempts: Attempt[]): string => {
   const kinds = new Map<string, number>();
   for (const attempt of attempts) {
     if (attempt.outcome === 'answered') continue;
-    const kind = `${OUTCOME[attempt.outcome]}${attempt.from ? ` from ${attempt.from}` : ''}${attempt.detail ? ` (${attempt.detail})` : ''}`;
+    const { outcome, from, detail, mtu } = attempt;
+    const kind =
+      mtu === undefined
+        ? `${OUTCOME[outcome]}${from ? ` from ${from}` : ''}${detail ? ` (${detail})` : ''}`
+        : `too large: ${mtu} bytes pass, says ${from ?? "the sender's kernel"}`;
     kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   }
   return [...kinds].map(([kind, count]) => (kinds.size === 1 && count === attempts.length ? kind : `${count} × ${kind}`)).join(', ');

@@ -144,13 +144,24 @@ const VERDICT: Record<
 
 const verdictLine = (report: PathReport, canvas: Canvas): string => {
   if (report.model) return modelVerdict(report, report.model, canvas);
-  const { mark: name, ink, say } = VERDICT[report.verdict];
+  // probes may be answered while larger packets, other endpoints or the wrong owner of an address are the problem
+  const marred = report.verdict === 'healthy' && report.findings.some(({ severity }) => severity === 'problem');
+  const { mark: name, ink, say } = marred ? { ...VERDICT.healthy, mark: 'warn' as const, ink: 'yellow' as const } : VERDICT[report.verdict];
   const main = report.checks.find((check) => check.request.purpose === 'main');
   const count =
     main && main.attempts.length > 0
       ? `: ${main.attempts.filter((attempt) => attempt.outcome === 'answered').length} of ${main.attempts.length} probes answered`
       : '';
-  return paint(canvas, ['bold', ink], wrapText(plain(canvas, escapeLine(`${mark(canvas, name)} ${say(report)}${count}.`)), canvas, '', '  '));
+  return paint(
+    canvas,
+    ['bold', ink],
+    wrapText(
+      plain(canvas, escapeLine(`${mark(canvas, name)} ${say(report)}${count}${marred ? '; and yet a problem was found' : ''}.`)),
+      canvas,
+      '',
+      '  ',
+    ),
+  );
 };
 
 const WHAT: Record<Answer['what'], [one: string, many: string]> = {

@@ -142,6 +142,11 @@ export const renderTable = (columns: Column[], rows: Row[], canvas: Canvas, opti
 const separatorLine = (text: string, widths: number[], canvas: Canvas): string => {
   const total = widths.reduce((sum, width) => sum + width + GAP, -GAP);
   const width = canvas.columns > 0 ? Math.min(total, canvas.columns) : total;
+  if (canvas.columns > 0 && stringWidth(text) + 4 > width)
+    return wrapText(text, canvas, '    ')
+      .split('\n')
+      .map((line) => `    ${paint(canvas, 'red', line.trimStart())}`)
+      .join('\n');
   const dashes = Math.max(0, width - stringWidth(text) - 2 - 4);
   const dash = canvas.unicode ? '─' : '-';
   const left = Math.floor(dashes / 2);

@@ -38,7 +38,7 @@ describe('a bundle', function () {
     const { exitCode, stderr } = await netdoctor(['path', 'a', 'b', '--save', join(directory, 'no', 'such', 'directory.tgz')]);
     expect({ exitCode, stderr }).to.deep.equal({
       exitCode: 2,
-      stderr: `error: cannot write ${join(directory, 'no', 'such', 'directory.tgz')}: no such file`,
+      stderr: `error: cannot write ${join(directory, 'no', 'such', 'directory.tgz')}: no such file or directory`,
     });
   });
 });

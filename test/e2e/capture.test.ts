@@ -7,6 +7,7 @@ import { execa } from 'execa';
 import type { PathReport } from '../../src/report/report.ts';
 import { allPods, findSubjects, kubectl, lab, nameOf, type Subjects } from './cluster.ts';
 import { netdoctor, path } from './netdoctor.ts';
+import { askAgain, urlOf } from './traffic.ts';
 
 const main = join(import.meta.dirname, '..', '..', 'build', 'main.cjs');
 
@@ -105,9 +106,22 @@ describe(`capture${shark ? '' : ' (skipped: needs tshark)'}`, function () {
     expect(await readFile(join(directory, 'stderr'), 'utf8')).to.match(/^ended: nobody reads any more$/m);
   });
 
+  it('streams into a pipe that reads as it goes', async () => {
+    const { stdout } = await execa(
+      `'${process.execPath}' '${main}' capture ${ends.join(' ')} --count 3 -w - 2>'${directory}/stderr' | tshark -r - -T fields -e frame.interface_name -e frame.comment`,
+      { shell: '/bin/bash', stdin: 'ignore' },
+    );
+    const lines = stdout.split('\n');
+    expect(lines).to.have.length(kept(await readFile(join(directory, 'stderr'), 'utf8')));
+    expect(lines.filter((line) => /attempt 3 of 3: reply at hop 1 of/.test(line))).to.have.length(1);
+  });
+
   it('into a file that cannot be made is said before anything is done', async () => {
     const { exitCode, stderr } = await netdoctor(['capture', 'a', 'b', '-w', join(directory, 'no', 'such', 'file')]);
-    expect({ exitCode, stderr }).to.deep.equal({ exitCode: 2, stderr: `error: cannot write ${join(directory, 'no', 'such', 'file')}: no such file` });
+    expect({ exitCode, stderr }).to.deep.equal({
+      exitCode: 2,
+      stderr: `error: cannot write ${join(directory, 'no', 'such', 'file')}: no such file or directory`,
+    });
   });
 
   it('does not take a filter that libpcap does not, and names what is wrong with it', async () => {
@@ -148,7 +162,7 @@ describe(`capture${shark ? '' : ' (skipped: needs tshark)'}`, function () {
     it(`after ${signal} keeps what it has as a valid file, and says how much`, async () => {
       const file = join(directory, `${signal}.pcapng`);
       const run = start([...ends, '--live', '-w', file]);
-      const asking = ask();
+      const asking = askAgain(subjects.client, urlOf(subjects.server));
       try {
         // the head of the file comes first, then packets
         await until(
@@ -173,27 +187,9 @@ describe(`capture${shark ? '' : ' (skipped: needs tshark)'}`, function () {
     });
   }
 
-  /** Somebody's own traffic from the client to the server, again and again. */
-  const ask = (): { stop: () => Promise<void> } => {
-    const ip = subjects.server.status.podIP ?? '';
-    const url = `http://${ip.includes(':') ? `[${ip}]` : ip}:${subjects.server.spec.containers[0]?.ports?.[0]?.containerPort ?? 80}`;
-    const { namespace, name } = subjects.client.metadata;
-    let going = true;
-    const loop = async (): Promise<void> => {
-      while (going) await kubectl(['-n', namespace, 'exec', name, '--', 'responder', 'get', url]).catch(() => undefined);
-    };
-    const ended = loop();
-    return {
-      stop: async () => {
-        going = false;
-        await ended;
-      },
-    };
-  };
-
   it("--live follows users' traffic at every hop until --packets, while it goes on", async function () {
     if (!lab) return this.skip();
-    const asking = ask();
+    const asking = askAgain(subjects.client, urlOf(subjects.server));
     try {
       const file = join(directory, 'live.pcapng');
       const { exitCode, stderr } = await netdoctor(['capture', ...ends, '--live', '--packets', '200', '-w', file]);
@@ -218,7 +214,7 @@ describe(`capture${shark ? '' : ' (skipped: needs tshark)'}`, function () {
     child.stdout.on('data', (chunk: Buffer) => {
       seen += chunk.toString();
     });
-    const asking = ask();
+    const asking = askAgain(subjects.client, urlOf(subjects.server));
     try {
       await until('a packet', () => / PSH ACK \d+ B/.test(seen));
       expect(child.exitCode).to.equal(null);
@@ -232,9 +228,9 @@ describe(`capture${shark ? '' : ' (skipped: needs tshark)'}`, function () {
 
   it('--live follows a Service through its translation to each endpoint', async function () {
     if (!lab) return this.skip();
-    const asking = askService();
+    const asking = askAgain(subjects.client, 'http://web.demo.svc.cluster.local');
     try {
-      const { stdout, stderr } = await netdoctor(['capture', '-n', 'demo', 'client-node1', 'svc/web', '--live', '--packets', '300']);
+      const { stdout, stderr } = await netdoctor(['capture', '-n', 'demo', ends[0], 'svc/web', '--live', '--packets', '300']);
       expect(kept(stderr)).to.equal(300);
       const service = /→ svc demo\/web \(\[?([0-9a-f.:]+?)\]?:80\)/.exec(stdout)?.[1] ?? '';
       const pods = (await allPods()).filter(({ metadata }) => metadata.labels?.app === 'web').map(({ status }) => status.podIP ?? '');
@@ -245,21 +241,6 @@ describe(`capture${shark ? '' : ' (skipped: needs tshark)'}`, function () {
     }
     return undefined;
   });
-
-  const askService = (): { stop: () => Promise<void> } => {
-    let going = true;
-    const loop = async (): Promise<void> => {
-      while (going)
-        await kubectl(['-n', 'demo', 'exec', 'client-node1', '--', 'responder', 'get', 'http://web.demo.svc.cluster.local']).catch(() => undefined);
-    };
-    const ended = loop();
-    return {
-      stop: async () => {
-        going = false;
-        await ended;
-      },
-    };
-  };
 
   it('says what makes no sense', async () => {
     const wrong: [string[], RegExp][] = [

@@ -31,6 +31,10 @@ export const EXPECTED: Record<string, Expected> = {
   'underlay-drops-tunnel': { code: 'ND2101', place: '' },
   'kube-proxy-hung': { code: 'ND4005', place: 'node1', args: ['client-node1', 'svc/web'] },
   'kube-proxy-missing': { code: 'ND4005', place: 'node1', args: ['client-node1', 'svc/web'] },
+  'kube-proxy-behind': { code: 'ND4006', place: 'node1', args: ['client-node1', 'svc/web'] },
+  // one connection in two, so that enough of them have to be tried
+  'service-endpoint-unwritten': { code: 'ND4009', place: 'node1', args: ['client-node1', 'svc/web', '--count', '20'], verdict: /intermittent/ },
+  'service-endpoint-stale': { code: 'ND4006', place: 'node1', args: ['client-node1', 'svc/web'] },
   // who of the two answers first is a race, and the finding stands whoever wins it
   'duplicate-address': { code: 'ND1101', place: 'node2 vethleaked', verdict: /broken|intermittent|healthy/ },
   'duplicate-address-intermittent': { code: 'ND1101', place: 'node2 vethleaked', verdict: /intermittent|broken|healthy/ },

@@ -21,7 +21,7 @@ export const netdoctor = async (args: string[], env: NodeJS.ProcessEnv = {}): Pr
   return { exitCode, stdout, stderr };
 };
 
-const document = async <T>(args: string[], env?: NodeJS.ProcessEnv): Promise<T> => {
+export const document = async <T>(args: string[], env?: NodeJS.ProcessEnv): Promise<T> => {
   const { stdout, stderr, exitCode } = await netdoctor([...args, '-o', 'json'], env);
   if (stdout === '') throw new Error(`netdoctor ${args.join(' ')} printed no document (exit code ${exitCode}): ${stderr}`);
   return JSON.parse(stdout) as T;

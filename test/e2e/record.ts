@@ -2,10 +2,13 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { heal } from '../lab/faults/fault.ts';
 import { faultNamed, faults } from '../lab/faults/index.ts';
+import { enforcing } from '../lab/options.ts';
 import { lab } from './cluster.ts';
 import { DROP_TABLE } from './drop-table.ts';
 import { EXPECTED, questionOf } from './expected.ts';
 import { netdoctor } from './netdoctor.ts';
+import { POLICY_EXPECTED } from './policy-expected.ts';
+import { ARRANGE, clearUp } from './policy-incidents.ts';
 
 /**
  * Records every fault of the lab as a bundle, for test/unit/doctor/replay.test.ts and for `make demo`, and some rows of the drop table: on a
@@ -18,6 +21,8 @@ const directory = join(root, 'test/fixtures/bundles');
 const DEMO = { fault: 'underlay-drops-tunnel', file: join(root, 'demo/flannel-vxlan-blocked.tgz') };
 
 const dropsDirectory = join(root, 'test/fixtures/drops');
+
+const policiesDirectory = join(root, 'test/fixtures/policies');
 
 const save = async (file: string, question: string[]): Promise<void> => {
   const { exitCode, stderr } = await netdoctor(['path', ...question, '--save', file]);
@@ -39,6 +44,19 @@ for (const fault of faults.filter(({ name, appliesTo }) => EXPECTED[name] && isW
     if (fault.name === DEMO.fault) await save(DEMO.file, questionOf(fault.name));
   } finally {
     await heal(lab, fault);
+  }
+}
+const plugin = enforcing(running.plan.options.backend);
+if (plugin) {
+  await mkdir(policiesDirectory, { recursive: true });
+  const here = Object.entries(POLICY_EXPECTED).filter(([name, { only = plugin }]) => only === plugin && isWanted(name));
+  for (const [name, { question }] of here) {
+    try {
+      await ARRANGE[name]?.();
+      await save(join(policiesDirectory, `${plugin}-${name}.tgz`), question);
+    } finally {
+      await clearUp();
+    }
   }
 }
 await mkdir(dropsDirectory, { recursive: true });

@@ -79,7 +79,7 @@ export const watchDrops = async (
       api: objectReader(apiObjects()),
       open: async () => [door],
       now: () => new Date(),
-      wait: async () => {
+      attend: () => async () => {
         await guest.sh(traffic);
       },
       say: () => undefined,

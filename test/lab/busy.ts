@@ -45,7 +45,7 @@ const SINK_PORT = 7777;
 export const otherTraffic = async (lab: Lab, { rate, seconds }: { readonly rate: number; readonly seconds: number }): Promise<Traffic> => {
   const [from, to] = await Promise.all(['client-node1', 'client-node2'].map((name) => findPod(lab, name)));
   if (!from || !to) throw new Error('the lab has no clients');
-  const sink = ['timeout', String(seconds + 5), 'socat', '-u', `UDP4-RECV:${SINK_PORT}`, '/dev/null'];
+  const sink = ['timeout', String(seconds + 2), 'socat', '-u', `UDP4-RECV:${SINK_PORT}`, '/dev/null'];
   const receiving = lab.nodeExec(to.node, [...inNetns(to.netns), ...sink], { reject: false });
   const blaster = [process.execPath, join(import.meta.dirname, 'blaster.ts'), to.ips[0] ?? '', String(SINK_PORT), String(rate), String(seconds)];
   const sending = lab.nodeExec(from.node, [...inNetns(from.netns), ...blaster]);

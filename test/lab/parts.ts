@@ -159,14 +159,6 @@ const moduleDirectory = async (name: string, path: string): Promise<string> => {
   return (await execa('go', ['list', '-m', '-f', '{{.Dir}}', path], { cwd: sources(part), env: environment(part) })).stdout;
 };
 
-/** Whether all that a lab with this backend has besides is built already. */
-export const isBuilt = async (backend: Enforcing): Promise<boolean> => {
-  const compiler = await goVersion();
-  const own = parts.filter(({ only }) => only === backend);
-  const whole = await Promise.all(own.map(async (part) => isWhole(await directoryOf(part, compiler), false)));
-  return whole.every(Boolean);
-};
-
 const goVersion = async (): Promise<string> => (await execa('go', ['env', 'GOVERSION'])).stdout;
 
 const directoryOf = async (part: Part, compiler: string): Promise<string> => join(cacheRoot(), `${part.name}-${await keyOf(part, compiler)}`);

@@ -60,24 +60,28 @@ export const dropsCommand = defineCommand<Flags>({
   },
   flagGroups: { 'Agent flags:': agentFlags, 'Output flags:': outputFlags },
   run: async (flags, context) => {
+    if (flags.from === undefined && flags.agent === 'ephemeral')
+      throw new CliError('error: what a kernel drops is seen from the node only, and not with --agent ephemeral', EXIT.usage);
     if (flags.from === undefined && flags.target === undefined)
       throw new CliError("error: drops needs a node or a pod: kubectl netdoctor drops NODE|POD\nSee 'kubectl netdoctor drops --help'.", EXIT.usage);
     const wish = wishOf(flags);
     const progress = startProgress(context.stderr, context.env, flags.quiet);
     const interrupted = Promise.withResolvers<void>();
     let signalled: ExitCode | undefined;
-    const wait = async (milliseconds: number): Promise<void> => {
+    const attend = () => {
       const forget = context.registry.endEarly((exitCode) => {
         signalled = exitCode;
         interrupted.resolve();
       });
-      let timer: NodeJS.Timeout | undefined;
-      const over = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, milliseconds);
-      });
-      await Promise.race([over, interrupted.promise]);
-      clearTimeout(timer);
-      forget();
+      return async (milliseconds: number): Promise<void> => {
+        let timer: NodeJS.Timeout | undefined;
+        const over = new Promise<void>((resolve) => {
+          timer = setTimeout(resolve, milliseconds);
+        });
+        await Promise.race([over, interrupted.promise]);
+        clearTimeout(timer);
+        forget();
+      };
     };
     const seconds = wish.durationMs / 1000 + AROUND_SECONDS;
     return withSession(
@@ -93,12 +97,12 @@ export const dropsCommand = defineCommand<Flags>({
         const question = (flags.target === undefined && session.recorded ? session.recorded : wish) as unknown as typeof wish;
         const report = await runDrops(
           { ...question, namespace: session.namespace },
-          async (api, word, namespace) => resolveOne(api, namespace, await asNode(api, word, namespace)),
+          async (api, word, namespace) => resolveOne(api, namespace, await asNode(api, word, namespace), 'to'),
           {
             api: session.api,
             open: session.open,
             now: session.now,
-            wait: flags.from === undefined ? wait : async () => undefined,
+            attend: flags.from === undefined ? attend : () => async () => undefined,
             say: progress.step,
             stopwatch: startStopwatch(),
           },

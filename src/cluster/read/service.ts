@@ -2,10 +2,17 @@ import type { V1EndpointSlice, V1Service } from '@kubernetes/client-node';
 import type { EndpointFacts, ServiceFacts } from '../facts.ts';
 import { protocolOf } from './pod.ts';
 
+/** Labels and annotations by which a Service says who serves it, and a slice when it changed (k8s.io/api: well-known). */
+const PROXY_NAME = 'service.kubernetes.io/service-proxy-name';
+const CHANGED = 'endpoints.kubernetes.io/last-change-trigger-time';
+
 export const serviceFacts = (service: V1Service): ServiceFacts => {
   const { metadata = {}, spec = {} } = service;
   const clusterIps = spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []);
-  const loadBalancerIps = (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => (ip ? [ip] : []));
+  const ingress = service.status?.loadBalancer?.ingress ?? [];
+  const loadBalancerIps = ingress.flatMap(({ ip }) => (ip ? [ip] : []));
+  const unproxied = ingress.flatMap(({ ip, ipMode }) => (ip && ipMode === 'Proxy' ? [ip] : []));
+  const proxiedBy = metadata.labels?.[PROXY_NAME];
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name ?? '',
@@ -24,6 +31,9 @@ export const serviceFacts = (service: V1Service): ServiceFacts => {
     internalTrafficPolicy: spec.internalTrafficPolicy ?? 'Cluster',
     ...(spec.externalTrafficPolicy ? { externalTrafficPolicy: spec.externalTrafficPolicy } : {}),
     sessionAffinity: spec.sessionAffinity ?? 'None',
+    ...(unproxied.length > 0 ? { unproxiedIps: unproxied } : {}),
+    ...(proxiedBy === undefined ? {} : { proxiedBy }),
+    ...(spec.sessionAffinity === 'ClientIP' ? { affinitySeconds: spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800 } : {}),
   };
 };
 
@@ -32,10 +42,11 @@ export const endpointFacts = (slice: V1EndpointSlice): EndpointFacts[] => {
   const name = slice.metadata?.labels?.['kubernetes.io/service-name'];
   const namespace = slice.metadata?.namespace ?? '';
   if (!name || slice.addressType === 'FQDN') return [];
+  const changed = slice.metadata?.annotations?.[CHANGED];
   const ports = (slice.ports ?? []).flatMap((port) =>
     port.port === undefined ? [] : [{ name: port.name ?? '', port: port.port, protocol: protocolOf(port.protocol) }],
   );
-  return (slice.endpoints ?? []).flatMap(({ addresses, conditions = {}, nodeName, targetRef }) =>
+  return (slice.endpoints ?? []).flatMap(({ addresses, conditions = {}, nodeName, targetRef, hints }) =>
     addresses.map((ip) => ({
       service: { namespace, name },
       ip,
@@ -45,6 +56,9 @@ export const endpointFacts = (slice: V1EndpointSlice): EndpointFacts[] => {
       serving: conditions.serving ?? conditions.ready ?? true,
       terminating: conditions.terminating ?? false,
       ...(nodeName ? { node: nodeName } : {}),
+      ...(hints?.forZones ? { forZones: hints.forZones.map(({ name: zone }) => zone) } : {}),
+      ...(changed === undefined ? {} : { changed }),
+      ...(hints?.forNodes ? { forNodes: hints.forNodes.map(({ name: node }) => node) } : {}),
       ...(targetRef?.kind === 'Pod' && targetRef.name ? { pod: { namespace: targetRef.namespace ?? namespace, name: targetRef.name } } : {}),
     })),
   );

@@ -9,7 +9,7 @@ const ofPurpose = ({ probes }: Evidence, ...purposes: ProbeResult['request']['pu
 
 /** Full-size pings that nobody answers, while small ones are answered. */
 const vanishing = (evidence: Evidence): { full: ProbeResult; small: ProbeResult } | undefined => {
-  const [full] = ofPurpose(evidence, 'full-size');
+  const full = ofPurpose(evidence, 'full-size').at(-1);
   const small = ofPurpose(evidence, 'main-icmp', 'main').find(({ request }) => request.protocol === 'icmp');
   if (!full || !small || answered(full) > 0 || answered(small) === 0) return undefined;
   return full.attempts.every(({ outcome }) => outcome === 'timeout') ? { full, small } : undefined;

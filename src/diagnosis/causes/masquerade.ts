@@ -1,5 +1,5 @@
 import { identifyCni } from '../../cni/identity.ts';
-import { kubeProxyMode } from '../../cni/kube-proxy.ts';
+import { kubeProxyMode } from '../../cni/kube-proxy/mode.ts';
 import { inPrefix, sameAddress } from '../../forwarding/address.ts';
 import { hostNetns } from '../../forwarding/world.ts';
 import type { NodeSnapshot } from '../../node/snapshot.ts';

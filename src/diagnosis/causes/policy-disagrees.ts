@@ -1,16 +1,15 @@
 import { type PolicyRef, refText } from '../../policy/model.ts';
-import { calicoUnknownInterface } from '../../policy/programmed/calico.ts';
 import { type Programmed, rose } from '../../policy/programmed/programmed.ts';
 import type { Side } from '../../policy/verdict.ts';
 import { listText, packetText, reasonText } from '../../policy/words.ts';
 import { passes } from '../../probe/probe.ts';
 import type { Cause, Draft } from '../cause.ts';
 import { probeWords } from '../draft.ts';
-import { endOf, type PacketEnd, packetEnd } from '../end.ts';
-import { type Evidence, failingLegs, legOf, mainProbe, snapshotOf } from '../evidence.ts';
-import { DROPS_ALLOWED, LEFTOVER, NOT_PROGRAMMED, PASSES_DENIED } from '../policy/codes.ts';
+import { endOf, type PacketEnd } from '../end.ts';
+import { type Evidence, failingLegs, legOf, mainProbe } from '../evidence.ts';
+import { DROPS_ALLOWED, FOLLOWS, LEFTOVER, PASSES_DENIED } from '../policy/codes.ts';
 import { deniers } from '../policy/denial.ts';
-import { counterWords, hasCounted, isInChain, isPolicyPlace } from '../policy/place.ts';
+import { countedWords, hasCounted, isInChain, isPolicyPlace } from '../policy/place.ts';
 import { probeVerdict } from '../policy/probe-verdict.ts';
 import { endsOf, type JudgedLeg, judgeLeg, type PolicyView, policyView, programmedFor, selectingRefs } from '../policy/view.ts';
 import { restartAgent } from '../remedy.ts';
@@ -50,6 +49,10 @@ const staleOf = (evidence: Evidence): Stale | undefined => {
   return undefined;
 };
 
+/** Policies that select the pod and that the node has no rules of, where all of its rules can be told. */
+const missingOn = ({ carried, complete }: Programmed, view: PolicyView, { flow }: JudgedLeg, side: Side): PolicyRef[] =>
+  complete ? selectingRefs(view, side.direction, endsOf(flow, side).subject).filter((ref) => !carried.some((one) => one.ref === ref)) : [];
+
 const sideAtFault = (
   evidence: Evidence,
   view: PolicyView,
@@ -61,24 +64,26 @@ const sideAtFault = (
     const programmed = programmedFor(evidence, view, judged, side);
     if (!programmed || !isCulprit(programmed, end, lost)) continue;
     const { carried, complete } = programmed;
-    const selecting = selectingRefs(view, side.direction, endsOf(judged.flow, side).subject);
     return {
       side,
       programmed,
-      missing: complete ? selecting.filter((ref) => !carried.some((one) => one.ref === ref)) : [],
+      missing: missingOn(programmed, view, judged, side),
       leftover: complete ? carried.filter(({ ref }) => ref === undefined) : [],
     };
   }
   return undefined;
 };
 
-const evidenceLines = ({ judged, side, programmed, missing, leftover }: Stale): string[] => [
+const missingLines = (missing: readonly PolicyRef[], { subject, direction }: Side, node: string): string[] =>
+  missing.map((ref) => `${refText(ref)} selects ${subject} for ${direction}, and ${node} has no rules of it`);
+
+const evidenceLines = ({ judged, side, programmed, end, missing, leftover }: Stale): string[] => [
   probeWords(judged.leg),
   ...judged.verdict.sides.map((one) => `${one.subject}, ${one.direction}: ${reasonText(one.reason, one.verdict)}`),
-  `${programmed.node} drops it by ${programmed.place}: "${programmed.text}"${counterWords(programmed)
+  `${programmed.node} drops it by ${programmed.place}: "${programmed.text}"${countedWords(end, programmed)
     .map((words) => `; ${words}`)
     .join('')}`,
-  ...missing.map((ref) => `${refText(ref)} selects ${side.subject} for ${side.direction}, and ${programmed.node} has no rules of it`),
+  ...missingLines(missing, side, programmed.node),
   ...leftover.map(({ place, said }) => `${place}${said === undefined ? '' : ` (${said})`} on ${programmed.node} belongs to no policy that exists`),
 ];
 
@@ -94,9 +99,6 @@ const staleDraft = (evidence: Evidence, { judged, programmed, end }: Stale, titl
 });
 
 const flowWords = ({ flow }: JudgedLeg): string => `${flow.from.label} → ${flow.to.label} ${packetText(flow)}`;
-
-/** What the rule or program that drops is for has been said by these. */
-const FOLLOWS = ['ND3002', 'ND3003', 'ND3004', 'ND3011', 'ND3015'];
 
 export const dropsAllowed: Cause = {
   ...DROPS_ALLOWED,
@@ -123,38 +125,6 @@ export const leftoverDrops: Cause = {
   },
 };
 
-export const notProgrammed: Cause = {
-  ...NOT_PROGRAMMED,
-  implies: [...FOLLOWS, DROPS_ALLOWED.code, 'ND5001'],
-  recognise: (evidence) => {
-    const end = packetEnd(evidence, 'rule', 'reject');
-    const { chain = '' } = end?.stop.facts ?? {};
-    if (!end || !/^(filter-)?cali-(to|from)-wl-dispatch/.test(chain)) return undefined;
-    const direction = chain.includes('-to-') ? 'ingress' : 'egress';
-    const snapshot = snapshotOf(evidence, end.hop.node);
-    const before = evidence.before?.find(({ node }) => node === end.hop.node);
-    const family = end.hop.packet.destination.includes(':') ? 6 : 4;
-    const rule = snapshot && calicoUnknownInterface(snapshot, before, direction, family);
-    if (!rule) return undefined;
-    const name = end.hop.interface;
-    return {
-      severity: 'problem',
-      confidence: hasCounted(rule) ? 'certain' : 'likely',
-      title: `Calico on ${rule.node} knows nothing of a pod's interface and drops all that comes from it or goes to it.`,
-      ...(end.direction === 'there' && end.leg.probe.request.purpose === 'main' ? { hop: end.index } : {}),
-      place: { node: rule.node, ...(name === '' ? {} : { interface: name }) },
-      evidence: [
-        probeWords(end.leg),
-        `${rule.place}: "${rule.text}"${counterWords(rule)
-          .map((words) => `; ${words}`)
-          .join('')}`,
-      ],
-      fix: restartAgent(evidence.facts, 'calico', rule.node),
-      notes: ['A pod that has just started may be a second ahead of its rules: if it goes away, it was that.'],
-    };
-  },
-};
-
 /** Nobody can be sure that what passed was denied while something may make the verdict another one. */
 export const passesDenied: Cause = {
   ...PASSES_DENIED,
@@ -170,6 +140,7 @@ export const passesDenied: Cause = {
     const programmed = programmedFor(evidence, view, first, side);
     const { subject } = endsOf(first.flow, side);
     const plugin = view.engine.traits.name;
+    const missing = programmed ? missingLines(missingOn(programmed, view, first, side), side, programmed.node) : [];
     return {
       severity: 'warning',
       confidence: 'certain',
@@ -178,9 +149,13 @@ export const passesDenied: Cause = {
       evidence: [
         probeWords(first.leg),
         `${side.subject}, ${side.direction}: ${reasonText(side.reason, side.verdict)}`,
-        programmed
-          ? `${programmed.node} has ${programmed.place} for it ("${programmed.text}"), which these packets did not meet`
-          : `no rule of it was found on ${subject.nodeName ?? 'the node'}`,
+        ...(missing.length > 0
+          ? missing
+          : [
+              programmed
+                ? `${programmed.node} has ${programmed.place} for it ("${programmed.text}"), which these packets did not meet`
+                : `no rule of it was found on ${subject.nodeName ?? 'the node'}`,
+            ]),
       ],
       fix: subject.nodeName === undefined ? [] : restartAgent(evidence.facts, plugin, subject.nodeName),
       notes: ['The probes are new connections, so that it is none that was open before.'],

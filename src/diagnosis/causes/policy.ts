@@ -3,16 +3,15 @@ import { whereElse } from '../../policy/programmed/find.ts';
 import type { Programmed } from '../../policy/programmed/programmed.ts';
 import { suggest } from '../../policy/suggest/suggest.ts';
 import type { Flow, Side } from '../../policy/verdict.ts';
-import { packetText, policiesOf, questionText, reasonText } from '../../policy/words.ts';
+import { listText, packetText, policiesOf, questionText, reasonText } from '../../policy/words.ts';
 import { answered } from '../../probe/probe.ts';
 import type { Cause, Draft } from '../cause.ts';
 import { probeWords } from '../draft.ts';
-import { culpritWords } from '../drops/culprit.ts';
 import { endOf, type PacketEnd } from '../end.ts';
 import { type Evidence, failingLegs } from '../evidence.ts';
-import { POLICY_DENIES } from '../policy/codes.ts';
+import { FOLLOWS, POLICY_DENIES } from '../policy/codes.ts';
 import { deniers, OPEN_CONNECTIONS, remedy, trail } from '../policy/denial.ts';
-import { counterWords, hasCounted, isInChain, isPolicyPlace } from '../policy/place.ts';
+import { countedWords, hasCounted, isInChain, isPolicyPlace } from '../policy/place.ts';
 import { probeVerdict } from '../policy/probe-verdict.ts';
 import { endsOf, type JudgedLeg, judgeLeg, type PolicyView, policyView, programmedFor } from '../policy/view.ts';
 
@@ -20,10 +19,18 @@ import { endsOf, type JudgedLeg, judgeLeg, type PolicyView, policyView, programm
 interface Denied {
   judged: JudgedLeg;
   side: Side;
+  /** Other endpoints of the Service that are denied and fail, too. */
+  others: string[];
   programmed?: Programmed;
   /** Where its packets really end, when that is known. */
   end?: PacketEnd;
 }
+
+const othersDenied = (evidence: Evidence, view: PolicyView, { flow }: JudgedLeg): string[] => {
+  const judged = failingLegs(evidence).flatMap((leg) => judgeLeg(evidence, view, leg));
+  const labels = judged.filter(({ verdict }) => verdict.verdict === 'deny').map(({ flow: { to } }) => to.label);
+  return [...new Set(labels)].filter((label) => label !== flow.to.label);
+};
 
 /** Behind a Service some endpoints may be allowed: a loss of everything is then none of the policies'. */
 const denialOf = (evidence: Evidence, view: PolicyView): Denied | undefined => {
@@ -37,7 +44,7 @@ const denialOf = (evidence: Evidence, view: PolicyView): Denied | undefined => {
     if (!first || !side || !fits) continue;
     const programmed = programmedFor(evidence, view, first, side);
     const end = endOf(evidence, leg);
-    return { judged: first, side, ...(programmed ? { programmed } : {}), ...(end ? { end } : {}) };
+    return { judged: first, side, others: othersDenied(evidence, view, first), ...(programmed ? { programmed } : {}), ...(end ? { end } : {}) };
   }
   return undefined;
 };
@@ -56,10 +63,7 @@ const whyWords = ({ flow }: JudgedLeg, side: Side): string => {
 const nodeLines = ({ programmed, end, side }: Denied, plugin: string): string[] => {
   if (!programmed) return [];
   const { node, place, text, carried } = programmed;
-  const counted =
-    end?.culprit && isInChain(end, programmed)
-      ? [culpritWords(end.culprit, end.leg.probe.attempts.length, end.leg.probe.request.id)]
-      : counterWords(programmed);
+  const counted = countedWords(end, programmed);
   const known = carried.flatMap(({ ref, place: where }) => (ref ? [`${refText(ref)} (${where})`] : []));
   return [
     `${plugin} on ${node} denies it by ${place}: "${text}"${counted.length > 0 ? `; ${counted.join('; ')}` : ''}`,
@@ -67,11 +71,19 @@ const nodeLines = ({ programmed, end, side }: Denied, plugin: string): string[] 
   ];
 };
 
+/** Probes of a Service go to all its endpoints; the rules of one of them are shown. */
+const otherLines = ({ others }: Denied): string[] =>
+  others.length === 0 ? [] : [`policies deny it at the Service's other endpoints, too: ${listText(others)}`];
+
 const VIP = "That a Service's own address answers a ping proves nothing: where kube-proxy uses IPVS, every node has that address itself.";
 
 /** A Service leads there, so that somebody will have tried its address. */
 const vipNote = ({ to, facts }: Evidence, { to: party }: Flow): string[] =>
   to.kind === 'service' || facts.endpoints.some(({ ip }) => ip === party.addressText) ? [VIP] : [];
+
+/** What a node sends may have another address than its own, such as its tunnel's: then policies know it by that one. */
+const askedFrom = ({ from }: Evidence, { from: { kind, addressText } }: Flow): string =>
+  kind === 'node' && addressText !== undefined && !from.ips.includes(addressText) ? addressText : from.label;
 
 const draftOf = (evidence: Evidence, { engine, enforcer }: PolicyView, denied: Denied): Draft => {
   const { judged, side, programmed, end } = denied;
@@ -81,7 +93,7 @@ const draftOf = (evidence: Evidence, { engine, enforcer }: PolicyView, denied: D
   const elsewhere = end !== undefined && !isPolicyPlace(end);
   const proven = !elsewhere && programmed !== undefined && (hasCounted(programmed) || (end !== undefined && isInChain(end, programmed)));
   const suggestion = suggest({ facts: evidence.facts, plugin: enforcer.plugin, flow });
-  const asked = questionText(evidence.from.label, evidence.to.label, { protocol, ...(port === undefined ? {} : { port }) });
+  const asked = questionText(askedFrom(evidence, flow), evidence.to.label, { protocol, ...(port === undefined ? {} : { port }) });
   const { fix, manifest, notes } = remedy({ suggestion, asked });
   const where = programmed?.interface === undefined ? '' : ` before ${programmed.interface}`;
   const hint = programmed === undefined ? whereElse(plugin) : undefined;
@@ -96,7 +108,7 @@ const draftOf = (evidence: Evidence, { engine, enforcer }: PolicyView, denied: D
         : `${why.charAt(0).toUpperCase()}${why.slice(1)}.`,
     ...(end && !elsewhere && end.direction === 'there' && leg.probe.request.purpose === 'main' ? { hop: end.index } : {}),
     ...(programmed ? { place: { node: programmed.node, ...(programmed.interface === undefined ? {} : { interface: programmed.interface }) } } : {}),
-    evidence: [probeWords(leg), ...nodeLines(denied, plugin), ...trail(side)],
+    evidence: [probeWords(leg), ...nodeLines(denied, plugin), ...trail(side), ...otherLines(denied)],
     fix,
     ...(manifest === undefined ? {} : { manifest }),
     notes: [
@@ -112,8 +124,7 @@ const draftOf = (evidence: Evidence, { engine, enforcer }: PolicyView, denied: D
 
 export const policyDenies: Cause = {
   ...POLICY_DENIES,
-  // what the rule or program that drops is for has been said
-  implies: ['ND3002', 'ND3003', 'ND3004', 'ND3011', 'ND3015'],
+  implies: FOLLOWS,
   recognise: (evidence) => {
     const view = policyView(evidence);
     const denied = view && denialOf(evidence, view);

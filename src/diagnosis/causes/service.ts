@@ -1,12 +1,8 @@
 import type { EndpointFacts, PodFacts, ServiceFacts, ServicePortFacts } from '../../cluster/facts.ts';
-import { kubeProxyMode, programs } from '../../cni/kube-proxy.ts';
 import { sameAddress } from '../../forwarding/address.ts';
-import { hostNetns, unread } from '../../forwarding/world.ts';
 import type { Cause } from '../cause.ts';
 import { probeWords } from '../draft.ts';
-import { type Evidence, failingLegs, type Leg, nodeOf, podNamed, snapshotOf } from '../evidence.ts';
-import { agentHealth } from '../health.ts';
-import { agentPod, restartAgent } from '../remedy.ts';
+import { type Evidence, failingLegs, type Leg, podNamed } from '../evidence.ts';
 import { refusedDraft, unheard } from './listener.ts';
 
 interface Asked {
@@ -55,7 +51,7 @@ const selectorText = ({ selector }: ServiceFacts): string =>
 export const noEndpoints: Cause = {
   code: 'ND4003',
   summary: 'The Service has no ready endpoint.',
-  implies: ['ND4005'],
+  implies: ['ND4005', 'ND4006', 'ND4009'],
   recognise: (evidence) => {
     const found = asked(evidence);
     if (!found) return undefined;
@@ -63,12 +59,16 @@ export const noEndpoints: Cause = {
     if (endpoints.some(({ ready }) => ready)) return undefined;
     const pods = selected(evidence, service);
     const selects = selectorText(service);
-    const why = reasonOf(pods, selects);
+    const why = reasonOf(pods, selects, endpoints.length);
     return {
       severity: 'problem',
       confidence: 'certain',
       title: `Service ${named(service)} has no ready endpoint: ${why}.`,
-      evidence: [probeWords(leg), `${endpoints.length} endpoints in its EndpointSlices, none ready`, ...pods.slice(0, 5).map(podState)],
+      evidence: [
+        probeWords(leg),
+        endpoints.length === 0 ? 'no endpoint in its EndpointSlices' : `${endpoints.length} in its EndpointSlices, none ready`,
+        ...pods.slice(0, 5).map(podState),
+      ],
       fix:
         pods.length === 0
           ? [
@@ -81,7 +81,8 @@ export const noEndpoints: Cause = {
   },
 };
 
-const reasonOf = (pods: PodFacts[], selects: string): string => {
+const reasonOf = (pods: PodFacts[], selects: string, written: number): string => {
+  if (selects === '' && written > 0) return 'it has no selector, and no endpoint that was written for it is ready';
   if (selects === '') return 'it has no selector, and nobody wrote EndpointSlices for it';
   if (pods.length === 0) return `no pod has the labels ${selects}`;
   return pods.length === 1 ? 'its only pod is not ready' : `none of its ${pods.length} pods is ready`;
@@ -111,7 +112,7 @@ const patchPort = ({ service, port }: Asked, target: string): string => {
 export const wrongTargetPort: Cause = {
   code: 'ND4004',
   summary: "The Service's targetPort is not a port its pods listen on.",
-  implies: ['ND4001', 'ND4005'],
+  implies: ['ND4001', 'ND4005', 'ND4009'],
   recognise: (evidence) => {
     const found = asked(evidence);
     if (!found) return undefined;
@@ -139,74 +140,5 @@ export const wrongTargetPort: Cause = {
       first === undefined ? ['Start the server on that port.'] : [`If the server's port ${first} is the right one:`, patchPort(found, String(first))];
     const draft = refusedDraft(evidence, refused, title, fix);
     return { ...draft, evidence: [...draft.evidence, `targetPort ${port.targetPort}; container ports of its pods: ${declared(pods)}`] };
-  },
-};
-
-const healthWords = (evidence: Evidence, node: string): string[] => {
-  const snapshot = snapshotOf(evidence, node);
-  return snapshot ? agentHealth(evidence, snapshot, 'kube-proxy').words : [];
-};
-
-export const proxyNotProgramming: Cause = {
-  code: 'ND4005',
-  summary: 'kube-proxy has not programmed the Service on the node the packet starts from.',
-  recognise: (evidence) => {
-    const found = asked(evidence);
-    const node = nodeOf(evidence.from);
-    const snapshot = snapshotOf(evidence, node);
-    const host = snapshot && hostNetns(snapshot);
-    if (!found || node === undefined || !snapshot || !host || unread({ snapshot, netns: host }, 'iptables', 'nft', 'ipvs')) return undefined;
-    const { service, port, leg } = found;
-    const clusterIp = leg.probe.request.destination;
-    const wanted = { clusterIp, port: port.port, protocol: port.protocol };
-    const others = evidence.snapshots.filter((other) => other.node !== node);
-    const anywhere =
-      evidence.snapshots.some((other) => kubeProxyMode(other) !== 'none') || agentPod(evidence.facts, 'kube-proxy', node) !== undefined;
-    // Without kube-proxy anywhere a replacement (Cilium, kube-router) serves Services by means of its own.
-    if (!anywhere || programs(snapshot, wanted)) return undefined;
-    const elsewhere = others.filter((other) => programs(other, wanted)).map((other) => other.node);
-    return {
-      severity: 'problem',
-      confidence: 'likely',
-      title: `kube-proxy on ${node} has not programmed Service ${named(service)} (${clusterIp}:${port.port}).`,
-      place: { node },
-      evidence: [
-        probeWords(leg),
-        `${node} has no rule for ${clusterIp}:${port.port}${elsewhere.length > 0 ? `; ${elsewhere.join(', ')} has` : ''}`,
-        ...healthWords(evidence, node),
-      ],
-      fix: restartAgent(evidence.facts, 'kube-proxy', node),
-      notes: [],
-    };
-  },
-};
-
-export const staleEndpoint: Cause = {
-  code: 'ND4006',
-  summary: 'kube-proxy still sends a Service to an address that is no endpoint of it any more.',
-  implies: ['ND2101'],
-  recognise: (evidence) => {
-    const found = asked(evidence);
-    const translation = found?.leg.there?.translations[0];
-    if (!found || !translation) return undefined;
-    const { service, leg, endpoints } = found;
-    const target = translation.after.destination;
-    if (endpoints.length === 0 || sameAddress(target, leg.probe.request.destination) || endpoints.some(({ ip }) => sameAddress(ip, target)))
-      return undefined;
-    const { node } = translation;
-    return {
-      severity: 'problem',
-      confidence: 'likely',
-      title: `kube-proxy on ${node} sends Service ${named(service)} to ${target}, which is not an endpoint of it.`,
-      place: { node },
-      evidence: [
-        probeWords(leg),
-        `endpoints: ${endpoints.map(({ ip }) => ip).join(', ')}`,
-        ...translation.by.slice(0, 1).map(({ text }) => `rule: ${text}`),
-        ...healthWords(evidence, node),
-      ],
-      fix: restartAgent(evidence.facts, 'kube-proxy', node),
-      notes: [],
-    };
   },
 };

@@ -88,6 +88,23 @@ const pairs = ({ before, snapshots }: Evidence): { after: NodeSnapshot; earlier:
     });
   });
 
+/** Tables that drop what no policy forbids: physical to logical, and OVN's stage ls_in_apply_port_sec (ovn-architecture(7), northd.c; logical tables begin at 8). */
+const MEANT: Record<number, string> = { 0: 'of a port the switch does not know', 9: 'port security: an address the port may not use' };
+
+/** OVN's table 40 ends in a drop that counts whatever goes to another node as well, so that it says nothing. */
+const REMOTE_OUTPUT = 40;
+
+const flowRises = ({ ovn: before }: NodeSnapshot, { ovn: after }: NodeSnapshot): Rise[] =>
+  (before && after ? after.drops : []).flatMap((flow) => {
+    const { cookie, table, priority, match, packets } = flow;
+    if (table === REMOTE_OUTPUT && priority === 0) return [];
+    const old = before?.drops.find(
+      (one) => one.cookie === cookie && one.table === table && one.priority === priority && one.match.join() === match.join(),
+    );
+    const meant = MEANT[table] === undefined ? '' : ` (${MEANT[table]})`;
+    return [{ name: `drop flow of br-int table ${table} priority ${priority} ${match.join(',')}`.trim() + meant, by: packets - (old?.packets ?? 0) }];
+  });
+
 /**
  * Counters of dropped packets that rose at least as often as attempts of this leg were lost, those that rose least first: what is left to
  * go by where the kernel's own events cannot be had. Others' packets count as well, so that they are hints.
@@ -99,7 +116,12 @@ export const counterHints = (evidence: Evidence, { probe }: Leg): string[] => {
       .filter(({ by }) => by >= lost)
       .map(({ name, by }) => ({ by, text: `${after.node}${later.role === 'host' ? '' : ` (${later.role})`}: ${name} rose by ${by}` })),
   );
-  return found
+  const switched = (evidence.before ?? []).flatMap((before) => {
+    const after = evidence.snapshots.find(({ node }) => node === before.node);
+    const rises = after ? flowRises(before, after).filter(({ by }) => by >= lost) : [];
+    return rises.map(({ name, by }) => ({ by, text: `${before.node}: ${name} rose by ${by}` }));
+  });
+  return [...found, ...switched]
     .sort((a, b) => a.by - b.by)
     .slice(0, 4)
     .map(({ text }) => text);

@@ -1,4 +1,5 @@
 import { type Programmed, rose } from '../../policy/programmed/programmed.ts';
+import { culpritWords } from '../drops/culprit.ts';
 import type { PacketEnd } from '../end.ts';
 
 /** Chains that only enforcers of policies write. */
@@ -18,11 +19,18 @@ export const isInChain = ({ stop }: PacketEnd, { place }: Programmed): boolean =
 };
 
 /** `its counter rose by 5 while the probes ran (0 → 5)`; nothing where the rule has none. */
-export const counterWords = ({ counter }: Programmed): string[] => {
+const counterWords = ({ counter }: Programmed): string[] => {
   if (!counter) return [];
   const { before, after } = counter;
   if (before === undefined) return after > 0 ? [`it has dropped ${after} packets so far`] : [];
   return [`its counter rose by ${rose(counter)} while the probes ran (${before} → ${after})`];
+};
+
+/** What the rule counted: exactly the probes, where the kernel told what it dropped there. */
+export const countedWords = (end: PacketEnd | undefined, programmed: Programmed): string[] => {
+  if (!end?.culprit || !isInChain(end, programmed)) return counterWords(programmed);
+  const { attempts, request } = end.leg.probe;
+  return [culpritWords(end.culprit, attempts.length, request.id)];
 };
 
 /** Whether the rule counted while the probes ran. */

@@ -48,10 +48,13 @@ const partyAt = (engine: Engine, address: string): Party => {
   return node ? nodeParty(node, address) : outside(address);
 };
 
-const sourceOf = ({ from }: Evidence, engine: Engine, destination: string): Party => {
+/** A node's own traffic is judged where it arrives only, with the source that it has there: into a tunnel it may get the tunnel's address. */
+const nodeSource = ({ there }: Leg, own: string | undefined): string | undefined => there?.hops.at(-1)?.packet.source ?? own;
+
+const sourceOf = ({ from }: Evidence, engine: Engine, leg: Leg, destination: string): Party => {
   const own = from.ips.find((ip) => familyOf(ip) === familyOf(destination));
   if (from.pod) return partyOfPod(engine, from.pod, own);
-  return from.node ? nodeParty(from.node, own) : outside(own ?? from.label);
+  return from.node ? nodeParty(from.node, nodeSource(leg, own)) : outside(own ?? from.label);
 };
 
 interface Target {
@@ -81,7 +84,7 @@ const targetsOf = ({ facts }: Evidence, { probe, there }: Leg): Target[] => {
 export const judgeLeg = (evidence: Evidence, { engine }: PolicyView, leg: Leg): JudgedLeg[] =>
   targetsOf(evidence, leg).map(({ address, port }) => {
     const { protocol, destination } = leg.probe.request;
-    const from = sourceOf(evidence, engine, address);
+    const from = sourceOf(evidence, engine, leg, address);
     const to = partyAt(engine, address);
     const hairpin = from.kind === 'pod' && from.label === to.label && !sameAddress(address, destination);
     const flow: Flow = { from, to, protocol, ...(port === undefined || protocol === 'icmp' ? {} : { port }), ...(hairpin ? { hairpin } : {}) };
@@ -95,14 +98,18 @@ export const selectingRefs = ({ engine }: PolicyView, direction: Side['direction
   ...new Set(engine.tiers.flatMap((tier) => selecting(tier, direction, subject).map(({ ref }) => ref))),
 ];
 
+/** The end of a pod's link that stays on its node. */
+export const hostInterfaceOf = (evidence: Evidence, pod: PodFacts): string | undefined => {
+  const inode = netnsOfPod(evidence, pod)?.netns.inode;
+  return evidence.attachments.find(({ netns }) => netns === inode)?.peer?.name;
+};
+
 /** The node's rule for one side of a flow. */
 export const programmedFor = (evidence: Evidence, view: PolicyView, { flow }: JudgedLeg, side: Side): Programmed | undefined => {
   const { subject, far } = endsOf(flow, side);
   const snapshot = evidence.snapshots.find(({ node }) => node === subject.nodeName);
   if (!snapshot || !subject.pod) return undefined;
   const before = evidence.before?.find(({ node }) => node === snapshot.node);
-  const inode = netnsOfPod(evidence, subject.pod)?.netns.inode;
-  const hostInterface = evidence.attachments.find(({ netns }) => netns === inode)?.peer?.name;
   return findProgrammed(
     view.engine.traits.name,
     {
@@ -117,6 +124,6 @@ export const programmedFor = (evidence: Evidence, view: PolicyView, { flow }: Ju
       protocol: flow.protocol,
       ...(flow.port === undefined ? {} : { port: flow.port }),
     },
-    hostInterface,
+    hostInterfaceOf(evidence, subject.pod),
   );
 };

@@ -1,3 +1,4 @@
+import { PASSES_DENIED, POLICY_DENIES } from '../../diagnosis/policy/codes.ts';
 import { probeVerdict } from '../../diagnosis/policy/probe-verdict.ts';
 import { answered } from '../../probe/probe.ts';
 import type { PolicyReport, Proof } from '../../report/policy/reports.ts';
@@ -12,6 +13,8 @@ const agreement = (policies: PolicyReport['verdict'], probes: ReturnType<typeof 
 export const withProof = (report: PolicyReport, path: Omit<PathReport, 'timings'>): PolicyReport => {
   const main = path.checks.find(({ request }) => request.purpose === 'main');
   const known = new Set(path.findings.map(({ code }) => code));
+  // what passes is not denied, whatever policies say
+  if (known.has(PASSES_DENIED.code)) known.add(POLICY_DENIES.code);
   const proof = main && {
     from: path.from.label,
     to: path.to.label,

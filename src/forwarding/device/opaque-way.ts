@@ -24,7 +24,7 @@ export const throughOpaque = (journey: Journey, at: AtSwitch, decider: string): 
   doubt(journey.hops.at(-1), decider);
   journey.opaque = true;
   if (gate) {
-    addHop(journey, { place: gate.place, device: gate.link, direction: 'in', what: 'assumed: the switch hands it to the host', flight });
+    addHop(journey, { place: gate.place, device: gate.link, direction: 'in', what: 'assumed: it is handed to the host', flight });
     return { at: 'input', place: gate.place, device: gate.link, flight: lifted(flight), frame: {} };
   }
   return target ? arriveAt(journey, target, flight) : lose(journey, decider);
@@ -71,7 +71,7 @@ const targetOf = (world: World, destination: string): End | undefined => {
 
 const arriveAt = (journey: Journey, { place, link }: End, flight: Flight): Step => {
   const port = peerOf(place, link);
-  if (port) addHop(journey, { place: port.place, device: port.link, direction: 'out', what: 'assumed: the switch lets it pass', flight });
+  if (port) addHop(journey, { place: port.place, device: port.link, direction: 'out', what: 'assumed: it is let pass', flight });
   // a switch gives a port only frames that are addressed to it
   return { at: 'receive', place, device: link, flight: lifted(flight), frame: { to: link.mac } };
 };

@@ -11,6 +11,9 @@ export const sayChange = (pass: Pass, before: Packet): void => say(pass.journey,
 /** `FLANNEL-FWD #1`, or the chain whose policy decided. */
 export const shortRule = (rule: RuleRef): string => (rule.number === undefined ? `${rule.chain} policy` : `${rule.chain} #${rule.number}`);
 
+/** A rule without the name of its chain, which stands before it, and its comments as bare words. */
+const ruleWords = ({ text }: RuleRef): string => text.replace(/^-A \S+ /, '').replaceAll('-m comment --comment ', '');
+
 /** A drop or reject as the end of the way. */
 export const refusal = (result: HookResult, pass: Pass): StopDetail | undefined => {
   if (result.kind === 'accept' || result.kind === 'redirect') return undefined;
@@ -28,7 +31,9 @@ export const refusal = (result: HookResult, pass: Pass): StopDetail | undefined 
   return {
     reason,
     message:
-      reason === 'policy' ? `dropped by the policy of ${by.table} ${by.chain}` : `${words} ${by.table} ${by.chain}${numberWords(by)}: ${by.text}`,
+      reason === 'policy'
+        ? `dropped by the policy of ${by.table} ${by.chain}`
+        : `${words} ${by.table} ${by.chain}${numberWords(by)}: ${ruleWords(by)}`,
     decidedBy: by.text,
     facts: { hook: pass.hook, ...factsOf(by) },
   };

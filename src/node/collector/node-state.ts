@@ -24,7 +24,7 @@ redact() {
   sed -E 's/("[^"]*([Tt][Oo][Kk][Ee][Nn]|[Pp][Aa][Ss][Ss][Ww]|[Ss][Ee][Cc][Rr][Ee][Tt]|[Cc][Rr][Ee][Dd][Ee][Nn]|[Kk][Ee][Yy]|-data)[^"]*"[[:space:]]*:[[:space:]]*)"([^"\\]|\\.)*"/\1"REDACTED"/g'
 }
 
-# NAME PORT PATH: HTTP status of a loopback health endpoint, 0 when nothing listens, nothing when it cannot be asked
+# NAME PORT PATH: HTTP status of a loopback health endpoint, 0 when nothing listens, nothing when it cannot be asked; then what kube-proxy says of its last update
 ask_health() {
   hex=$(printf '%04X' "$2")
   listener=$(grep -hE "^ *[0-9]+: [0-9A-F]+:$hex [0-9A-F]+:0000 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null | head -n 1)
@@ -42,12 +42,14 @@ ask_health() {
       ;;
     *) address='[::1]' ;;
   esac
+  answer=
   if find_tool curl; then
-    status=$($tool -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 2 "http://$address:$2/$3" 2>/dev/null)
+    answer=$($tool -s -w '\n%{http_code}' --noproxy '*' --max-time 2 "http://$address:$2/$3" 2>/dev/null)
+    status=$(printf '%s\n' "$answer" | tail -n 1)
   elif find_tool socat; then
     # shellcheck disable=SC2086
-    status=$(printf 'GET /%s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$3" | guarded $tool -T 2 - "TCP:$address:$2" 2>/dev/null |
-      sed -nE '1s|^HTTP/[0-9.]+ ([0-9]+).*|\1|p')
+    answer=$(printf 'GET /%s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$3" | guarded $tool -T 2 - "TCP:$address:$2" 2>/dev/null)
+    status=$(printf '%s\n' "$answer" | sed -nE '1s|^HTTP/[0-9.]+ ([0-9]+).*|\1|p')
   elif find_tool bash; then
     # $1 to $3 are bash's
     # shellcheck disable=SC2016,SC2086
@@ -59,7 +61,7 @@ ask_health() {
   fi
   # it listens and does not speak: 599 is nobody's answer
   case $status in '' | 000) status=599 ;; esac
-  printf '%s %s/%s %s\n' "$1" "$2" "$3" "$status"
+  printf '%s %s/%s %s%s\n' "$1" "$2" "$3" "$status" "$(printf '%s\n' "$answer" | sed -n 's/^{"lastUpdated".*/ &/p' | head -n 1 | cut -c 1-600)"
 }
 
 read_health() {

@@ -46,10 +46,16 @@ read_ovn_acls() {
 
 read_cilium() {
   if beside cilium-agent cilium-dbg || beside cilium-agent cilium; then
+    # it looks for maps by its own /proc/self/mountinfo, which there is none of for a process of another pid namespace
+    tool="nsenter -t $pid -m -p -- \${tool##* }"
     run_section cilium-metrics bpf metrics list -o json
     run_section cilium-policy bpf policy get --all -o json
-    run_section cilium-endpoints endpoint list -o json
-    run_section cilium-identities identity list -o json
+    # these ask the agent, which may hang
+    (
+      ND_GUARD="\${ND_GUARD:+\${ND_GUARD% *} 4}"
+      run_section cilium-endpoints endpoint list -o json
+      run_section cilium-identities identity list -o json
+    )
   else
     skip_section cilium-metrics absent
   fi

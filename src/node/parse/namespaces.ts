@@ -98,7 +98,9 @@ export const parseDaemons = (text: string): Record<string, number[]> => {
 
 /** `kube-proxy 10256/healthz 200` */
 export const parseHealth = (text: string): Record<string, number> =>
-  Object.fromEntries(linesOf(text).flatMap((line) => [...line.matchAll(/^(\S+) \S+ (\d+)$/g)].map((match) => [match[1], Number(match[2])])));
+  Object.fromEntries(
+    linesOf(text).flatMap((line) => [...line.matchAll(/^(\S+) \S+ (\d+)(?: \{.*)?$/g)].map((match) => [match[1], Number(match[2])])),
+  );
 
 /** `key value…` lines of section `meta` */
 export const parseMeta = (text: string): Record<string, string> =>

@@ -21,8 +21,15 @@ const policyChains = (chains: readonly Chain[], workload: Chain): string[] => [
   ...new Set([...jumps(workload, POLICY), ...jumps(workload, GROUP).flatMap((group) => jumps(named(chains, group, workload), POLICY))]),
 ];
 
+/** By the name that kubectl knows: Calico has names of its own for Kubernetes' kind. */
+const kubernetesName = (said: string): string =>
+  said.replace(/^KubernetesNetworkPolicy /, 'NetworkPolicy ').replace(/^Policy (\S+)\/knp\.default\.(\S+)$/, 'NetworkPolicy $1/$2');
+
 const saidBy = (chain: Chain | undefined): string | undefined =>
-  chain?.rules.flatMap(({ comments }) => comments.flatMap((comment) => OWNER.exec(comment)?.[1] ?? [])).at(0);
+  chain?.rules
+    .flatMap(({ comments }) => comments.flatMap((comment) => OWNER.exec(comment)?.[1] ?? []))
+    .map(kubernetesName)
+    .at(0);
 
 interface Tiered {
   ref: PolicyRef;

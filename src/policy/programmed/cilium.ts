@@ -33,13 +33,50 @@ const entriesFor = (state: CiliumState, endpoint: string, wanted: Wanted): Ciliu
       isFar(state, entry.identity, wanted),
   );
 
+/** `identity 43443 (k8s:app=c)` */
+const identityWords = (identity: number, { identities }: CiliumState): string => {
+  const labels = (identities[`${identity}`] ?? []).filter((label) => !/io\.cilium|io\.kubernetes/.test(label));
+  return labels.length > 0 ? `identity ${identity} (${labels.join(', ')})` : `identity ${identity}`;
+};
+
+/** What the far end's packets bear, as the agent of its own node knows it. */
+const farIdentity = ({ far, around = [] }: Wanted): number | undefined => {
+  const name = far.kind === 'pod' && far.pod ? `${far.pod.namespace}/${far.pod.name}` : undefined;
+  return around.flatMap(({ cilium }) => cilium?.endpoints ?? []).find(({ pod }) => pod !== undefined && pod === name)?.identity;
+};
+
 const entryText = ({ identity, protocol, port }: CiliumPolicyEntry, state: CiliumState): string => {
-  const labels = (state.identities[`${identity}`] ?? []).filter((label) => !/io\.cilium|io\.kubernetes/.test(label));
-  const who = identity === 0 ? 'anybody' : labels.length > 0 ? `identity ${identity} (${labels.join(', ')})` : `identity ${identity}`;
+  const who = identity === 0 ? 'anybody' : identityWords(identity, state);
   return `deny ${who}${protocol === 0 ? '' : ` ${PROTOCOLS[protocol] ?? protocol}`}${port === 0 ? '' : ` ${port}`}`;
 };
 
 const counted = (before: number | undefined, after: number): Counted => ({ ...(before === undefined ? {} : { before }), after });
+
+/** Where the policies of today allow it, the node may deny it for either reason: the one that counted more. */
+const reasonOf = ({ side, snapshot, before, direction }: Wanted): string => {
+  if (side.verdict === 'deny') return side.reason.is === 'rule' ? BY_RULE : BY_DEFAULT;
+  const risen = (reason: string): number => (denied(snapshot.cilium, reason, direction) ?? 0) - (denied(before?.cilium, reason, direction) ?? 0);
+  return risen(BY_RULE) > risen(BY_DEFAULT) ? BY_RULE : BY_DEFAULT;
+};
+
+const FOR_THE_NODE = 'Cilium counts what no rule allows for the whole node, not by pod: other denials are in that number, too.';
+
+/** Programs and maps go on without the agent; only it knows which endpoint a pod is. */
+const withoutAgent = (wanted: Wanted, state: CiliumState): Programmed | undefined => {
+  const { snapshot, before, direction } = wanted;
+  const reason = reasonOf(wanted);
+  const after = denied(state, reason, direction);
+  if (state.endpoints.length > 0 || after === undefined) return undefined;
+  return {
+    node: snapshot.node,
+    place: "the programs' policy maps",
+    text: `drop reason ${reason}, ${direction}`,
+    counter: counted(denied(before?.cilium, reason, direction), after),
+    carried: [],
+    complete: false,
+    notes: [`Cilium's agent on ${snapshot.node} does not answer, which alone knows the maps by their pods.`, FOR_THE_NODE],
+  };
+};
 
 /** How Cilium carries out the policies of a pod: a rule that denies is an entry of its map; what nobody allows is counted for the node alone. */
 export const ciliumRule = (wanted: Wanted): Programmed | undefined => {
@@ -48,7 +85,7 @@ export const ciliumRule = (wanted: Wanted): Programmed | undefined => {
   const { pod } = subject;
   if (!state || !pod) return undefined;
   const endpoint = state.endpoints.find((one) => one.pod === `${pod.namespace}/${pod.name}`);
-  if (!endpoint) return undefined;
+  if (!endpoint) return withoutAgent(wanted, state);
   const carried = endpoint.policies
     .filter((policy) => policy.direction === direction)
     .map(({ kind, namespace, name }): Carried => {
@@ -56,7 +93,7 @@ export const ciliumRule = (wanted: Wanted): Programmed | undefined => {
       return { place: `endpoint ${endpoint.id}`, said: `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`, ...(ref ? { ref } : {}) };
     });
   const common = { node: snapshot.node, carried, complete: false };
-  const [entry] = side.reason.is === 'rule' ? entriesFor(state, endpoint.id, wanted) : [];
+  const [entry] = side.reason.is === 'rule' || side.verdict === 'allow' ? entriesFor(state, endpoint.id, wanted) : [];
   if (entry) {
     const earlier = before?.cilium?.policy.find(
       (one) =>
@@ -75,13 +112,14 @@ export const ciliumRule = (wanted: Wanted): Programmed | undefined => {
       notes: [],
     };
   }
-  const reason = side.reason.is === 'rule' ? BY_RULE : BY_DEFAULT;
+  const reason = reasonOf(wanted);
   const after = denied(state, reason, direction);
+  const identity = farIdentity(wanted);
   return {
     ...common,
     place: `policy map of endpoint ${endpoint.id}`,
-    text: `no entry allows it; drop reason "${reason}", ${direction}`,
+    text: `no entry allows ${identity === undefined ? 'it' : identityWords(identity, state)}; drop reason ${reason}, ${direction}`,
     ...(after === undefined ? {} : { counter: counted(denied(before?.cilium, reason, direction), after) }),
-    notes: ['Cilium counts what no rule allows for the whole node, not by pod: other denials are in that number, too.'],
+    notes: [FOR_THE_NODE],
   };
 };

@@ -99,11 +99,14 @@ const renamed = (facts: ClusterFacts, object: ApiObject, replaces: boolean): Api
   return { ...object, metadata: { ...object.metadata, name } };
 };
 
+/** Not by one that its packets were found to have. */
+const isByOwnAddress = ({ kind, node, addressText }: Party): boolean => kind === 'node' && node?.ips.some((ip) => ip === addressText) === true;
+
 const notesOn = ({ flow }: ToAllow, objects: readonly ApiObject[]): string[] => [
   ...(flow.protocol === 'icmp' && objects.some(({ kind, apiVersion }) => kind === 'NetworkPolicy' && apiVersion.startsWith('networking.k8s.io'))
     ? ['NetworkPolicy cannot name ICMP: this one allows all traffic between the two.']
     : []),
-  ...([flow.from, flow.to].some(({ kind }) => kind === 'node')
+  ...([flow.from, flow.to].some(isByOwnAddress)
     ? ['A node is named by its address here; some plugins send what it starts from the address of a tunnel instead.']
     : []),
 ];

@@ -15,8 +15,14 @@ const LOCAL: [text: RegExp, outcome: Outcome, detail?: string][] = [
   // ping asks this when connect(2) gives EACCES, which a `prohibit` route does too.
   [/Do you want to ping broadcast|Permission denied/, 'prohibited', 'a prohibit route of the sender'],
   [/Invalid argument/, 'no-route', 'a blackhole route of the sender'],
-  [/Message too long/, 'send-failed', 'larger than the MTU'],
+  [/Message too long/i, 'send-failed', 'larger than the MTU'],
 ];
+
+/** `(mtu = 1400)`, `mtu=1400`, `learnt mtu 1400`: what the next link takes, as an error tells or the sender's kernel remembers of one. */
+const mtuIn = (text: string): { mtu?: number } => {
+  const [, mtu] = /mtu[ =]+(\d+)/.exec(text) ?? [];
+  return mtu === undefined ? {} : { mtu: Number(mtu) };
+};
 
 /** `socket: Operation not permitted` and the like: ping itself cannot work, which says nothing of the network. */
 const UNABLE =
@@ -35,7 +41,7 @@ const error = (line: string): { attempt: number; result: Attempt } | undefined =
   if (!match || /Redirect/.test(match[3] ?? '')) return undefined;
   const text = match[3] ?? '';
   const outcome = ERRORS.find(([pattern]) => pattern.test(text))?.[1] ?? 'unreachable';
-  return { attempt: Number(match[2]), result: { outcome, from: match[1] ?? '', detail: text.trim() } };
+  return { attempt: Number(match[2]), result: { outcome, from: match[1] ?? '', detail: text.trim(), ...mtuIn(text) } };
 };
 
 /** Attempts of one ping run, in order; those without a line got no answer. A string says why ping could not run. */
@@ -51,7 +57,8 @@ export const readPing = (lines: string[], count: number, firstSequence: 0 | 1): 
     } else if (found) seen.set(found.attempt, found.result);
     if (/^ping6?: /.test(line) && UNABLE.test(line)) return line;
     const own = line.startsWith('ping') ? LOCAL.find(([pattern]) => pattern.test(line)) : undefined;
-    if (own) local = { outcome: own[1], ...(own[2] === undefined ? {} : { detail: own[2] }) };
+    if (line.startsWith('learnt ') && local?.outcome === 'send-failed') local = { ...local, ...mtuIn(line) };
+    if (own) local = { outcome: own[1], ...(own[2] === undefined ? {} : { detail: own[2] }), ...mtuIn(line) };
   }
   // Without its last words ping did not wait for all answers.
   const finished = local !== undefined || lines.some((line) => /\d packets transmitted/.test(line));

@@ -94,7 +94,9 @@ echoes() {
       fragment=
       [ "$whole" = do ] && fragment='-M do'
       # shellcheck disable=SC2086
-      within "$(seconds $((wait_ms + 1000 + count * gap_ms)))" ping "-$family" -n $fragment -c "$count" -i "$gap" -W "$wait_limit" -s "$size" -p "$cookie$(printf '%02x' "$index")6e6470" "$plain" ;;
+      within "$(seconds $((wait_ms + 1000 + count * gap_ms)))" ping "-$family" -n $fragment -c "$count" -i "$gap" -W "$wait_limit" -s "$size" -p "$cookie$(printf '%02x' "$index")6e6470" "$plain"
+      # what this kernel was told of smaller links: not every ping says why a packet is too large for it
+      [ "$whole" = do ] && within 2 ip -o route get "$plain" 2>/dev/null | sed -nE 's/.* (mtu [0-9]+).*/learnt \1/p' ;;
     busybox) within "$(seconds $((wait_ms + 1000 + count * 1000)))" ping "-$family" -c "$count" -W "$(((wait_ms + 999) / 1000))" -s "$size" "$plain" ;;
   esac | while IFS= read -r line; do
     printf '@ndp i %s %.200s\n' "$job" "$line"

@@ -12,6 +12,8 @@ export interface TapPlace {
    */
   otherHost: boolean;
   tunnel?: NonNullable<Sighting['outer']>['kind'];
+  /** The packet around it, of the first that was seen wrapped. */
+  outer?: NonNullable<Sighting['outer']>;
   /** Attempt → seconds on that node's clock when it was first seen here. */
   requests: Map<number, number>;
   replies: Map<number, number>;
@@ -35,7 +37,7 @@ const emptyPlace = (sighting: Sighting): TapPlace => ({
   interface: sighting.interface,
   direction: wayOf(sighting),
   otherHost: false,
-  ...(sighting.outer ? { tunnel: sighting.outer.kind } : {}),
+  ...(sighting.outer ? { tunnel: sighting.outer.kind, outer: sighting.outer } : {}),
   requests: new Map(),
   replies: new Map(),
   resets: new Map(),

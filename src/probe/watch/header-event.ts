@@ -61,6 +61,7 @@ export const headerEvent = (capability: Capability, btf: Btf): string | undefine
     `name=${member('name', device)}:string`,
     `dev=${member('index', device)}:u32`,
     `ns=${member('inode', member('deviceNet', device))}:u32`,
+    `sk=${member('socket', packet)}:x64`,
     `sns=${member('inode', member('socketNet', member('socket', packet)))}:u32`,
     ...words,
   ].join(' ');
@@ -89,19 +90,40 @@ const hex = (text: string, name: string): bigint => BigInt(new RegExp(` ${name}=
 /** Network byte order as a little-endian processor reads it. */
 const swapped = (value: number): number => ((value & 0xff) << 8) | (value >> 8);
 
-/** The arguments as tracefs prints them: `len=84 proto=8 iif=2 head=0xffff… data=0x… nh=78 name="eth0" dev=2 ns=4026531840 sns=0 w0=0x…`. */
+/** Namespaces get their inodes from the end of the range (PROC_DYNAMIC_FIRST in fs/proc/generic.c, and a few fixed ones below it). */
+const FIRST_INODE = 0xefff_fff0;
+
+const inode = (text: string, name: string): string | undefined => {
+  const value = number(text, name);
+  return value >= FIRST_INODE ? String(value) : undefined;
+};
+
+/**
+ * Where a packet has no device, or its place holds something else (a socket's queue uses it), the name cannot be read, and then the numbers
+ * behind it are what lay in the buffer before; the same goes for a socket that is none.
+ */
+const placeOf = (text: string): Pick<PacketHeaders, 'device' | 'netns' | 'cameIn'> => {
+  const device = / name="([^"\s/]{1,15})" /.exec(text)?.[1];
+  const ofDevice = device === undefined ? undefined : inode(text, 'ns');
+  if (device !== undefined && ofDevice !== undefined)
+    return { device, netns: ofDevice, cameIn: number(text, 'iif') !== 0 && number(text, 'iif') === number(text, 'dev') };
+  // recordings of earlier versions do not tell the socket apart
+  const ofSocket = / sk=0x0 /.test(text) ? undefined : inode(text, 'sns');
+  return { ...(ofSocket === undefined ? {} : { netns: ofSocket }), cameIn: false };
+};
+
+/**
+ * The arguments as tracefs prints them:
+ * `len=84 proto=8 iif=2 head=0xffff… data=0x… nh=78 name="eth0" dev=2 ns=4026531840 sk=0x0 sns=0 w0=0x…`.
+ */
 export const readHeaderEvent = (text: string): PacketHeaders => {
   const window = Buffer.alloc(WORDS * 8);
   for (let index = 0; index < WORDS; index += 1) window.writeBigUInt64LE(hex(text, `w${index}`) & 0xffffffffffffffffn, index * 8);
   const from = BEFORE + Number(hex(text, 'head') + BigInt(number(text, 'nh')) - hex(text, 'data'));
-  const device = / name="([^"]+)"/.exec(text)?.[1];
-  const netns = number(text, 'ns') || number(text, 'sns');
   return {
     length: number(text, 'len'),
     protocol: swapped(number(text, 'proto')),
-    ...(device === undefined ? {} : { device }),
-    ...(netns === 0 ? {} : { netns: String(netns) }),
-    cameIn: number(text, 'iif') !== 0 && number(text, 'iif') === number(text, 'dev'),
+    ...placeOf(text),
     bytes: from >= 0 && from < window.length ? window.subarray(from) : Buffer.alloc(0),
   };
 };

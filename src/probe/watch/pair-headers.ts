@@ -7,7 +7,8 @@ import { type PacketHeaders, readHeaderEvent } from './header-event.ts';
  * interrupts, which leave whole pairs. Ours comes alone where somebody else still has the packet, or the filter refuses the kernel's.
  */
 
-/** Longest time between the two; under emulation it takes 100 µs. */
+/** Longest time between the two where nothing was written in between, and where something was; a virtual processor may have to wait itself. */
+const NEXT = 50e-3;
 const SAME_DROP = 1e-3;
 
 /** Those that never find their other half are forgotten. */
@@ -22,6 +23,7 @@ interface Waiting {
 export const pairHeaders = (text: string, frees: FreeEvent[]): Map<FreeEvent, PacketHeaders> => {
   const pairs = new Map<FreeEvent, PacketHeaders>();
   const waitingOn = new Map<string, Waiting[]>();
+  const lastOwn = new Map<string, Waiting>();
   let next = 0;
   for (const line of text.split('\n')) {
     const [, , cpu = '', stamp, what = ''] = TRACE_LINE.exec(line) ?? [];
@@ -30,13 +32,17 @@ export const pairHeaders = (text: string, frees: FreeEvent[]): Map<FreeEvent, Pa
     const waiting = waitingOn.get(cpu) ?? [];
     waitingOn.set(cpu, waiting);
     if (what.startsWith('drop: ')) {
-      waiting.push({ time, headers: readHeaderEvent(what) });
+      const one = { time, headers: readHeaderEvent(what) };
+      waiting.push(one);
+      lastOwn.set(cpu, one);
       if (waiting.length > MOST_WAITING) waiting.shift();
     } else if (what.startsWith('kfree_skb: ')) {
       const free = frees[next];
       next += 1;
       if (!free) continue;
-      const at = waiting.findLastIndex((one) => one.headers.protocol === free.protocol && time - one.time <= SAME_DROP);
+      const last = lastOwn.get(cpu);
+      lastOwn.delete(cpu);
+      const at = waiting.findLastIndex((one) => one.headers.protocol === free.protocol && time - one.time <= (one === last ? NEXT : SAME_DROP));
       const [found] = at < 0 ? [] : waiting.splice(at);
       if (found) pairs.set(free, found.headers);
     }

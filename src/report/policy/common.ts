@@ -1,3 +1,4 @@
+import { traitsOf } from '../../policy/traits.ts';
 import { type Canvas, mark, paint, plain } from '../canvas.ts';
 import { escapeLine } from '../escape.ts';
 import { wrapText } from '../table.ts';
@@ -8,7 +9,12 @@ export const say = (canvas: Canvas, text: string): string => plain(canvas, escap
 
 /** `policies enforced by calico (DaemonSet kube-system/calico-node)` */
 export const enforcementLine = ({ plugin, signs }: Enforcement, canvas: Canvas): string => {
-  const by = plugin === undefined ? 'who enforces policies here is not known' : `policies enforced by ${plugin}`;
+  const by =
+    plugin === undefined
+      ? 'who enforces policies here is not known'
+      : traitsOf(plugin).enforces.size === 0
+        ? `${plugin} enforces no policies`
+        : `policies enforced by ${plugin}`;
   return paint(canvas, 'dim', wrapText(say(canvas, signs.length > 0 ? `${by} (${signs.join(', ')})` : by), canvas, ''));
 };
 

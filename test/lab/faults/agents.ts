@@ -1,7 +1,7 @@
 import { waitFor } from '../clock.ts';
 import type { Lab } from '../handle.ts';
 
-type Agent = 'flanneld' | 'kube-proxy';
+type Agent = 'flanneld' | 'kube-proxy' | 'calico-node' | 'cilium-agent';
 
 const signal = async (lab: Lab, node: string, agent: Agent, name: 'STOP' | 'CONT'): Promise<void> => {
   await lab.nodeExec(node, ['sh', '-c', `for pid in $(pgrep -x ${agent}); do kill -${name} $pid; done`]);
@@ -18,7 +18,7 @@ const daemonSets = {
 } as const;
 
 /** Replaces an agent's pod: a fresh one programs everything anew. */
-export const restartAgent = async (lab: Lab, node: string, agent: Agent): Promise<void> => {
+export const restartAgent = async (lab: Lab, node: string, agent: keyof typeof daemonSets): Promise<void> => {
   const { namespace, selector } = daemonSets[agent];
   const onNode = ['--namespace', namespace, '--selector', selector, '--field-selector', `spec.nodeName=${node}`];
   await resumeAgent(lab, node, agent);

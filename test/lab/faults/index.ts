@@ -19,6 +19,7 @@ import { bridgeRuleDrop, nftForwardDrop, nftForwardDropUncounted, nftForwardReje
 import { receivingVxlanMissing, vniMismatch, vtepMacStale } from './receiving-vtep.ts';
 import { blackholeRoute, ownPodRouteMissing, podWithoutRoutes, prohibitRoute, unreachableRoute } from './route-types.ts';
 import { podRouteMissing, podRouteWrong } from './routes.ts';
+import { kubeProxyBehind, serviceEndpointStale, serviceEndpointUnwritten } from './service-rules.ts';
 import { reversePathFilter, sourceIsLocal } from './source-checks.ts';
 import { queueFull, queueShaper, tcEgressDrop, tcIngressDrop, tcRedirectNowhere } from './traffic-control.ts';
 import { underlayDropsTunnel } from './underlay.ts';
@@ -76,6 +77,9 @@ export const faults: readonly Fault[] = [
   masqueradeMissing,
   underlayDropsTunnel,
   kubeProxyHung,
+  kubeProxyBehind,
+  serviceEndpointUnwritten,
+  serviceEndpointStale,
   kubeProxyMissing,
   duplicateAddress,
   duplicateAddressIntermittent,

@@ -12,8 +12,9 @@ const root = join(import.meta.dirname, '../../..');
 const addClang: Fill = async (image) => {
   await execa(join(root, 'scripts/install-debian-packages.sh'), ['test/lab/debian-packages-cilium'], { cwd: root, stdout: 'inherit' });
   const clang = '/usr/lib/llvm-19/bin/clang';
-  for (const file of await libraries(clang)) await copyTo(image, file);
-  await copyTo(image, clang, '/usr/bin/clang');
+  // it looks for its libraries beside itself
+  for (const file of [clang, ...(await libraries(clang))]) await copyTo(image, file);
+  await symlink(clang, join(image, 'usr/bin/clang'));
 };
 
 const addSources =
@@ -22,12 +23,7 @@ const addSources =
     const to = join(image, 'var/lib/cilium/bpf');
     await mkdir(to, { recursive: true });
     await cp(join(module, 'bpf'), to, { recursive: true, filter: (source) => !/\/bpf\/(tests|complexity-tests)(\/|$)/.test(source) });
-    for (const script of ['images/cilium/init-container.sh', 'plugins/cilium-cni/install-plugin.sh', 'plugins/cilium-cni/cni-uninstall.sh'])
-      await copyTo(image, join(module, script), `/${script.split('/').at(-1)}`);
   };
-
-/** Scripts of the image ask for bash and need nothing of it. */
-const bashIsSh: Fill = (image) => symlink('busybox', join(image, 'bin/bash'));
 
 /** Cilium's own images, but for Envoy, the Hubble client and bugtool. */
 export const ciliumImages = async (parts: Parts): Promise<readonly ImageContent[]> => {
@@ -41,7 +37,6 @@ export const ciliumImages = async (parts: Parts): Promise<readonly ImageContent[
         emptyDirectories,
         addPacketTools,
         addBusybox,
-        bashIsSh,
         addClang,
         addSources(module),
         ...['cilium-agent', 'cilium-dbg', 'cilium-health-responder'].map((name) => program(parts, name, `/usr/bin/${name}`)),

@@ -147,7 +147,7 @@ describe('policy, without a cluster', () => {
     ['web db --live --from @/shop', 'error: --live sends probes, and --from has nothing to send them in'],
     ['web --suggest --from @/shop', 'error: --suggest needs two ends'],
     ['--diff --from @/shop', 'error: --diff needs a file'],
-    ['web db --from @/nowhere', 'error: cannot read @/nowhere: no such file'],
+    ['web db --from @/nowhere', 'error: cannot read @/nowhere: no such file or directory'],
     ['web db --from @/shop --save x.tgz', 'error: --save keeps what a cluster said'],
     ['web db --port 0 --from @/shop', 'error: invalid argument "0" for "--port"'],
   ];

@@ -2,9 +2,9 @@ import { expect } from 'chai';
 import { withoutTunnel } from '../../../src/cni/flannel.ts';
 import { flannelMismatches } from '../../../src/cni/flannel-mismatch.ts';
 import { dataPlane, identifyCni } from '../../../src/cni/identity.ts';
-import { kubeProxyMode, programs } from '../../../src/cni/kube-proxy.ts';
+import { kubeProxyMode } from '../../../src/cni/kube-proxy/mode.ts';
 import { recorded } from '../forwarding/recordings.ts';
-import { address, dropRoutes, emptyNetns, flannelCluster, found, link, makeLink, route } from '../forwarding/world.ts';
+import { address, dropRoutes, emptyNetns, flannelCluster, link, makeLink, route } from '../forwarding/world.ts';
 
 describe('the network plugin of a node', () => {
   it('is told by its signs', () => {
@@ -84,20 +84,5 @@ describe('what flannel should have set up', () => {
     expect(withoutTunnel(cluster.node('node1'), 'node2', cluster.facts).join('\n')).to.include('10.33.188.0/24');
     link(cluster.host('node1'), 'eth0').addresses = [address('10.33.188.138/32')];
     expect(withoutTunnel(cluster.node('node1'), 'node2', cluster.facts)).to.deep.equal([]);
-  });
-});
-
-describe('what kube-proxy programmed', () => {
-  it('is found in both modes', () => {
-    for (const name of ['flannel-vxlan-iptables-dual', 'flannel-hostgw-nftables-dual']) {
-      const world = recorded(name);
-      for (const { clusterIps, ports, name: service } of world.facts.services) {
-        for (const clusterIp of clusterIps) {
-          const { port = 0, protocol = 'tcp' } = ports[0] ?? {};
-          for (const snapshot of world.snapshots) expect(programs(snapshot, { clusterIp, port, protocol }), `${name} ${service}`).to.equal(true);
-        }
-      }
-      expect(programs(found(world.snapshots[0]), { clusterIp: '10.96.99.99', port: 80, protocol: 'tcp' })).to.equal(false);
-    }
   });
 });

@@ -141,7 +141,7 @@ for (const name of ['calico-policy-drop', 'calico-nft-policy-drop'] as const) {
       const [finding] = problems(evidenceOf(world, { from: 'demo/c', to: 'demo/b', outcome: 'timeout', policies: [] }));
       expect(finding).to.include({ code: 'ND5004', severity: 'problem' });
       expect(finding?.title).to.equal(
-        'calico on node2 still has rules of KubernetesNetworkPolicy demo/allow-a-to-b and KubernetesNetworkPolicy demo/default-deny-ingress, which do not exist, and drops demo/c → demo/b TCP 8080 by them.',
+        'calico on node2 still has rules of NetworkPolicy demo/allow-a-to-b and NetworkPolicy demo/default-deny-ingress, which do not exist, and drops demo/c → demo/b TCP 8080 by them.',
       );
     });
 
@@ -164,6 +164,31 @@ spec: {podSelector: {matchLabels: {app: b}}, ingress: [{from: [{podSelector: {ma
     });
   });
 }
+
+describe('a path from a node through the tunnel', () => {
+  const world = recorded('calico-policy-drop');
+
+  it('is judged, and allowed, by the address that the tunnel gives it', () => {
+    const node = found(world.facts.nodes.find(({ name }) => name === 'node1'));
+    const snapshot = found(world.snapshots.find((one) => one.node === 'node1'));
+    const host = found(snapshot.namespaces.find(({ role }) => role === 'host'));
+    const from: Endpoint = { word: 'node/node1', kind: 'node', label: 'node node1', ips: node.ips, node, backends: [], ports: [] };
+    const base = evidenceOf(world, { from: 'demo/c', to: 'demo/b', outcome: 'timeout' });
+    const destination = found(base.to.ips[0]);
+    const there = walk(
+      { source: '', destination, protocol: 'tcp', sourcePort: 61440, destinationPort: 8080 },
+      { node: 'node1', netns: host.inode },
+      world,
+    );
+    const main = probe('main', 'node node1', 'demo/b', destination, 'timeout', { port: 8080, protocol: 'tcp' });
+    const [finding] = problems({ ...base, from, probes: [main], walks: { main: { there } } });
+    const address = found(there.hops.at(-1)).packet.source;
+    expect(node.ips).to.not.include(address);
+    expect(finding).to.include({ code: 'ND5001', confidence: 'certain' });
+    expect(finding?.manifest).to.include(`cidr: ${address}/32`);
+    expect(finding?.fix[1]).to.equal(`$ kubectl netdoctor policy ${address} demo/b --port 8080 --suggest | kubectl apply -f -`);
+  });
+});
 
 describe('a path to a pod that Calico has not programmed', () => {
   const world = recorded('calico-policy-drop');
@@ -188,6 +213,9 @@ describe('a path to a pod that Calico has not programmed', () => {
     const [finding, ...others] = problems(evidenceOf(forgotten, { from: 'demo/a', to: 'demo/b', outcome: 'timeout' }));
     expect(others).to.deep.equal([]);
     expect(finding).to.include({ code: 'ND5006', severity: 'problem' });
+    expect(finding?.title).to.equal(
+      'Calico on node2 has no rules for cali173247f042b, the interface of demo/b, and drops all that comes from it or goes to it.',
+    );
     expect(finding?.evidence[1]).to.match(/^filter cali-to-wl-dispatch #\d+: "Unknown interface"/);
     expect(finding?.fix[1]).to.equal('$ kubectl -n kube-system delete pod calico-node-lwcqz');
   });
@@ -209,7 +237,7 @@ const onRecordedNodes: OnRecordedNodes[] = [
     title:
       'Dropped on cn2 by policy: NetworkPolicy demo/allow-a-to-b and NetworkPolicy demo/default-deny-ingress select demo/b, and none has a rule for demo/c at TCP 8080.',
     counted:
-      'cilium on cn2 denies it by policy map of endpoint 1234: "no entry allows it; drop reason "Policy denied", ingress"; its counter rose by 18 while the probes ran (0 → 18)',
+      'cilium on cn2 denies it by policy map of endpoint 1234: "no entry allows identity 43443 (k8s:app=c); drop reason Policy denied, ingress"; its counter rose by 18 while the probes ran (0 → 18)',
   },
   {
     ...{ recording: 'cilium/policy-deny', plugin: 'cilium', from: 'demo/c', to: 'demo/b', outcome: 'timeout' },

@@ -17,6 +17,13 @@ const syn = (from: number, destination = '10.244.1.5'): Buffer => ipv4('10.244.0
 const freed = (skb: string, reason: string, place: string): string =>
   `kfree_skb: skbaddr=00000000${skb} rx_sk=0000000000000000 protocol=2048 location=${place}+0x1/0x2 reason: ${reason}`;
 
+/** Our own event just before it: skb->data at the network header. */
+const headersOf = (bytes: Buffer, device: string, netns: string): string => {
+  const window = Buffer.concat([bytes, Buffer.alloc(80 - bytes.length)]);
+  const words = Array.from({ length: 10 }, (_, index) => `w${index + 6}=0x${window.readBigUInt64LE(index * 8).toString(16)}`);
+  return `drop: (skb.kfree_skb) len=${bytes.length} proto=8 iif=4 head=0xff00 data=0xff50 nh=80 name="${device}" dev=4 ns=${netns} sns=0 ${words.join(' ')}`;
+};
+
 const received = (device: string, skb: string, length: number): string => `netif_receive_skb: dev=${device} skbaddr=00000000${skb} len=${length}`;
 
 const queued = (device: string, skb: string, length: number): string => `net_dev_queue: dev=${device} skbaddr=00000000${skb} len=${length}`;
@@ -97,6 +104,29 @@ describe('what a node drops', () => {
       title: 'node2 drops 2.0 packets/s by a firewall rule: filter FORWARD #1.',
     });
     expect(finding?.fix.join()).to.match(/iptables -t filter -D FORWARD 1$/);
+  });
+
+  it('needs no captures where an event of our own reads the headers', () => {
+    const cluster = flannelCluster();
+    const host = cluster.host('node2');
+    insertRule(host, 'filter', 'FORWARD', '-d 10.244.1.5/32 -p tcp -j DROP');
+    const report = watch(cluster, {
+      headers: true,
+      ownKernel: false,
+      drops: [
+        ...[0.1, 0.2].flatMap((at): MadeWatch['drops'] => [
+          [at - 2e-6, headersOf(syn(40_000), 'flannel.1', host.inode)],
+          [at, freed('aa', 'NETFILTER_DROP', 'nft_do_chain'), FORWARD],
+        ]),
+        // of another node on the same kernel
+        [0.3 - 2e-6, headersOf(syn(40_001), 'flannel.1', '4026539999')],
+        [0.3, freed('bb', 'NETFILTER_DROP', 'nft_do_chain'), FORWARD],
+      ],
+    });
+    const row = only(report);
+    expect(row).to.include({ code: 'ND3003', where: 'host', interface: 'flannel.1', direction: 'in', count: 2 });
+    expect(row.flows).to.deep.equal([{ source: '10.244.0.4', destination: '10.244.1.5', protocol: 'tcp', destinationPort: 8080, count: 2 }]);
+    expect(report).to.include({ seenBy: 'headers' }).and.deep.include({ notChecked: [] });
   });
 
   it('names the rule by the model where it has no counter, and is less sure', () => {

@@ -118,4 +118,12 @@ describe('policy A B --live', () => {
     expect(proof).to.deep.equal({ from: path.from.label, to: path.to.label, answered: 0, sent: path.checks[0]?.attempts.length, agrees: true });
     expect(findings.map(({ code }) => code)).to.deep.equal([...path.findings.map(({ code }) => code), 'ND5001']);
   });
+
+  it('does not say denied beside the finding that it passes', async () => {
+    const path = lostInUnderlay();
+    const [finding] = path.findings;
+    if (!finding) throw new Error('the sample has no finding');
+    const passes = { ...finding, code: 'ND5003' };
+    expect(withProof(await deniedPair(), { ...path, findings: [passes] }).findings).to.deep.equal([passes]);
+  });
 });

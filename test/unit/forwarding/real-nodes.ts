@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { V1ConfigMap } from '@kubernetes/client-node';
 import { factsOf, type RawCluster } from '../../../src/cluster/read/objects.ts';
 import type { Start } from '../../../src/forwarding/walk.ts';
 import type { World } from '../../../src/forwarding/world.ts';
@@ -33,6 +34,7 @@ const objectsOf = (folder: string): RawCluster => {
   const api = json<Record<string, unknown>>(join(folder, 'api.json'));
   const lists = (Array.isArray(api.items) ? [api] : Object.values(api)) as { items?: Item[] }[];
   const items = lists.flatMap((list) => list.items ?? []);
+  const ciliumConfig = join(folder, 'configmap-cilium-config.json');
   const of = <T>(kind: string, plural: string): T[] => {
     const own = (api[plural] as { items?: T[] } | undefined)?.items;
     return own ?? (items.filter((item) => item.kind === kind) as T[]);
@@ -42,7 +44,7 @@ const objectsOf = (folder: string): RawCluster => {
     pods: of('Pod', 'pods'),
     services: of('Service', 'services'),
     endpointSlices: of('EndpointSlice', 'endpointslices'),
-    configMaps: [],
+    configMaps: existsSync(ciliumConfig) ? [json<V1ConfigMap>(ciliumConfig)] : [],
     daemonSets: of('DaemonSet', 'daemonsets'),
     notRead: [],
   };
@@ -87,9 +89,9 @@ const filtersOf = (folder: string, side: string): { devices: string; filters: st
   };
 };
 
-const sectionsOf = (folder: string, netns: string): RawSection[] => {
+const sectionsOf = (folder: string, netns: string, without: readonly string[]): RawSection[] => {
   const section = (name: string, text: string | undefined): RawSection[] =>
-    text === undefined ? [] : [{ name, netns, tool: 'image', status: 0, text, stderr: '' }];
+    text === undefined || without.includes(name) ? [] : [{ name, netns, tool: 'image', status: 0, text, stderr: '' }];
   const { devices, filters } = filtersOf(folder, 'ingress');
   return [
     ...section('links', linksOf(folder)),
@@ -129,7 +131,7 @@ const subfolders = (folder: string): string[] =>
     : [];
 
 /** A node's folder as the collection it would have been: its own namespace, its pods', and any other beside them. */
-const collectionOf = (scenario: string, node: string, index: number, pods: Item[]): RawCollection => {
+const collectionOf = (scenario: string, node: string, index: number, pods: Item[], without: readonly string[]): RawCollection => {
   const folder = join(ROOT, scenario, node);
   const inode = (at: number): string => `${4026530000 + index * 1000 + at}`;
   const podFolders = subfolders(join(folder, 'pods'));
@@ -158,7 +160,7 @@ const collectionOf = (scenario: string, node: string, index: number, pods: Item[
       ...whole('pins', lines.filter((line) => line.startsWith('N')).join('\n')),
       ...whole('claims', lines.filter((line) => line.startsWith('C')).join('\n')),
       ...whole('ovs', ovsOf(folder)),
-      ...places.flatMap((place) => sectionsOf(place.folder, place.inode)),
+      ...places.flatMap((place) => sectionsOf(place.folder, place.inode, without)),
     ],
   };
 };
@@ -171,12 +173,12 @@ const ovsOf = (folder: string): string | undefined => {
   return ['Bridge', 'Port', 'Interface'].map((table) => JSON.stringify(database[table])).join('\n');
 };
 
-/** Everything of one scenario, read as a node would have been. */
-export const realWorld = (scenario: string): RealWorld => {
+/** Everything of one scenario, read as a node would have been; `without` sections that the recording shall not have. */
+export const realWorld = (scenario: string, without: readonly string[] = []): RealWorld => {
   const folder = join(ROOT, scenario);
   const raw = objectsOf(folder);
   const nodes = subfolders(folder).filter((name) => name !== 'ext' && name !== 'underlay');
-  const snapshots = nodes.map((node, index) => parseCollection(collectionOf(scenario, node, index, raw.pods as unknown as Item[])));
+  const snapshots = nodes.map((node, index) => parseCollection(collectionOf(scenario, node, index, raw.pods as unknown as Item[], without)));
   return { snapshots, facts: factsOf(raw), truth: json<Truth[]>(join(folder, 'truth.json')) };
 };
 

@@ -135,7 +135,11 @@ const denials: Denial[] = [
   },
   {
     ...{ recording: 'cilium/policy-drop', plugin: 'cilium', src: 'demo/c', dst: 'demo/b', port: 8080, node: 'cn2' },
-    ...{ place: 'policy map of endpoint 1234', text: 'no entry allows it; drop reason "Policy denied", ingress', counter: [0, 18] },
+    ...{
+      place: 'policy map of endpoint 1234',
+      text: 'no entry allows identity 43443 (k8s:app=c); drop reason Policy denied, ingress',
+      counter: [0, 18],
+    },
     // a policy without rules leaves none in the map
     carried: ['NetworkPolicy demo/allow-a-to-b'],
   },

@@ -162,6 +162,23 @@ describe('ping', () => {
     expect(first('ping: sendmsg: Operation not permitted')).to.equal('send-failed');
   });
 
+  it('knows how large a packet may be, from the error or from what the sender remembers of one', () => {
+    const mtus = (lines: string[]) => (readPing(lines, 2, 1) as { outcome: string; mtu?: number }[]).map(({ outcome, mtu }) => `${outcome} ${mtu}`);
+    const end = '2 packets transmitted, 0 received, +2 errors, 100% packet loss, time 85ms';
+    expect(
+      mtus(['From 10.244.1.1 icmp_seq=1 Frag needed and DF set (mtu = 1300)', 'ping: local error: message too long, mtu=1300', end]),
+    ).to.deep.equal(['unreachable 1300', 'send-failed 1300']);
+    expect(mtus(['ping: sendmsg: Message too long', 'ping: sendmsg: Message too long', end, 'learnt mtu 1300'])).to.deep.equal([
+      'send-failed 1300',
+      'send-failed 1300',
+    ]);
+    // as large as it is asked for passes, whatever was learnt once
+    expect(mtus(['1280 bytes from 10.244.2.5: icmp_seq=1 ttl=62 time=0.7 ms', end, 'learnt mtu 1300'])).to.deep.equal([
+      'answered undefined',
+      'timeout undefined',
+    ]);
+  });
+
   it('that may not open its socket says nothing of the network', () => {
     expect(readPing(['ping: socktype: SOCK_RAW', 'ping: socket: Operation not permitted'], 3, 1)).to.be.a('string');
   });

@@ -61,7 +61,7 @@ export const inPathReport: Record<string, string[]> = {
     'count',
     'timeoutMs',
   ]),
-  attempt: all<keyof Attempt>()(['outcome', 'rttMicros', 'sourcePort', 'mark', 'from', 'detail']),
+  attempt: all<keyof Attempt>()(['outcome', 'rttMicros', 'sourcePort', 'mark', 'from', 'detail', 'mtu']),
   answer: all<keyof Answer>()(['what', 'attempts', 'node', 'netns', 'where', 'interface', 'how', 'mac', 'owner', 'icmp']),
   clock: all<keyof ClockOffset>()(['from', 'to', 'offsetMicros', 'boundMicros']),
   finding: all<keyof Finding>()(['code', 'severity', 'confidence', 'title', 'hop', 'place', 'evidence', 'fix', 'manifest', 'notes']),

@@ -3,6 +3,7 @@ import stringWidth from 'string-width';
 import type { Canvas } from '../../../src/report/canvas.ts';
 import { renderJson, renderYaml } from '../../../src/report/data.ts';
 import { lostAt, renderPath } from '../../../src/report/path.ts';
+import type { PathReport } from '../../../src/report/report.ts';
 import { matchSnapshot } from '../snapshot.ts';
 import { lostInUnderlay } from './sample.ts';
 
@@ -46,6 +47,23 @@ describe('the path report', () => {
     const text = renderPath(report, piped, view);
     expect(text).to.not.match(ansi);
     expect(text).to.include('eth0^[[2J\\r\\u202e');
+  });
+
+  it('keeps what the kernel said of the drop within a narrow terminal', () => {
+    const { hops, ...rest } = lostInUnderlay();
+    const [first, ...others] = hops;
+    if (!first) throw new Error('a report without hops');
+    const dropped = { k: 5, n: 5, reason: 'NETFILTER_DROP', function: 'nft_do_chain', hook: 'FORWARD' } as const;
+    const lines = renderPath({ ...rest, hops: [{ ...first, dropped }, ...others] }, { ...piped, columns: 80 }, view).split('\n');
+    expect(lines.filter((line) => stringWidth(line) > 80 && !line.includes('$ '))).to.deep.equal([]);
+    expect(lines.map((line) => line.trim()).join(' ')).to.include('dropped 5 of 5, NETFILTER_DROP in nft_do_chain at the FORWARD hook');
+  });
+
+  it('does not call it good when probes are answered and a problem is found all the same', () => {
+    const { findings, ...rest } = lostInUnderlay();
+    const verdict = (report: PathReport): string | undefined => /^. .* reaches .*$/m.exec(renderPath(report, piped, view))?.[0];
+    expect(verdict({ ...rest, findings: [], verdict: 'healthy' })).to.match(/^✓ [^;]*\.$/);
+    expect(verdict({ ...rest, findings, verdict: 'healthy' })).to.match(/^! .*; and yet a problem was found\.$/);
   });
 
   it('marks the first hop that saw fewer', () => {

@@ -32,6 +32,16 @@ describe('a report on policies', () => {
     for (const [name, text] of Object.entries(await texts(piped))) matchSnapshot(`report/policy-${name}`, text);
   });
 
+  it('says of a plugin that enforces nothing that it does not', async () => {
+    const head = async (plugin?: string): Promise<string | undefined> => {
+      const enforcement = { ...(plugin === undefined ? {} : { plugin }), signs: ['DaemonSet kube-system/net'] };
+      return renderPolicy({ ...(await deniedPair()), enforcement }, piped, view).split('\n')[1];
+    };
+    expect(await head('flannel')).to.equal('flannel enforces no policies (DaemonSet kube-system/net)');
+    expect(await head('calico')).to.equal('policies enforced by calico (DaemonSet kube-system/net)');
+    expect(await head()).to.equal('who enforces policies here is not known (DaemonSet kube-system/net)');
+  });
+
   it('reads well in 80 columns', async () => {
     for (const [name, text] of Object.entries(await texts({ ...piped, columns: 80 }))) matchSnapshot(`report/policy-${name}-80`, text);
   });

@@ -145,10 +145,11 @@ func add(asked configuration) error {
 	})
 }
 
-// remove may be asked twice, and after the pod's namespace took the link along.
+// remove may be asked twice, after the pod's namespace took the link along, and after the next pod of that name got one of the same name:
+// only the link in this sandbox is its own.
 func remove(asked configuration) error {
-	if host, err := interfaceName(); err == nil {
-		exec.Command("ip", "link", "delete", host).Run()
+	if netns := os.Getenv("CNI_NETNS"); netns != "" {
+		exec.Command("ip", "-n", filepath.Base(netns), "link", "delete", os.Getenv("CNI_IFNAME")).Run()
 	}
 	_, err := allocate(asked)
 	return err

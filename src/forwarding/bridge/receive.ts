@@ -63,8 +63,9 @@ const isFiltered = ({ place, bridge, flight, frame }: Arrived): boolean => {
 const passUp = (journey: Journey, { place, bridge, flight, frame }: Arrived, port: Link, pass: Pass | undefined): Step => {
   const local = pass ?? startPass({ journey, place, flight, frame, iif: bridge.name, bridgeIn: port.name });
   const filtered = refusal(runBridgeHook(local, 'input', bridge.name), local);
-  addHop(journey, { place, device: bridge, direction: 'in', what: '', flight });
+  // asked before a capture on the bridge itself sees it
   if (filtered) return stop(journey, filtered);
+  addHop(journey, { place, device: bridge, direction: 'in', what: '', flight });
   const diverted = filterIn({ journey, place, device: bridge, flight, frame });
   if (diverted) return diverted;
   if (frame.vlan !== undefined) {

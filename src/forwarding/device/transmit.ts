@@ -1,5 +1,6 @@
 import type { Link } from '../../node/snapshot.ts';
 import { type Journey, joined, type Step } from '../flight.ts';
+import { entryFor, isValid } from '../neighbour/entry.ts';
 import { resolve } from '../neighbour/resolve.ts';
 import { isUplink } from '../uplinks.ts';
 import { nodeHolding, type Place, type World } from '../world.ts';
@@ -15,7 +16,7 @@ export const transmit = (step: Transmit, journey: Journey): Step => {
   const { place, device, flight, nextHop, what } = step;
   const out = { at: 'emit' as const, place, device, flight, nextHop, what, frame: { from: device.mac } };
   const broken = linkProblem(device);
-  if (broken) return stopBefore(out, journey, broken);
+  if (broken) return stopBefore(out, journey, isKnown(place, device, nextHop) ? { ...broken, facts: { ...broken.facts, told: 'nobody' } } : broken);
   if (!hasAddresses(device) || device.noArp === true) return emit(out, journey);
   const { mac, state, fixed, because } = resolve(journey, place, device, nextHop, flight.packet.source);
   const silent =
@@ -24,6 +25,12 @@ export const transmit = (step: Transmit, journey: Journey): Step => {
   if (mac === undefined && silent) return stopBefore(out, journey, unansweredStop(device, nextHop, because));
   const said = device.kind === 'bridge' && mac !== undefined ? `${nextHop} is at ${mac}` : '';
   return emit({ ...out, what: joined(what, said), frame: { from: device.mac, to: mac, fixed, state } }, journey);
+};
+
+/** Only who asks for a neighbour in vain hears of it. */
+const isKnown = (place: Place, device: Link, address: string): boolean => {
+  const entry = entryFor(place, device, address);
+  return entry !== undefined && isValid(entry);
 };
 
 /** Does it lead into the network between the nodes, where strangers may be? */

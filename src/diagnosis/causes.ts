@@ -6,10 +6,13 @@ import { flannelEntries } from './causes/flannel-entries.ts';
 import { forwardingOff, noRoute, reversePath, routeRefuses } from './causes/forwarding.ts';
 import { fullSizeVanishes } from './causes/full-size.ts';
 import { keptAddress } from './causes/kept-address.ts';
+import { leftoverService } from './causes/leftover-service.ts';
 import { linkDown } from './causes/link-down.ts';
 import { listensElsewhere, noListener } from './causes/listener.ts';
 import { lost } from './causes/lost.ts';
 import { missingMasquerade } from './causes/masquerade.ts';
+import { noLocalEndpoint } from './causes/no-local-endpoint.ts';
+import { noService } from './causes/no-service.ts';
 import { nobodysAddress } from './causes/nobodys-address.ts';
 import { misaddressed, replyNotTranslated, tunnelWithoutEntry } from './causes/not-translated.ts';
 import { nobodyAnswers, offBridge, portClosed } from './causes/off-bridge.ts';
@@ -48,9 +51,12 @@ export const causes: Cause[] = [
   fullSizeVanishes,
   kernelDrop,
   noEndpoints,
+  noLocalEndpoint,
   wrongTargetPort,
   proxyNotProgramming,
   staleEndpoint,
+  leftoverService,
+  noService,
   rulesIncomplete,
   nobodysAddress,
   listensElsewhere,

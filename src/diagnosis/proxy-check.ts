@@ -1,6 +1,8 @@
 import type { EndpointFacts, NodeFacts, ServiceFacts, ServicePortFacts } from '../cluster/facts.ts';
+import { identifyCni } from '../cni/identity.ts';
 import { checkProxy, type ProxyCheck } from '../cni/kube-proxy/check.ts';
 import type { ProxyFault } from '../cni/kube-proxy/compare.ts';
+import type { Expected } from '../cni/kube-proxy/expected.ts';
 import { type Frontend, keyOf } from '../cni/kube-proxy/frontend.ts';
 import { kubeProxyMode } from '../cni/kube-proxy/mode.ts';
 import { familyOf, sameAddress } from '../forwarding/address.ts';
@@ -23,6 +25,8 @@ export interface AskedService {
 export interface AskedProxy {
   asked: AskedService;
   check: ProxyCheck;
+  /** What kube-proxy has to do with packets for the frontend that was asked; absent where nobody checks. */
+  expected?: Expected;
   /** Of the frontend that was asked. */
   faults: ProxyFault[];
   /** Other Services that are wrong on the same node: `demo/echo`. */
@@ -75,7 +79,7 @@ export const askedService = (evidence: Evidence): AskedService | undefined => {
 const isExpected = ({ snapshots, facts }: Evidence, node: string): boolean =>
   snapshots.some((snapshot) => kubeProxyMode(snapshot) !== 'none') || agentPod(facts, 'kube-proxy', node) !== undefined;
 
-const isFrontend = (asked: AskedService['frontend'], { frontend }: ProxyFault): boolean =>
+const isFrontend = (asked: AskedService['frontend'], { frontend }: Pick<ProxyFault, 'frontend'>): boolean =>
   frontend.family === asked.family && keyOf(frontend) === keyOf(asked);
 
 const named = ({ namespace, name }: ServiceFacts): string => `${namespace}/${name}`;
@@ -86,22 +90,26 @@ const judge = (evidence: Evidence): AskedProxy | undefined => {
   const asked = askedService(evidence);
   if (!asked) return undefined;
   const { service, snapshot, frontend } = asked;
-  const checkOf = (one: NodeSnapshot): ProxyCheck => checkProxy(one, evidence.facts, isExpected(evidence, one.node));
+  const checkOf = (one: NodeSnapshot): ProxyCheck => proxyOn(evidence, one);
   const faultsOn = (check: ProxyCheck): ProxyFault[] =>
     check.skipped === undefined ? check.faultsOf(service).filter((fault) => isFrontend(frontend, fault)) : [];
   const check = checkOf(snapshot);
   const faults = faultsOn(check);
+  const expected = check.skipped === undefined ? check.expectedOf(service).find((one) => isFrontend(frontend, one)) : undefined;
+  const judgedHere = { asked, check, ...(expected ? { expected } : {}), faults };
   // whoever looks for one Service need not hear of the others while his own is right
-  if (check.skipped !== undefined || faults.length === 0) return { asked, check, faults, alsoWrong: [], rightOn: [] };
+  if (check.skipped !== undefined || faults.length === 0) return { ...judgedHere, alsoWrong: [], rightOn: [] };
   const others = evidence.snapshots.filter((one) => one !== snapshot).map((one) => ({ node: one.node, check: checkOf(one) }));
   return {
-    asked,
-    check,
-    faults,
+    ...judgedHere,
     alsoWrong: evidence.facts.services.filter((one) => one !== service && check.faultsOf(one).length > 0).map(named),
     rightOn: others.filter((one) => one.check.skipped === undefined && faultsOn(one.check).length === 0).map(({ node }) => node),
   };
 };
+
+/** How the node of the question looks at kube-proxy's rules of its own, whatever is asked. */
+export const proxyOn = (evidence: Evidence, snapshot: NodeSnapshot): ProxyCheck =>
+  checkProxy(snapshot, evidence.facts, isExpected(evidence, snapshot.node));
 
 /** The rules of the node that has to translate the question, held against the API; asked by several causes, judged once. */
 export const askedProxy = (evidence: Evidence): AskedProxy | undefined => {
@@ -115,4 +123,13 @@ export const proxyNotChecked = (evidence: Evidence): string[] => {
   if (proxy?.check.skipped === undefined) return [];
   const { service, snapshot } = proxy.asked;
   return [`whether ${snapshot.node} sends Service ${named(service)} to its endpoints: ${proxy.check.skipped}`];
+};
+
+/** Plugins that serve Services to pods by means of their own; kube-proxy's rules are for the node's processes there. */
+const SERVE_PODS = new Set(['cilium', 'kube-ovn', 'ovn-kubernetes', 'antrea']);
+
+/** The plugin that serves Services to the pod that asks. */
+export const servedBy = ({ facts, from }: Evidence, snapshot: NodeSnapshot): string | undefined => {
+  const { name } = identifyCni(snapshot, facts);
+  return SERVE_PODS.has(name) && from.pod && !from.pod.hostNetwork ? name : undefined;
 };

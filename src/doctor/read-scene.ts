@@ -20,6 +20,13 @@ export interface SceneRead {
   notChecked: string[];
 }
 
+/** The API server's default (--service-node-port-range). */
+const NODE_PORTS = { first: 30_000, last: 32_767 };
+
+/** Only the Services themselves tell whose a node port is, and they can be anywhere. */
+const asksNodePort = ({ to, port }: Question): boolean =>
+  to.kind === 'node' && port !== undefined && port >= NODE_PORTS.first && port <= NODE_PORTS.last;
+
 /**
  * Finds the two ends, enters the nodes that matter and reads them.
  * @throws CliError where no packet can go from one end to the other, or no node can be entered
@@ -40,7 +47,7 @@ export const readScene = async (request: PathRequest, resolve: ResolvePair, port
     stopwatch.measure('read the API', () =>
       readCluster(api, {
         nodes: involved.map(({ node }) => node),
-        serviceNamespaces: namespaces,
+        serviceNamespaces: asksNodePort(question) ? 'all' : namespaces,
         policies: ports.thorough ? 'all' : namespaces,
       }),
     ),

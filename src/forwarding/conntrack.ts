@@ -27,6 +27,8 @@ export interface Connection {
   /** What translated it, first rule first. */
   by: RuleRef[];
   seenReply: boolean;
+  /** Its first packet got through INPUT or POSTROUTING (IPS_CONFIRMED). */
+  confirmed?: boolean;
 }
 
 export const tupleOf = ({ source, destination, protocol, sourcePort, destinationPort }: Packet): Tuple => ({

@@ -13,12 +13,16 @@ export interface Flight {
   /** Hops left; absent until the packet was sent. */
   ttl?: number;
   direction: 'request' | 'reply';
+  /** Inode of the netns whose process sent it, until an IP stack takes it in: its socket goes along (skb->sk). */
+  made?: string | undefined;
   /** Set while the packet is the payload's carrier. */
   carries?: Carried;
   /** IPVS sends it on (skb->ipvs_property). */
   viaIpvs?: boolean;
   /** A question on the link for whoever has an address: by ARP, which no rule for IP sees, or by neighbour discovery, which is IP. */
   solicits?: 'arp' | 'nd';
+  /** Device that its sender asks the route for, without being bound to it (flowi6_oif). */
+  preferred?: string | undefined;
   /** An ICMP error: the packet it is about, as it was where the error was made. */
   about?: Tuple;
 }
@@ -114,7 +118,16 @@ export interface Journey extends Decider {
 
 /** Made by the kernel itself, for no process: it has no owner, and its route is looked up as root's (sock_net_uid). */
 export const isKernels = ({ packet, direction, about, solicits, carries }: Flight): boolean =>
-  about !== undefined || solicits !== undefined || carries !== undefined || (packet.protocol === 'icmp' && direction === 'reply');
+  about !== undefined ||
+  solicits !== undefined ||
+  carries !== undefined ||
+  (direction === 'reply' && (packet.protocol === 'icmp' || packet.tcpFlags?.includes('RST') === true));
+
+/** The flight whose process owns the packet, as it is seen in this netns: a tunnel's packet belongs to who sent what it carries. */
+export const ownedFlight = (flight: Flight, netns: string): Flight | undefined => {
+  if (flight.carries) return ownedFlight(flight.carries.inner, netns);
+  return flight.made === netns && !isKernels(flight) ? flight : undefined;
+};
 
 /** The innermost packet: what both ends talk about. */
 export const innermost = (flight: Flight): Packet => (flight.carries ? innermost(flight.carries.inner) : flight.packet);

@@ -72,5 +72,7 @@ export const errorFor = ({ hops, stopped }: Walk): IcmpType | undefined => {
   const v6 = parseAddress(stopped.packet.destination)?.family === 6;
   const rejection = stop.reason === 'reject' ? rejectionOf(stop.decidedBy ?? '', v6) : undefined;
   if (rejection === 'reset') return undefined;
+  // a rule that says unreachable means the network (net/ipv4/fib_rules.c fib4_rule_action), a route means the host
+  if (!v6 && stop.reason === 'unreachable' && stop.facts.route === undefined) return errors4['no-route'];
   return rejection ?? (v6 ? errors6 : errors4)[stop.reason];
 };

@@ -1,13 +1,12 @@
 import { inPrefix, sameAddress } from './address.ts';
 import type { WalkOptions } from './flight.ts';
 import type { Fork } from './fork.ts';
+import { isHeard } from './heard.ts';
 import type { Packet, StopReason, Walk } from './hop.ts';
 import { errorFor, rejectionOf } from './icmp-error.ts';
 import { deciderAt } from './opaque.ts';
-import { accepts } from './stack/listener.ts';
-import { sysctl } from './sysctl.ts';
 import { type Start, type WalkTree, walkAll, walkAllBack, walkError } from './walk.ts';
-import { linkNamed, placeAt, unread, type World, wasRead } from './world.ts';
+import { linkNamed, placeAt, type World } from './world.ts';
 
 /** What the one who asks notices. */
 export type Result = 'ok' | 'refused' | 'timeout' | 'unreachable' | 'unknown';
@@ -114,7 +113,8 @@ const stoppedResult = (there: Walk, world: World): Result => {
   const { stopped, packet } = there;
   if (!stop || !stopped) return 'timeout';
   const first = there.hops[0];
-  if (first && stopped.netns === first.netns && stopped.node === first.node && saidAtOnce.has(stop.reason)) return 'unreachable';
+  if (first && stopped.netns === first.netns && stopped.node === first.node && saidAtOnce.has(stop.reason) && stop.facts.told !== 'nobody')
+    return 'unreachable';
   if (stop.reason === 'reject' && rejectionOf(stop.decidedBy ?? '', packet.destination.includes(':')) === 'reset') return 'refused';
   const icmp = errorFor(there);
   // a neighbour is given up after three seconds, longer than anybody waits here
@@ -188,16 +188,4 @@ const refusal = ({ ok, refused, timeout, unreachable, unknown }: Forecast): Fore
 const answerOf = (back: Walk): Forecast => {
   if (back.outcome === 'delivered') return surely('ok');
   return surely(back.outcome === 'stopped' ? 'timeout' : 'unknown');
-};
-
-/** Whether somebody is there to answer: a socket, or for echo the kernel itself. */
-const isHeard = ({ end, arrived }: Walk, world: World): boolean | undefined => {
-  const place = end && placeAt(world, end.node, end.netns);
-  if (!place || !arrived) return undefined;
-  if (arrived.protocol === 'icmp') {
-    const name = arrived.destination.includes(':') ? 'net.ipv6.icmp.echo_ignore_all' : 'net.ipv4.icmp_echo_ignore_all';
-    return sysctl(place.netns, name) !== '1';
-  }
-  if (arrived.destinationPort === undefined || !wasRead(place.netns) || place.netns.seen !== undefined || unread(place, 'sockets')) return undefined;
-  return place.netns.sockets.some((socket) => accepts(socket, arrived));
 };

@@ -31,12 +31,14 @@ const isStranger = (place: Place, device: Link): boolean =>
 const isOnlyStranger = (place: Place, device: Link): boolean => {
   const { netns } = place;
   const bridge = linkAt(netns, device.master?.ifindex);
-  if (
-    !bridge ||
-    !netns.routes.some(({ destination, device: name }) => (destination === '0.0.0.0/0' || destination === '::/0' ? name === bridge.name : false))
-  )
-    return false;
+  if (!bridge || !isWayOut(netns, bridge)) return false;
   return portsOf(netns, bridge).filter((port) => isStranger(place, port)).length === 1;
+};
+
+/** The default route leads out of it; on a node without one, it has an address at least. */
+const isWayOut = ({ routes }: Netns, { name, addresses }: Link): boolean => {
+  const defaults = routes.filter(({ destination }) => destination === '0.0.0.0/0' || destination === '::/0');
+  return defaults.some(({ device }) => device === name) || (defaults.length === 0 && addresses.some(({ scope }) => scope === 'global'));
 };
 
 /** Ports and devices of the other nodes that are on the same link: those that share a subnet, or of which no subnet is known. */

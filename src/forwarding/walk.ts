@@ -3,12 +3,14 @@ import { tupleOf } from './conntrack.ts';
 import { explore, type RunTree } from './explore.ts';
 import { doubt, type Flight, translationsOf, type WalkOptions } from './flight.ts';
 import { type Fork, leadsToEndpoints, type Taken } from './fork.ts';
+import { isHeard } from './heard.ts';
 import type { Hop, Packet, Stop, Walk } from './hop.ts';
 import { errorFor } from './icmp-error.ts';
 import { type Departure, type Run, run, type Start } from './journey.ts';
 import { decisive, exemplary, type Outlook, outlookOf } from './outlook.ts';
 import { isLocal } from './route/address-type.ts';
-import { placeAt, type World } from './world.ts';
+import { select6 } from './route/source.ts';
+import { type Place, placeAt, type World } from './world.ts';
 
 export type { Start } from './journey.ts';
 
@@ -26,7 +28,7 @@ export const walk = (packet: Packet, start: Start, world: World, options: WalkOp
 /** The way of the answer to a walk that arrived, or left the cluster with an address that can be answered; else undefined. */
 export const walkBack = (there: Walk, world: World): Walk | undefined => {
   const from = answering(there, world);
-  return from && checkAnswer(single(departure(replyTo(there), from, world, 'reply', memoryOf(there))), there);
+  return from && checkAnswer(single(answer(there, from, world)), there);
 };
 
 /** All ways a packet can take, each with its share. */
@@ -37,7 +39,7 @@ export const walkAll = (packet: Packet, start: Start, world: World, options: Wal
 export const walkAllBack = (there: Walk, world: World): WalkTree | undefined => {
   const from = answering(there, world);
   if (!from) return undefined;
-  const tree = whole(departure(replyTo(there), from, world, 'reply', memoryOf(there)));
+  const tree = whole(answer(there, from, world));
   return treeOf(tree, (back) => checkAnswer(back, there));
 };
 
@@ -46,10 +48,29 @@ export const walkError = (there: Walk, world: World): Walk | undefined => {
   const { stopped } = there;
   const icmp = errorFor(there);
   if (!stopped || !icmp) return undefined;
-  const packet: Packet = { source: '', destination: stopped.packet.source, protocol: 'icmp', icmp };
+  const { source: destination, destination: asked, length } = stopped.packet;
+  const place = placeAt(world, stopped.node, stopped.netns);
+  // from the address that was asked where that is this host's own, IPv6 else from one of the device it came in by (icmp_route_lookup, icmp6_send)
+  const source = place && isLocal(place, asked) ? asked : asked.includes(':') ? (addressOf(there, destination, place) ?? '') : '';
+  const packet: Packet = {
+    source,
+    destination,
+    protocol: 'icmp',
+    icmp,
+    dontFragment: false,
+    ...(length === undefined ? {} : { length: errorLength(length, asked) }),
+  };
   const from = departure(packet, { node: stopped.node, netns: stopped.netns }, world, 'reply', memoryOf(there));
   return single({ ...from, flight: { ...from.flight, about: tupleOf(stopped.packet) } });
 };
+
+const addressOf = ({ hops, stopped }: Walk, destination: string, place: Place | undefined): string | undefined => {
+  const into = hops.findLast(({ node, netns, direction }) => direction === 'in' && node === stopped?.node && netns === stopped.netns);
+  return into && place ? select6(place.netns, into.interface, destination) : undefined;
+};
+
+/** It quotes as much of the packet as every network carries. */
+const errorLength = (length: number, asked: string): number => (asked.includes(':') ? Math.min(1280, 48 + length) : Math.min(576, 28 + length));
 
 /** A walk, or a place where it can go several ways. */
 export type WalkTree = { walk: Walk; outlook: Outlook } | { fork: Fork; outlook: Outlook; ways: WalkBranch[] };
@@ -129,6 +150,15 @@ const treeOf = (tree: RunTree, judge: (walk: Walk) => Walk): WalkTree => {
   return { fork: tree.fork, outlook: outlookOf(tree), ways };
 };
 
+/** An ICMPv6 echo is answered with its route asked for by the device it came in by (net/ipv6/icmp.c icmpv6_echo_reply). */
+const answer = (there: Walk, from: Start, world: World): Departure => {
+  const leaving = departure(replyTo(there, world), from, world, 'reply', memoryOf(there));
+  const { packet } = leaving.flight;
+  const device = there.hops.at(-1)?.interface;
+  const asks = there.end && packet.protocol === 'icmp' && packet.destination.includes(':') && device !== 'lo';
+  return asks ? { ...leaving, flight: { ...leaving.flight, preferred: device } } : leaving;
+};
+
 /** What the request left behind on its way. */
 const memoryOf = ({ connections, learned = [] }: Walk): WalkOptions => ({ connections, learned });
 
@@ -142,16 +172,20 @@ const answering = ({ end, exit }: Walk, world: World): Start | undefined => {
 /** The packet as the receiver's process sees it: after every translation on the way. */
 const arrivedPacket = ({ arrived, exit, packet }: Walk): Packet => arrived ?? exit?.packet ?? packet;
 
-const replyTo = (there: Walk): Packet => {
-  const asked = arrivedPacket(there);
-  const { source, destination, protocol, sourcePort, destinationPort, length } = asked;
+/** As long as what was asked; from a closed TCP port a reset. Of ICMP the kernel's own may be cut on the way (net/ipv4/icmp.c icmp_sk_init). */
+const replyTo = (there: Walk, world: World): Packet => {
+  const { source, destination, protocol, sourcePort, destinationPort } = arrivedPacket(there);
+  const { length } = there.packet;
+  const refuses = protocol === 'tcp' && isHeard(there, world) === false;
   return {
     source: destination,
     destination: source,
     protocol,
     ...(destinationPort === undefined ? {} : { sourcePort: destinationPort }),
     ...(sourcePort === undefined ? {} : { destinationPort: sourcePort }),
-    ...(length === undefined ? {} : { length }),
+    ...(length === undefined ? {} : { length: refuses ? (destination.includes(':') ? 60 : 40) : length }),
+    ...(refuses ? { tcpFlags: ['RST', 'ACK'] } : {}),
+    ...(protocol === 'icmp' ? { dontFragment: false } : {}),
   };
 };
 

@@ -56,11 +56,38 @@ class Sections {
 const FAMILIES: readonly Family[] = [4, 6];
 
 /** Deepest first: a section that only that depth reads tells it. */
-const seenOf = (sections: Sections): Pick<Netns, 'seen'> => {
-  if (sections.has('sysctls')) return {};
-  if (sections.has('inet-4') || sections.has('routes-4')) return { seen: 'attach' };
-  return { seen: sections.has('links') ? 'links' : 'listed' };
+const depthOf = (sections: Sections): NonNullable<Netns['seen']> | 'full' => {
+  if (sections.has('sysctls')) return 'full';
+  if (sections.has('inet-4') || sections.has('routes-4')) return 'attach';
+  return sections.has('links') ? 'links' : 'listed';
 };
+
+/** Without its interfaces nothing else that was read of a namespace can be made sense of. */
+const seenOf = (sections: Sections): Pick<Netns, 'seen'> => {
+  const depth = sections.has('links') ? depthOf(sections) : 'listed';
+  return depth === 'full' ? {} : { seen: depth };
+};
+
+/** What the collector always prints of a namespace at each depth: one of each line. */
+const ALWAYS: Record<string, string[][]> = {
+  full: [['links'], ['inet-4', 'routes-4'], ['inet-4', 'neighbours-4'], ['fdb'], ['sockets', 'sockets-proc']],
+  attach: [['links'], ['inet-4', 'neighbours-4'], ['fdb']],
+};
+
+/** Kinds of interfaces without which a forwarding database says nothing. */
+const HAVE_FDB = new Set(['bridge', 'vxlan']);
+
+/** Sections of a namespace that should be there and are not, as in a recording made by other means. */
+const neverRead = ({ inode, links }: Netns, sections: Sections): SectionProblem[] =>
+  (ALWAYS[depthOf(sections)] ?? [])
+    .filter((names) => !names.some(sections.has) && (!names.includes('fdb') || links.some(({ kind }) => HAVE_FDB.has(kind))))
+    .map((names): SectionProblem => ({ section: names.at(-1) ?? '', netns: inode, kind: 'missing', detail: 'was not read' }));
+
+/** Filters are asked for by device: whoever lists devices has them, too. */
+const unreadFilters = (inode: string, sections: Sections): SectionProblem[] =>
+  sections.text('tc-devices').trim() !== '' && !sections.has('tc-ingress') && !sections.has('tc-egress')
+    ? [{ section: 'tc-ingress', netns: inode, kind: 'missing', detail: 'was not read' }]
+    : [];
 
 const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Sections, inodeOfPin: ReadonlyMap<string, string>): Netns => {
   const peers = parsePeerIndexes(sections.text('ethtool'));
@@ -157,6 +184,7 @@ export const parseCollection = (raw: RawCollection): NodeSnapshot => {
       const known = listed.get(inode) ?? { inode, pids: [], pinnedAt: [], addresses: [], ...optional('podUid', raw.podUid) };
       return readNetns(known, raw.reach === 'pod' ? 'pod' : roleOf(known), at(inode), inodeOfPin);
     });
+  problems.push(...namespaces.flatMap((netns) => [...neverRead(netns, at(netns.inode)), ...unreadFilters(netns.inode, at(netns.inode))]));
   if (raw.reach === 'pod') problems.push({ section: 'host', kind: 'missing', detail: 'seen from inside one pod only: nothing of its node was read' });
   const said = (section: string): boolean => node.text(section).trim() !== '';
   const withOvs = said('ovs');

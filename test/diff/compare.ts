@@ -1,10 +1,10 @@
 import { sameAddress } from '../../src/forwarding/address.ts';
 import type { Hop, StopReason } from '../../src/forwarding/hop.ts';
-import type { World } from '../../src/forwarding/world.ts';
+import { linkNamed, placeAt, type World } from '../../src/forwarding/world.ts';
 import type { Case, Probe } from './case.ts';
 import { openPorts } from './generate/services.ts';
 import type { Attempt, Sighting, What } from './observe.ts';
-import { type Branch, type Leg, type Prediction, spaceAt } from './predict.ts';
+import { type Branch, type Leg, type Prediction, packetOf, spaceAt } from './predict.ts';
 
 /** In what the model and the kernel differ: the later, the nearer they were. */
 const aspects = [
@@ -33,6 +33,8 @@ export interface Difference {
 export type Verdict =
   | { kind: 'agree'; fitting: Branch[][] }
   | { kind: 'unknown'; reasons: string[] }
+  /** They differ, in a way that is known and that no table of a node tells about. */
+  | { kind: 'explained'; reason: string }
   | ({ kind: 'disagree'; attempt: number } & Difference);
 
 /** Holds every attempt of a probe against every branch that the model allows: one that fits is enough. */
@@ -41,11 +43,21 @@ export const compare = (subject: Case, world: World, probe: Probe, { branches, d
   const fitting: Branch[][] = [];
   for (const [index, attempt] of attempts.entries()) {
     const differences = branches.map((branch) => differenceOf({ subject, world, probe, branch, attempt }));
-    if (!differences.includes(undefined)) return { kind: 'disagree', attempt: index, ...nearest(differences) };
+    if (!differences.includes(undefined)) return explanation(branches) ?? { kind: 'disagree', attempt: index, ...nearest(differences) };
     fitting.push(branches.filter((_, at) => differences[at] === undefined));
   }
   return { kind: 'agree', fitting };
 };
+
+/**
+ * Between virtual devices checksums are left for later (CHECKSUM_PARTIAL); translating the outer packet of a tunnel then writes a wrong one
+ * into its UDP header, whose own was computed around the unfinished one inside (net/core/utils.c inet_proto_csum_replace4 and the local
+ * checksum offload of net/ipv4/udp.c udp_set_csum). Whether somebody looks at it on the way decides whether the packet arrives.
+ */
+const brokenChecksum = 'the outer packet of a tunnel is translated, which breaks its UDP checksum where offloading left one open';
+
+const explanation = (branches: Branch[]): Verdict | undefined =>
+  branches.some(({ translatesTunnel }) => translatesTunnel) ? { kind: 'explained', reason: brokenChecksum } : undefined;
 
 const nearest = (differences: (Difference | undefined)[]): Difference =>
   differences.flatMap((difference) => difference ?? []).sort((a, b) => aspects.indexOf(b.aspect) - aspects.indexOf(a.aspect))[0] ?? {
@@ -62,8 +74,19 @@ interface Pair {
   attempt: Attempt;
 }
 
+/** EMSGSIZE of include/uapi/asm-generic/errno.h */
+const tooLong = 90;
+
+/** What may not be cut and does not fit the first device the sender is told by the system call; the model's senders cut to fit. */
+const isRefusedAtOnce = ({ world, probe, branch, attempt }: Pair): boolean => {
+  const [first] = branch.request.hops;
+  const device = first && linkNamed(placeAt(world, first.node, first.netns ?? '')?.netns, first.interface);
+  return attempt.errno === tooLong && device !== undefined && (packetOf(probe).length ?? 0) > device.mtu;
+};
+
 const differenceOf = (pair: Pair): Difference | undefined => {
   const { request, replies } = pair.branch;
+  if (isRefusedAtOnce(pair)) return undefined;
   const there =
     compareOutcome(pair) ??
     compareTranslation('translation', request, sightingsOf(pair, ['request'])) ??
@@ -88,7 +111,7 @@ const compareOutcome = (pair: Pair): Difference | undefined => {
   const got = receivers(seen);
   const left = seen.some(({ space }) => space === outsideOf(pair.subject));
   const differ = (aspect: Aspect): Difference => ({ aspect, predicted: describeLeg(request), seen: describeSeen(pair.attempt, got) });
-  if (request.outcome === 'left') return left || (got.length === 0 && isSilent(pair, request.hops.at(-1))) ? undefined : differ('outcome');
+  if (request.outcome === 'left') return left || (got.length === 0 && silentHop(pair, request) >= 0) ? undefined : differ('outcome');
   if (request.outcome === 'stopped') return got.length === 0 ? undefined : differ('outcome');
   if (got.length === 0) return differ('outcome');
   return request.end !== undefined && got.includes(request.end) ? undefined : differ('receiver');
@@ -97,6 +120,10 @@ const compareOutcome = (pair: Pair): Difference | undefined => {
 /** Nobody out there answers for the next hop: who is there, no snapshot tells. */
 const isSilent = ({ world, attempt }: Pair, hop: Hop | undefined): boolean =>
   hop !== undefined && attempt.silences.includes(`${spaceAt(world, hop.node, hop.netns ?? '')}/${hop.interface}`);
+
+/** Where a packet that left found nobody: at the device it left by, or at the one stacked on that, which asks for the neighbour. */
+const silentHop = (pair: Pair, { hops }: Leg): number =>
+  hops.findLastIndex((hop, at) => at >= hops.length - 2 && hop.direction === 'out' && isSilent(pair, hop));
 
 const describeLeg = ({ outcome, end, arrived, hops }: Leg): string => {
   const last = hops.at(-1);
@@ -138,9 +165,9 @@ const compareTranslation = (aspect: Aspect, { outcome, arrived, end }: Leg, seen
 const comparePlaces = (aspect: Aspect, pair: Pair, leg: Leg, whats: What[]): Difference | undefined => {
   const { world } = pair;
   const seen = sightingsOf(pair, whats);
-  const unanswered = leg.outcome === 'left' && isSilent(pair, leg.hops.at(-1));
+  const silent = leg.outcome === 'left' ? silentHop(pair, leg) : -1;
   const expected = leg.hops
-    .slice(0, unanswered ? -1 : undefined)
+    .slice(0, silent < 0 ? undefined : silent)
     .filter(isSeen)
     .map((hop) => placeOf(world, hop));
   for (const place of expected) {
@@ -159,8 +186,8 @@ const comparePlaces = (aspect: Aspect, pair: Pair, leg: Leg, whats: What[]): Dif
     return { aspect, predicted: describeLeg(leg), seen: `no neighbour of ${last.interface} was silent` };
   }
   const spaces = new Set(leg.hops.map((hop) => spaceAt(world, hop.node, hop.netns ?? '')));
-  // from node to node, or to a router that then finds nobody, it crosses what nobody reads
-  const crosses = new Set(leg.hops.map(({ node }) => node)).size > 1 || last?.stop?.facts.router !== undefined;
+  // from node to node, or on the way to one that does not take it, it crosses what nobody reads
+  const crosses = new Set(leg.hops.map(({ node }) => node)).size > 1 || (last?.direction === 'out' && last.stop?.facts.node !== undefined);
   const beyond = seen.find(
     ({ space, kind, depth }) => kind === 'in' && depth === 0 && !spaces.has(space) && !(crosses && space === outsideOf(pair.subject)),
   );

@@ -1,3 +1,4 @@
+import { isHeard } from '../../src/forwarding/heard.ts';
 import type { Hop, Outcome, Packet, RuleRef, Walk } from '../../src/forwarding/hop.ts';
 import { errorFor, rejectionOf } from '../../src/forwarding/icmp-error.ts';
 import { type WalkTree, walkAll, walkAllBack, walkError } from '../../src/forwarding/walk.ts';
@@ -16,6 +17,8 @@ export interface Branch {
   replies: Leg[];
   /** What whoever stopped the packet says about it. */
   refusal?: Refusal;
+  /** The outer packet of a tunnel is translated, there or back. */
+  translatesTunnel: boolean;
   /** Rules that translated the request, and where. */
   translatedBy: { space: string; by: RuleRef }[];
 }
@@ -40,7 +43,7 @@ const headers = { tcp: { 4: 60, 6: 80 }, udp: { 4: 28, 6: 48 }, icmp: { 4: 28, 6
 /** The least payload that tells whose it is. */
 const leastPayload = 6;
 
-const packetOf = ({ source = '', destination, protocol, sourcePort, destinationPort, size = 0, fragment }: Probe): Packet => ({
+export const packetOf = ({ source = '', destination, protocol, sourcePort, destinationPort, size = 0, fragment }: Probe): Packet => ({
   source,
   destination,
   protocol,
@@ -55,18 +58,25 @@ export const predict = (subject: Case, world: World, probe: Probe): Prediction =
   const there = walkAll(packetOf(probe), startOf(subject, world, probe.from), world);
   const doubts = doubtsOf(there);
   const branches = waysOf(there).map((walk): Branch => {
-    const back = walkAllBack(walk, world);
+    // who ignores echo requests does not answer them
+    const back = walk.packet.protocol === 'icmp' && isHeard(walk, world) === false ? undefined : walkAllBack(walk, world);
     if (back) doubts.push(...doubtsOf(back));
     const refusal = walk.outcome === 'stopped' ? refusalOf(walk, world) : undefined;
     return {
       request: legOf(walk, world),
       replies: back ? waysOf(back).map((way) => legOf(way, world)) : [],
+      translatesTunnel: [walk, ...(back ? waysOf(back) : [])].some(({ connections }) =>
+        connections.some(({ by, entered }) => by.length > 0 && isTunnels(entered)),
+      ),
       ...(refusal ? { refusal } : {}),
       translatedBy: walk.connections.flatMap(({ node, netns, by }) => by.map((rule) => ({ space: spaceAt(world, node, netns), by: rule }))),
     };
   });
   return { branches, doubts: [...new Set(doubts)] };
 };
+
+/** VXLAN's ports in cases (generate/overlay.ts, generate/faults.ts); probes ask for none of them. */
+const isTunnels = ({ protocol, destinationPort = 0 }: Packet): boolean => protocol === 'udp' && [4789, 4790, 8472].includes(destinationPort);
 
 /** Of copies that go several ways at once, those that arrive are what counts. */
 const waysOf = (tree: WalkTree): Walk[] => {

@@ -31,7 +31,7 @@ const counted = (counts: Map<string, number>, most: number): string[] =>
     .map(([kind, count]) => `    ${String(count).padStart(6)}  ${kind}`);
 
 export const summary = (totals: Totals, { seed, seconds, processor }: { seed: number; seconds: number; processor: number }): string => {
-  const { cases, refused, probes, attempts, agree, unknown, fleeting, found } = totals;
+  const { cases, refused, probes, attempts, agree, unknown, explained, fleeting, found } = totals;
   const unknowns = sum(unknown);
   return [
     `seeds ${seed} to ${seed + cases - 1}: ${cases} cases (${refused.length} refused by the tools that build them), ${probes} probes, ${attempts} attempts`,
@@ -44,6 +44,8 @@ export const summary = (totals: Totals, { seed, seconds, processor }: { seed: nu
     )
       .slice(0, 15)
       .map(({ kind, count }) => `    ${String(count).padStart(6)}  ${kind}`),
+    `  explained ${sum(explained)} (${share(sum(explained), probes)}): they differ, and no table of a node tells why`,
+    ...counted(explained, 15),
     `  disagree  ${found.length} (${share(found.length, probes)}) in ${new Set(found.map(({ subject }) => subject.seed)).size} cases`,
     ...[...kindsOf(found)].map(([kind, all]) => `    ${String(all.length).padStart(6)}  ${kind} (seed ${all[0]?.subject.seed}…)`),
     `  fleeting  ${sum(fleeting)}: not the same when looked at again or asked alone`,

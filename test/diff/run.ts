@@ -14,6 +14,8 @@ export interface Totals {
   attempts: number;
   agree: number;
   unknown: Map<string, number>;
+  /** They differ, and why is known, by reason. */
+  explained: Map<string, number>;
   /** Disagreements that a second, slower look did not confirm, or that do not show alone; by kind. */
   fleeting: Map<string, number>;
   found: Found[];
@@ -46,7 +48,18 @@ const count = (counts: Map<string, number>, key: string, more: number): void => 
 
 /** Runs the cases of seeds in a row. */
 export const runCases = async (kernel: Kernel, { seed, count: many, workers, onCase }: Range): Promise<Totals> => {
-  const totals: Totals = { cases: 0, refused: [], probes: 0, attempts: 0, agree: 0, unknown: new Map(), fleeting: new Map(), found: [], judging: 0 };
+  const totals: Totals = {
+    cases: 0,
+    refused: [],
+    probes: 0,
+    attempts: 0,
+    agree: 0,
+    unknown: new Map(),
+    explained: new Map(),
+    fleeting: new Map(),
+    found: [],
+    judging: 0,
+  };
   const seeds = Array.from({ length: many }, (_, at) => seed + at).values();
   const work = async (): Promise<void> => {
     for (const next of seeds) {
@@ -73,6 +86,7 @@ const runCase = async (kernel: Kernel, subject: Case, totals: Totals): Promise<v
   totals.attempts += subject.probes.reduce((sum, { attempts }) => sum + attempts, 0);
   for (const verdict of verdicts) {
     if (verdict.kind === 'agree') totals.agree += 1;
+    if (verdict.kind === 'explained') count(totals.explained, verdict.reason, 1);
     if (verdict.kind === 'unknown') count(totals.unknown, verdict.reasons[0] ?? '', 1);
   }
   if (verdicts.some(({ kind }) => kind === 'disagree')) await confirm(kernel, subject, verdicts, totals);

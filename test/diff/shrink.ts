@@ -28,7 +28,8 @@ export const shrink = async (kernel: Kernel, { subject, index, verdict }: Found)
   };
   const alone = await holds({ ...subject, probes: [probe] });
   if (!alone) return undefined;
-  const small = await fewerLines(await fewerSpaces(alone, holds), holds, ({ wiring }) => wiring !== true);
+  const coarse = await fewerGroups(await fewerSpaces(alone, holds), holds);
+  const small = await fewerLines(coarse, holds, ({ wiring }) => wiring !== true);
   // a network cut at random breaks in ways of its own: only where nothing else is left is it the wiring itself
   return small.subject.lines.every(({ wiring }) => wiring) ? fewerLines(small, holds, () => true) : small;
 };
@@ -48,6 +49,31 @@ const withoutSpace = (subject: Case, name: string): Case => ({
   spaces: subject.spaces.filter((space) => space.name !== name),
   lines: subject.lines.filter(({ space, text }) => space !== name && !text.includes(`@${name}@`)),
 });
+
+const groupOf = (line: Line): string => [line.space, line.tool, 'table' in line ? line.table : '', line.wiring ? 'wiring' : ''].join(' ');
+
+/** Leaves out all that one tool does in one space at once, as most of it has nothing to do with the matter. */
+const fewerGroups = async (start: Shrunk, holds: Holds): Promise<Shrunk> => {
+  let best = start;
+  const groups = [...new Set(start.subject.lines.filter(({ wiring }) => !wiring).map(groupOf))];
+  for (let at = 0; at < groups.length; ) {
+    const ahead = groups.slice(at, at + breadth);
+    const tried = await Promise.all(
+      ahead.map((group) =>
+        holds(
+          without(
+            best.subject,
+            best.subject.lines.filter((line) => groupOf(line) === group),
+          ),
+        ),
+      ),
+    );
+    const found = tried.findIndex((one) => one !== undefined);
+    best = tried[found] ?? best;
+    at += found < 0 ? ahead.length : found + 1;
+  }
+  return best;
+};
 
 /** Leaves out lines that may go, in large pieces first, then one by one, until none can. */
 const fewerLines = async (start: Shrunk, holds: Holds, mayGo: (line: Line) => boolean): Promise<Shrunk> => {

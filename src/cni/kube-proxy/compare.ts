@@ -41,7 +41,7 @@ const wrongTargets = ({ required, allowed }: Expected, { targets }: Programmed):
 
 const compareOne = (expected: Expected, rules: ProxyRules, mode: KubeProxyMode): ProxyFault[] => {
   const { frontend, verdict, required } = expected;
-  const found = rules.lookup(frontend);
+  const [found, ...others] = rules.lookup(frontend);
   const fault = (kind: ProxyFaultKind, backends: string[] = [], detail: string[] = []): ProxyFault => ({
     kind,
     frontend,
@@ -61,6 +61,10 @@ const compareOne = (expected: Expected, rules: ProxyRules, mode: KubeProxyMode):
   const isBroken = required.length > 0 && found.leaks !== undefined;
   return [
     ...(wrong.length > 0 ? [fault('stale', wrong)] : []),
+    ...others.flatMap((other) => {
+      const left = wrongTargets(expected, other).stale;
+      return left.length > 0 ? [{ ...fault('stale', left), found: other }] : [];
+    }),
     ...(isBroken ? [fault('hollow', missing, [...empty, ...leaking])] : []),
     ...(!isBroken && missing.length > 0 ? [fault('missing', missing, empty)] : []),
     ...(expected.affinity && !found.affinity && found.targets.length > 0 ? [fault('affinity')] : []),

@@ -127,7 +127,8 @@ export const iptablesRules = ({ netfilter }: Netns): ProxyRules => {
     lookup: (frontend) => {
       const found = (families.get(frontend.family)?.entries.get(keyOf(frontend)) ?? []).flatMap((entry) => programmed(entry) ?? []);
       // beside a Local Service's way in stands what refuses the rest
-      return found.find(({ verdict }) => verdict === 'forward') ?? found[0];
+      const forwards = found.filter(({ verdict }) => verdict === 'forward');
+      return forwards.length > 0 ? forwards : found;
     },
     unhooked: ({ family }) => {
       const nat = (families.get(family)?.nat ?? []).filter((table) => table.has('KUBE-SERVICES'));

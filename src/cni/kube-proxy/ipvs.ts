@@ -21,16 +21,18 @@ const isOwn = ({ links }: Netns, address: string): boolean =>
 export const ipvsRules = (host: Netns): ProxyRules => ({
   lookup: (frontend) => {
     const service = find(host, frontend);
-    if (!service) return undefined;
+    if (!service) return [];
     const targets = service.servers.filter(({ weight }) => weight > 0).map(({ address, port }) => backendText(address, port));
-    return {
-      // without a server the kernel refuses
-      verdict: targets.length > 0 ? 'forward' : 'reject',
-      text: `IPVS ${frontend.protocol.toUpperCase()} ${frontendText({ ...frontend, address: service.address })} ${service.scheduler}`,
-      targets,
-      hollow: [],
-      affinity: service.persistent === true,
-    };
+    return [
+      {
+        // without a server the kernel refuses
+        verdict: targets.length > 0 ? 'forward' : 'reject',
+        text: `IPVS ${frontend.protocol.toUpperCase()} ${frontendText({ ...frontend, address: service.address })} ${service.scheduler}`,
+        targets,
+        hollow: [],
+        affinity: service.persistent === true,
+      },
+    ];
   },
   unhooked: ({ address, kind }) =>
     address === undefined || kind !== 'cluster IP' || isOwn(host, address) ? [] : [`no interface of the node has ${address}, which ${DUMMY} should`],

@@ -155,7 +155,8 @@ export const nftablesRules = (host: Netns): ProxyRules => {
   return {
     lookup: (frontend) => {
       const table = of(frontend.family);
-      return table && programmed(table.read, keyOf(frontend), NFT_FAMILIES[frontend.family]);
+      const found = table && programmed(table.read, keyOf(frontend), NFT_FAMILIES[frontend.family]);
+      return found ? [found] : [];
     },
     unhooked: ({ family, kind }) => {
       const table = of(family);

@@ -20,7 +20,8 @@ export interface Programmed {
 
 /** The rules of one node, whatever the mode. */
 export interface ProxyRules {
-  lookup: (frontend: Frontend) => Programmed | undefined;
+  /** All that the node has for it, what a packet meets first in front: two worlds of iptables, or what an earlier mode left, may hold some each. */
+  lookup: (frontend: Frontend) => Programmed[];
   /** What should lead packets to the rules and does not, in words. */
   unhooked: (frontend: Frontend) => string[];
 }

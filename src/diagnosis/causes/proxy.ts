@@ -1,5 +1,4 @@
 import type { EndpointFacts } from '../../cluster/facts.ts';
-import { identifyCni } from '../../cni/identity.ts';
 import { isBreaking, type ProxyFault, type ProxyFaultKind } from '../../cni/kube-proxy/compare.ts';
 import { frontendText } from '../../cni/kube-proxy/frontend.ts';
 import { familyOf, hostPort, sameAddress } from '../../forwarding/address.ts';
@@ -9,7 +8,7 @@ import type { Cause, Draft } from '../cause.ts';
 import { probeWords } from '../draft.ts';
 import { type Evidence, outcomes } from '../evidence.ts';
 import { agentHealth } from '../health.ts';
-import { type AskedProxy, askedProxy } from '../proxy-check.ts';
+import { type AskedProxy, askedProxy, servedBy } from '../proxy-check.ts';
 import { restartAgent } from '../remedy.ts';
 
 const named = ({ asked: { service } }: AskedProxy): string => `${service.namespace}/${service.name}`;
@@ -80,7 +79,7 @@ const requestsOf = (evidence: Evidence, { asked: { leg } }: AskedProxy) =>
   evidence.taps.flatMap(({ sightings }) => sightings).filter(({ what, probe }) => what === 'request' && probe === leg.probe.request.id);
 
 /** What becomes of packets for a Service that nobody translates: new nftables rules refuse them, an older node sends them to its gateway. */
-const FOLLOWS = ['ND3004', 'ND3008'];
+const FOLLOWS = ['ND3003', 'ND3004', 'ND3008'];
 
 /** The packet itself shows it: it left the node for the address the fault leads it to. */
 const isSeen = (evidence: Evidence, proxy: AskedProxy, fault: ProxyFault): boolean => {
@@ -94,14 +93,6 @@ const isSeen = (evidence: Evidence, proxy: AskedProxy, fault: ProxyFault): boole
   const dropped = evidence.drops.flatMap(({ drops }) => drops).filter(({ probe }) => probe === leg.probe.request.id);
   if (dropped.some(({ node, packet }) => node === snapshot.node && asItWas(packet))) return true;
   return requests.some(({ node, netns, direction, packet }) => node === snapshot.node && netns === host && direction === 'out' && asItWas(packet));
-};
-
-/** Plugins that serve Services to pods by means of their own; kube-proxy's rules are for the node's processes there. */
-const SERVE_PODS = new Set(['cilium', 'kube-ovn', 'ovn-kubernetes', 'antrea']);
-
-const servedBy = (evidence: Evidence, { asked: { snapshot } }: AskedProxy): string | undefined => {
-  const { name } = identifyCni(snapshot, evidence.facts);
-  return SERVE_PODS.has(name) && evidence.from.pod && !evidence.from.pod.hostNetwork ? name : undefined;
 };
 
 /** Seconds in which kube-proxy may still be writing what has just changed. */
@@ -131,7 +122,7 @@ const draftOf = (evidence: Evidence, proxy: AskedProxy, fault: ProxyFault): Draf
   const { snapshot, leg } = proxy.asked;
   const isLosing = answered(leg.probe) < leg.probe.attempts.length;
   if (!isLosing && isSettling(proxy)) return undefined;
-  const other = servedBy(evidence, proxy);
+  const other = servedBy(evidence, snapshot);
   const explains = isLosing && isBreaking(fault) && other === undefined;
   return {
     severity: explains ? 'problem' : 'warning',
@@ -154,7 +145,9 @@ const proxyCause = (code: string, summary: string, kinds: ProxyFaultKind[], more
   ...more,
   recognise: (evidence) => {
     const proxy = askedProxy(evidence);
-    const fault = kinds.flatMap((kind) => proxy?.faults.find((one) => one.kind === kind) ?? [])[0];
+    // of rules that are old and so lack what is new, the one story is told that they are old
+    const faults = proxy?.faults.filter(({ kind }, _, all) => kind !== 'missing' || !all.some((one) => one.kind === 'stale')) ?? [];
+    const [fault] = kinds.flatMap((kind) => faults.find((one) => one.kind === kind) ?? []);
     return proxy && fault && draftOf(evidence, proxy, fault);
   },
 });

@@ -59,12 +59,16 @@ export const noEndpoints: Cause = {
     if (endpoints.some(({ ready }) => ready)) return undefined;
     const pods = selected(evidence, service);
     const selects = selectorText(service);
-    const why = reasonOf(pods, selects);
+    const why = reasonOf(pods, selects, endpoints.length);
     return {
       severity: 'problem',
       confidence: 'certain',
       title: `Service ${named(service)} has no ready endpoint: ${why}.`,
-      evidence: [probeWords(leg), `${endpoints.length} endpoints in its EndpointSlices, none ready`, ...pods.slice(0, 5).map(podState)],
+      evidence: [
+        probeWords(leg),
+        endpoints.length === 0 ? 'no endpoint in its EndpointSlices' : `${endpoints.length} in its EndpointSlices, none ready`,
+        ...pods.slice(0, 5).map(podState),
+      ],
       fix:
         pods.length === 0
           ? [
@@ -77,7 +81,8 @@ export const noEndpoints: Cause = {
   },
 };
 
-const reasonOf = (pods: PodFacts[], selects: string): string => {
+const reasonOf = (pods: PodFacts[], selects: string, written: number): string => {
+  if (selects === '' && written > 0) return 'it has no selector, and no endpoint that was written for it is ready';
   if (selects === '') return 'it has no selector, and nobody wrote EndpointSlices for it';
   if (pods.length === 0) return `no pod has the labels ${selects}`;
   return pods.length === 1 ? 'its only pod is not ready' : `none of its ${pods.length} pods is ready`;

@@ -70,12 +70,13 @@ const filterBetween = (
   const pass = from?.pass ?? startPass({ journey, place, flight, frame });
   if (to) pass.bridgeOut = to.name;
   for (const name of [from ? 'forward' : 'output', 'postrouting'] as const) {
-    const bridged = refusal(runBridgeHook(pass, name, bridge.name), pass);
+    const between = from?.translated === true && name === 'forward';
+    const bridged = refusal(runBridgeHook(pass, name, bridge.name, between ? 'before' : 'all'), pass);
     if (bridged) return bridged;
     if (from?.translated !== true) continue;
     const before = pass.flight.packet;
     pass.oif = bridge.name;
-    const refused = refusal(runHook(pass, name), pass);
+    const refused = refusal(runHook(pass, name), pass) ?? (between ? refusal(runBridgeHook(pass, name, bridge.name, 'after'), pass) : undefined);
     if (refused) return refused;
     sayChange(pass, before);
   }

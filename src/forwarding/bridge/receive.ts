@@ -1,4 +1,5 @@
 import type { Link } from '../../node/snapshot.ts';
+import { filterIn } from '../device/filter.ts';
 import { addHop, type Flight, type Frame, type Journey, lose, type Step, type StopDetail, say, stop } from '../flight.ts';
 import { resolve } from '../neighbour/resolve.ts';
 import { runBridgeHook, runHook } from '../netfilter/hook.ts';
@@ -29,15 +30,17 @@ export const receiveOnPort = (journey: Journey, arrived: Arrived, port: Link): S
   if (!bridge.up) return stop(journey, { reason: 'link-down', message: `${bridge.name} is down`, facts: { interface: bridge.name } });
 
   const pass = startPass({ journey, place, flight, frame, iif: bridge.name, bridgeIn: port.name });
-  const filtered = refusal(runBridgeHook(pass, 'prerouting', bridge.name), pass);
-  if (filtered) return stop(journey, filtered);
   const translated = isFiltered(arrived);
+  const filtered = refusal(runBridgeHook(pass, 'prerouting', bridge.name, translated ? 'before' : 'all'), pass);
+  if (filtered) return stop(journey, filtered);
   if (translated) {
     const before = flight.packet;
     const refused = refusal(runHook(pass, 'prerouting'), pass);
     if (refused) return stop(journey, refused);
     sayChange(pass, before);
     if (before.destination !== flight.packet.destination) return redirect(journey, arrived, port, pass);
+    const late = refusal(runBridgeHook(pass, 'prerouting', bridge.name, 'after'), pass);
+    if (late) return stop(journey, late);
   }
   const vlan = vlanIn(place, bridge, port, frame);
   if (isStop(vlan)) return stop(journey, vlan);
@@ -62,6 +65,8 @@ const passUp = (journey: Journey, { place, bridge, flight, frame }: Arrived, por
   const filtered = refusal(runBridgeHook(local, 'input', bridge.name), local);
   addHop(journey, { place, device: bridge, direction: 'in', what: '', flight });
   if (filtered) return stop(journey, filtered);
+  const diverted = filterIn({ journey, place, device: bridge, flight, frame });
+  if (diverted) return diverted;
   if (frame.vlan !== undefined) {
     const tagged = place.netns.links.find((link) => link.kind === 'vlan' && link.vlan?.id === frame.vlan && link.peerIfindex === bridge.ifindex);
     if (tagged) return { at: 'receive', place, device: tagged, flight, frame: { ...frame, vlan: undefined } };
@@ -73,8 +78,12 @@ const passUp = (journey: Journey, { place, bridge, flight, frame }: Arrived, por
 const badSource = (pass: Pass, bridge: Link, route: RouteDecision): StopDetail | undefined => {
   if (route.kind === 'refused') return undefined;
   if (route.kind === 'local') return sourceProblem(pass, bridge);
-  return forwardingSwitch(pass.place.netns, 4, bridge.name).value === '0' ? undefined : sourceProblem(pass, bridge, route.paths[0].device);
+  return isHost(pass, bridge) ? undefined : sourceProblem(pass, bridge, route.paths[0].device);
 };
+
+/** An IPv4 host that does not forward has no route but for itself (ip_route_input_slow). */
+const isHost = ({ place, flight }: Pass, bridge: Link): boolean =>
+  !isV6(flight.packet) && forwardingSwitch(place.netns, 4, bridge.name).value === '0';
 
 /**
  * A translation on the bridge: to a neighbour on the same bridge it stays a frame, anywhere else it goes up. What has no way is freed here
@@ -85,8 +94,9 @@ const redirect = (journey: Journey, arrived: Arrived, port: Link, pass: Pass): S
   const route = lookupRoute(place.netns, routeQuery(flight, place, bridge.name), judgeOf(journey, place));
   if (route.kind === 'refused' && isV6(flight.packet)) return refuse(journey, place, route, flight, 'nobody');
   const odd = martianAddress(pass, bridge) ?? (isV6(flight.packet) ? undefined : badSource(pass, bridge, route));
-  if (odd) return stop(journey, odd);
-  if (route.kind !== 'unicast' || route.paths[0].device !== bridge.name) return passUp(journey, arrived, port, pass);
+  const late = odd ?? refusal(runBridgeHook(pass, 'prerouting', bridge.name, 'after'), pass);
+  if (late) return stop(journey, late);
+  if (route.kind !== 'unicast' || route.paths[0].device !== bridge.name || isHost(pass, bridge)) return passUp(journey, arrived, port, pass);
   const { mac } = resolve(journey, place, bridge, route.paths[0].gateway ?? flight.packet.destination, flight.packet.source);
   if (mac === undefined) return lose(journey, `who has ${flight.packet.destination} on ${bridge.name} was not read`);
   return bridgeForward(journey, { ...arrived, frame: { ...frame, to: mac } }, { port, pass, translated: true, vlan: undefined });

@@ -18,7 +18,9 @@ export const transmit = (step: Transmit, journey: Journey): Step => {
   if (broken) return stopBefore(out, journey, broken);
   if (!hasAddresses(device) || device.noArp === true) return emit(out, journey);
   const { mac, state, fixed, because } = resolve(journey, place, device, nextHop, flight.packet.source);
-  const silent = isShared(place, device) ? isNeighbours(journey.world, place, device, nextHop) : state === 'nobody' && device.kind !== 'vxlan';
+  const silent =
+    state === 'mute' ||
+    (isShared(place, device) ? isNeighbours(journey.world, place, device, nextHop) : state === 'nobody' && device.kind !== 'vxlan');
   if (mac === undefined && silent) return stopBefore(out, journey, unansweredStop(device, nextHop, because));
   const said = device.kind === 'bridge' && mac !== undefined ? `${nextHop} is at ${mac}` : '';
   return emit({ ...out, what: joined(what, said), frame: { from: device.mac, to: mac, fixed, state } }, journey);

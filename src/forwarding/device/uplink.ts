@@ -1,8 +1,9 @@
 import type { Link } from '../../node/snapshot.ts';
 import { hostPort, sameAddress } from '../address.ts';
-import { type Flight, type Frame, type Journey, lose, type Step, type StopDetail, say, stop } from '../flight.ts';
+import { assume, type Flight, type Frame, type Journey, lose, type Step, type StopDetail, say, stop } from '../flight.ts';
 import type { Stop } from '../hop.ts';
 import { answersStranger } from '../neighbour/solicit.ts';
+import { silentlyTooBig } from '../stack/mtu.ts';
 import { hasPorts, isUplink } from '../uplinks.ts';
 import { type End, hostNetns, nodeHolding, type Place, portsOf, type World } from '../world.ts';
 import type { Emit } from './emit.ts';
@@ -27,18 +28,28 @@ export const sendUplink = ({ place, device, flight, frame, nextHop }: Emit, jour
     });
   }
   const arrival = arrivalOf(journey.world, place, frame, towards, destination);
-  if (arrival?.routed && !answersStranger(journey, arrival.holder ?? arrival, { target: destination, sender: towards })) {
+  if (arrival?.routed && !isFound(journey, arrival, destination, towards)) {
     return stop(journey, {
       reason: 'no-receiver',
       message: `${arrival.place.snapshot.node} does not answer a router that asks for ${destination}`,
       facts: { interface: device.name, address: destination, node: arrival.place.snapshot.node, router: towards },
     });
   }
+  const lost = arrival?.link.kind === 'veth' ? silentlyTooBig(flight, arrival.link) : undefined;
+  if (arrival && lost) return stop(journey, { ...lost, facts: { ...lost.facts, node: arrival.place.snapshot.node } });
   // a router on the way counts as a hop
   if (arrival?.routed) flight.ttl = (flight.ttl ?? 64) - 1;
   say(journey, outerWords(flight), arrival ? `to ${arrival.place.snapshot.node}` : `to ${hostPort(towards)}`);
   if (!arrival) return place.netns.role === 'host' ? gone(place, device, flight) : lose(journey, `the far end of ${device.name} was not read`);
   return { at: 'receive', place: arrival.place, device: arrival.link, flight: { ...flight, mark: 0 }, frame: { ...frame, to: arrival.mac } };
+};
+
+/** Does a router find the node that holds the address? */
+const isFound = (journey: Journey, { holder, place, link }: Arrival, target: string, router: string): boolean => {
+  const found = answersStranger(journey, holder ?? { place, link }, { target, sender: router });
+  if (found !== undefined) return found;
+  const what = `${place.snapshot.node} hears no question for ${target}: whether a router knows it all the same`;
+  return assume(journey, what, { kind: 'unknown', what, ways: [{ label: 'it does not' }, { label: 'it does' }] }) === 1;
 };
 
 /** What a tunnel carries to somewhere unknown is as good as lost, though nobody here can say so. */

@@ -22,12 +22,15 @@ export const answers = (place: Place, link: Link, question: Question): boolean |
   return familyOf(question.target) === 4 ? answersArp(place, link, question) : answersNdp(place, link, question);
 };
 
+/** What routing rules see of ARP. */
+const unported = { uid: 0, protocol: 0, sourcePort: 0, destinationPort: 0 };
+
 /** net/ipv4/arp.c arp_process: the question is routed as a packet would be, so reverse-path filtering silences it as well. */
 const answersArp = (place: Place, link: Link, { target, sender }: Question): boolean | undefined => {
   const { netns } = place;
   if (!wasRead(netns)) return linkHolding(netns, target) !== undefined;
   if (!standsIn(netns) && !mayBeLocal(netns, target) && !unreadRoutes(place, 4)) return false;
-  const query = { family: 4 as const, destination: target, source: sender, mark: 0, iif: link.name, uid: 0, vrf: vrfOf(netns, link.name) };
+  const query = { family: 4 as const, destination: target, source: sender, mark: 0, iif: link.name, ...unported, vrf: vrfOf(netns, link.name) };
   const decision = lookupRoute(netns, query);
   if (decision.kind === 'refused') return decision.reason === 'no-route' && unreadRoutes(place, 4) ? undefined : false;
   const towards = decision.kind === 'unicast' ? decision.paths[0].device : undefined;
@@ -55,7 +58,7 @@ const standsIn = (netns: Netns): boolean => {
 const heard = (place: Place, link: Link, source: string, destination: string): Arrival => ({
   place,
   iif: link.name,
-  flight: { packet: { source, destination, protocol: 'any' }, mark: 0, direction: 'request' },
+  flight: { packet: { source, destination, protocol: 'any' }, mark: 0, direction: 'request', solicits: 'arp' },
 });
 
 /** arp_ignore 1: only what the interface itself holds; 2: and only for its subnet; 3: nothing of host scope; 8: nothing (arp_ignore()). */
@@ -71,7 +74,7 @@ const ignores = ({ netns }: Place, link: Link, { target, sender }: Question): bo
 
 /** arp_filter: an answer would have to leave by the interface that was asked. */
 const leavesBy = (netns: Place['netns'], link: Link, sender: string, target: string): boolean => {
-  const decision = lookupRoute(netns, { family: 4, destination: sender, source: target, mark: 0, iif: 'lo', uid: 0 });
+  const decision = lookupRoute(netns, { family: 4, destination: sender, source: target, mark: 0, iif: 'lo', ...unported });
   return decision.kind === 'unicast' && decision.paths[0].device === link.name;
 };
 

@@ -6,11 +6,11 @@ import { type End, type Place, placeKey, unread } from '../world.ts';
 import { answers, askerOf, type Question } from './arp.ts';
 import { entryFor, isValid, isWritten } from './entry.ts';
 import { isListed, type Segment, segmentOf } from './segment.ts';
-import { hearsAnswer, solicit } from './solicit.ts';
+import { asked, canAsk, solicit } from './solicit.ts';
 
 export interface Resolution {
   mac?: string;
-  /** State of the entry, or what asking the link would give: `answered`, `nobody`, `unknown`. */
+  /** State of the entry, or what asking the link would give: `answered`, `nobody`, `unknown`; `mute` where this host's own rules let no question out or no answer in. */
   state: string;
   /** Somebody wrote it down: no answer will correct it. */
   fixed: boolean;
@@ -28,13 +28,18 @@ export const resolve = (journey: Journey, place: Place, device: Link, address: s
   const learned = journey.learned.find((one) => isAbout(one, place, device, address));
   if (learned) return { mac: learned.mac, state: 'learned', fixed: false };
   const question = { target: address, sender: askerOf(place, device, address, source) };
-  const { macs, sure, because } = ask(journey, segmentOf(journey.world, place, device), { place, link: device }, question);
+  const { macs, sure, because } = ask(
+    journey,
+    segmentOf(journey.world, place, device, asked(journey, device, question)),
+    { place, link: device },
+    question,
+  );
   const mac = macs.length > 1 ? macs[raced(journey, place, device, address, macs)] : macs[0];
   if (mac !== undefined) {
     learn(journey, { place, link: device }, address, mac);
     return { mac, state: 'answered', fixed: false };
   }
-  if (familyOf(address) === 6 && !hearsAnswer(journey, { place, link: device }, question)) return { state: 'nobody', fixed: false, because };
+  if (familyOf(address) === 6 && !canAsk(journey, { place, link: device }, question)) return { state: 'mute', fixed: false, because };
   return { state: sure && !unread(place, 'links') ? 'nobody' : 'unknown', fixed: false, because };
 };
 

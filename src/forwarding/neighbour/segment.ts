@@ -1,11 +1,12 @@
-import type { Link } from '../../node/snapshot.ts';
+import type { Link, TcFilter } from '../../node/snapshot.ts';
 import { sameAddress } from '../address.ts';
 import { childrenOf, parentOf } from '../device/stacked.ts';
 import { deciderAt } from '../opaque.ts';
-import { hasFilters } from '../tc/filters.ts';
+import { filtersOn } from '../tc/filters.ts';
+import { filterMatches, type Seen } from '../tc/match.ts';
 import { vxlansHearing } from '../tunnel/vxlan-peers.ts';
 import { isUplink, uplinksBeside } from '../uplinks.ts';
-import { type End, farNetns, linkAt, type Place, peerOf, placeKey, portsOf, type World } from '../world.ts';
+import { type End, farNetns, linkAt, linkNamed, type Place, peerOf, placeKey, portsOf, type World } from '../world.ts';
 
 /** Who hears a broadcast. */
 export interface Segment {
@@ -19,6 +20,7 @@ export interface Segment {
 
 interface Spread extends Segment {
   world: World;
+  question: Seen | undefined;
   seen: Set<string>;
 }
 
@@ -26,11 +28,26 @@ interface Spread extends Segment {
  * All that would hear a broadcast put on this device, through veths, bridges and VXLANs, if all links were up and all ports open: what is in
  * the way is found when a question is sent. The network between nodes is never wholly known.
  */
-export const segmentOf = (world: World, place: Place, device: Link): Segment => {
-  const spread: Spread = { world, seen: new Set(), ends: [], complete: true, listed: [] };
+export const segmentOf = (world: World, place: Place, device: Link, question?: Seen): Segment => {
+  const spread: Spread = { world, question, seen: new Set(), ends: [], complete: true, listed: [] };
   sendOut(spread, place, device);
   return spread;
 };
+
+/** Filters that take the question may send it to others as well. */
+const divert = (spread: Spread, place: Place, device: Link, side: 'ingress' | 'egress'): void => {
+  for (const filter of filtersOn(place.netns, device, side)) {
+    const taken = spread.question ? filterMatches(filter, spread.question) : undefined;
+    if (filter.kind !== 'bpf' && taken === false) continue;
+    const target = linkNamed(place.netns, mirroredTo(filter));
+    if (target && taken) sendOut(spread, place, target);
+    else if (filter.kind === 'bpf' || filter.actions.some(({ kind }) => kind !== 'gact' && kind !== 'skbedit')) spread.complete = false;
+  }
+};
+
+/** `(Egress Mirror to device cni0) pipe` */
+const mirroredTo = ({ actions }: TcFilter): string | undefined =>
+  actions.flatMap(({ kind, detail }) => (kind === 'mirred' ? (/\(Egress \S+ to device ([^)\s]+)\)/.exec(detail)?.[1] ?? []) : []))[0];
 
 const once = ({ seen }: Spread, place: Place, device: Link, way: string): boolean => {
   const key = `${placeKey(place)} ${device.ifindex} ${way}`;
@@ -42,7 +59,8 @@ const once = ({ seen }: Spread, place: Place, device: Link, way: string): boolea
 /** A frame leaves by the device. */
 const sendOut = (spread: Spread, place: Place, device: Link): void => {
   if (!once(spread, place, device, 'out')) return;
-  if (deciderAt(place, device, 'out') !== undefined || hasFilters(place.netns, device, 'egress')) spread.complete = false;
+  if (deciderAt(place, device, 'out') !== undefined) spread.complete = false;
+  divert(spread, place, device, 'egress');
   if (device.kind === 'bridge') flood(spread, place, device, undefined);
   else if (device.kind === 'vxlan') throughVxlan(spread, place, device);
   else if (isUplink(place, device)) acrossUnderlay(spread, place, device);
@@ -80,7 +98,8 @@ const acrossVeth = (spread: Spread, place: Place, device: Link): void => {
 /** A frame arrives at the device from outside. */
 const comeIn = (spread: Spread, place: Place, device: Link): void => {
   if (!once(spread, place, device, 'in')) return;
-  if (deciderAt(place, device, 'in') !== undefined || hasFilters(place.netns, device, 'ingress')) spread.complete = false;
+  if (deciderAt(place, device, 'in') !== undefined) spread.complete = false;
+  divert(spread, place, device, 'ingress');
   for (const child of childrenOf(place, device)) comeIn(spread, child.place, child.link);
   const master = device.master && linkAt(place.netns, device.master.ifindex);
   if (device.master === undefined || master?.kind === 'vrf') spread.ends.push({ place, link: device });

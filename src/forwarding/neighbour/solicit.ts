@@ -1,11 +1,15 @@
+import type { Link } from '../../node/snapshot.ts';
 import { familyOf, isLinkLocal6, isMulticast, parseAddress, textOf } from '../address.ts';
 import type { Flight, Journey, Step } from '../flight.ts';
 import type { Stop } from '../hop.ts';
+import type { Known } from '../netfilter/context.ts';
 import { runHook } from '../netfilter/hook.ts';
-import { type HookName, startPass } from '../pass.ts';
+import { startPass } from '../pass.ts';
 import { lookupRoute } from '../route/lookup.ts';
 import { refusal } from '../stack/hook.ts';
+import { UNROUTED } from '../stack/input.ts';
 import { judgeOf, routeQuery } from '../stack/route-query.ts';
+import type { Seen } from '../tc/match.ts';
 import type { End } from '../world.ts';
 import { answers, type Question } from './arp.ts';
 import { entryFor, isWritten } from './entry.ts';
@@ -29,12 +33,20 @@ export const solicit = (journey: Journey, asker: End, end: End, { target, sender
   return { asked: true, answered: back.arrived, stop: back.stop };
 };
 
-/** Whether an answer from somebody unread would get through this very host's own rules. */
-export const hearsAnswer = (journey: Journey, { place, link }: End, { target, sender }: Question): boolean => {
+/** Do the rules of this very host let a message of neighbour discovery out of, or in by, the device? */
+const passesHere = (journey: Journey, end: End, flight: Flight, way: 'out' | 'in'): boolean => {
   const aside: Journey = { ...journey, hops: [...journey.hops], pending: [], connections: [] };
-  const pass = startPass({ journey: aside, place, flight: message(target, sender, 136), iif: link.name });
-  return !(['prerouting', 'input'] as const).some((hook) => refusal(runHook(pass, hook), pass));
+  const pass = startPass({ journey: aside, place: end.place, flight, iif: way === 'in' ? end.link.name : undefined });
+  pass.oif = way === 'out' ? end.link.name : undefined;
+  const hooks = way === 'in' ? (['prerouting', 'input'] as const) : (['output', 'postrouting'] as const);
+  return (
+    !hooks.some((hook) => refusal(runHook(pass, hook), pass)) && flight.ttl === UNROUTED && (pass.reroute !== true || staysOn(aside, end, flight))
+  );
 };
+
+/** Whether this host's own rules let it ask anybody on its link, and hear the answer. */
+export const canAsk = (journey: Journey, end: End, { target, sender }: Question): boolean =>
+  passesHere(journey, end, message(sender, solicitedNode(target), 135), 'out') && passesHere(journey, end, message(target, sender, 136), 'in');
 
 /** An answer by ND is sent like any packet, to where a neighbour entry that was written down says (net/core/neighbour.c neigh_update). */
 const writtenMac = ({ place, link }: End, address: string): string | undefined => {
@@ -42,27 +54,23 @@ const writtenMac = ({ place, link }: End, address: string): string | undefined =
   return entry && isWritten(entry) ? entry.mac : undefined;
 };
 
-/** Whether this host answers somebody on its link that nobody here knows, as far as its own rules go: a router. */
-export const answersStranger = (journey: Journey, end: End, question: Question): boolean => {
+/**
+ * Whether this host is found by somebody on its link that nobody here knows, a router, as far as its own rules go. One that hears no
+ * question may have made itself known by asking.
+ */
+export const answersStranger = (journey: Journey, end: End, question: Question): Known => {
   if (answers(end.place, end.link, question) === false) return false;
   if (familyOf(question.target) === 4) return true;
   const { target, sender } = question;
-  const passes = (flight: Flight, hooks: readonly HookName[], iif: string | undefined): boolean => {
-    const aside: Journey = { ...journey, hops: [...journey.hops], pending: [], connections: [] };
-    const pass = startPass({ journey: aside, place: end.place, flight, iif });
-    pass.oif = iif === undefined ? end.link.name : undefined;
-    return !hooks.some((hook) => refusal(runHook(pass, hook), pass)) && (pass.reroute !== true || staysOn(aside, end, flight));
-  };
-  return (
-    passes(message(sender, solicitedNode(target), 135), ['prerouting', 'input'], end.link.name) &&
-    passes(message(target, sender, 136), ['output', 'postrouting'], undefined)
-  );
+  const hears = passesHere(journey, end, message(sender, solicitedNode(target), 135), 'in');
+  if (hears && passesHere(journey, end, message(target, sender, 136), 'out')) return true;
+  return passesHere(journey, end, message(target, solicitedNode(sender), 135), 'out') ? undefined : false;
 };
 
 const message = (source: string, destination: string, type: number): Flight => ({
   packet: { source, destination, protocol: 'icmp', icmp: { type, code: 0 } },
   mark: 0,
-  ttl: 255,
+  ttl: UNROUTED,
   direction: 'request',
   solicits: 'nd',
 });
@@ -87,6 +95,13 @@ const staysOn = (journey: Journey, { place, link }: End, flight: Flight): boolea
   const decision = lookupRoute(place.netns, routeQuery(flight, place), judgeOf(journey, place));
   return decision.kind === 'unicast' && decision.paths[0].device === link.name;
 };
+
+/** The question as a filter sees it, on its way to everybody. */
+export const asked = (journey: Journey, { mac }: Link, { target, sender }: Question): Seen => ({
+  journey,
+  flight: familyOf(target) === 6 ? message(sender, solicitedNode(target), 135) : arp(sender, target),
+  frame: { from: mac },
+});
 
 /** More steps than any way on one link has. */
 const MOST_STEPS = 50;

@@ -110,15 +110,35 @@ const familiesOf: Record<Layer, string[]> = { 4: ['ip', 'inet'], 6: ['ip6', 'ine
 const nftChains = (netns: Netns, layer: Layer, hook: HookName): Station[] =>
   netns.netfilter.nft
     .filter((table) => familiesOf[layer].includes(table.family))
-    .flatMap((table) =>
+    .flatMap((table, at, tables) =>
       table.chains
         .filter((chain) => chain.hook === hook && !isDormant(table.flags))
         .map((chain) => ({
-          priority: chain.priority ?? 0,
+          priority: amongBuiltin(netns, layer, chain, tables.slice(0, at)),
           nat: chain.type === 'nat',
           run: routed(chain.type === 'route' ? 'mangle' : '', hook, (pass) => runNftBaseChain(table, chain, pass)),
         })),
     );
+
+/**
+ * Beside tracking or translation itself, at the very same priority, a chain comes first if it is younger, and they are as old as the first
+ * rule that needed them (nf_ct_netns_get, nf_nat_register_fn). Tables are listed as they were made, iptables' taken for the oldest.
+ */
+const amongBuiltin = (netns: Netns, layer: Layer, { type, priority = 0 }: NftChain, older: NftTable[]): number => {
+  if (layer === 'bridge' || type === 'nat') return priority;
+  const needs = priority === CONNTRACK ? tracking : priority === DESTINATION_NAT || priority === SOURCE_NAT ? translating : undefined;
+  if (!needs) return priority;
+  const texts = netns.netfilter.iptables.filter(({ family }) => family === layer).flatMap(({ chains }) => chains.flatMap(({ rules }) => rules));
+  const isYounger = texts.some(({ text }) => needs.iptables.test(text)) || older.some((table) => needs.nft.test(JSON.stringify(table.chains)));
+  return isYounger ? priority - 0.5 : priority;
+};
+
+const tracking = {
+  iptables: /-m (conntrack|state|connmark|connbytes|connlimit|helper)\b|-j (CT|CONNMARK|MASQUERADE|SNAT|DNAT|REDIRECT|NETMAP)\b/,
+  nft: /"(ct|masquerade|snat|dnat|redirect)":|"type":"nat"/,
+};
+
+const translating = { iptables: /-j (MASQUERADE|SNAT|DNAT|REDIRECT|NETMAP)\b/, nft: /"type":"nat"/ };
 
 const isDormant = (flags: string[] | undefined): boolean => flags?.includes('dormant') === true;
 
@@ -195,13 +215,24 @@ export const runHook = (pass: Pass, hook: HookName): HookResult => {
   pass.hook = hook;
   pass.bridge = undefined;
   const result = runStations(pass, stations(pass.place.netns, isV6(pass.flight.packet) ? 6 : 4, hook));
+  if (result.kind === 'accept' && (hook === 'input' || hook === 'postrouting') && pass.tracking.found)
+    pass.tracking.found.connection.confirmed = true;
   if (result.kind !== 'accept' || (hook !== 'forward' && hook !== 'input')) return result;
   return whatWasNotRead(pass) ?? result;
 };
 
+/** Which chains of a bridge's hook: those before br_netfilter asks the IP family's hook there, those after it (NF_BR_PRI_BRNF), or all. */
+export type BridgePart = 'before' | 'after' | 'all';
+
+const isIn: Record<BridgePart, (station: Station) => boolean> = {
+  before: ({ priority }) => priority <= 0,
+  after: ({ priority }) => priority > 0,
+  all: () => true,
+};
+
 /** Runs one hook of the bridge family, which ARP passes as well. */
-export const runBridgeHook = (pass: Pass, hook: HookName, bridge: string): HookResult => {
-  const all = stations(pass.place.netns, 'bridge', hook);
+export const runBridgeHook = (pass: Pass, hook: HookName, bridge: string, part: BridgePart = 'all'): HookResult => {
+  const all = stations(pass.place.netns, 'bridge', hook).filter(isIn[part]);
   if (all.length === 0) return { kind: 'accept' };
   pass.hook = hook;
   pass.bridge = bridge;

@@ -1,5 +1,5 @@
 import { hostPort } from '../address.ts';
-import { type Found, invert, rewrite } from '../conntrack.ts';
+import { type Found, invert, isTranslated, rewrite } from '../conntrack.ts';
 import type { Packet } from '../hop.ts';
 import type { HookName, Pass } from '../pass.ts';
 import { masqueradeAddress } from '../route/source.ts';
@@ -27,12 +27,16 @@ export const translate = (pass: Pass, chains: ((pass: Pass) => Verdict)[]): Verd
     const refused = ask(pass, found, side, chains);
     if (refused) return refused;
   }
+  if (pass.flight.about && !isTranslated(connection, direction === 'original' ? side : opposite[side])) return proceed;
   const before = pass.flight.packet;
   pass.flight.packet = rewrite(before, found, side);
   if (pass.flight.about) pass.flight.about = found.direction === 'reply' ? connection.original : connection.reply;
   if (pass.hook === 'output' && before.destination !== pass.flight.packet.destination) pass.reroute = true;
   return proceed;
 };
+
+/** What an error is about went the other way; untranslated flows leave its own source alone (nf_nat_icmp_reply_translation). */
+const opposite: Record<Side, Side> = { source: 'destination', destination: 'source' };
 
 /** Rules of a nat table look at a flow's beginning, whatever part of it this packet is. */
 const ask = (pass: Pass, found: Found, side: Side, chains: ((pass: Pass) => Verdict)[]): Verdict | undefined => {

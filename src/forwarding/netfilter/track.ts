@@ -1,4 +1,4 @@
-import { findConnection, invert, newConnection, tupleOf } from '../conntrack.ts';
+import { type Found, findConnection, invert, newConnection, sameTuple, tupleOf } from '../conntrack.ts';
 import { isV6, type Pass, tcpFlagsOf } from '../pass.ts';
 import { sysctl } from '../sysctl.ts';
 import { proceed, type Verdict } from './context.ts';
@@ -17,7 +17,7 @@ export const track = (pass: Pass): Verdict => {
   // an ICMP error belongs to the flow of the packet it is about, and goes the other way
   const tuple = flight.about ? invert(flight.about) : tupleOf(flight.packet);
   const sought = { node, netns, zone: tracking.zone, tuple };
-  const found = findConnection(journey.connections, sought);
+  const found = asAnswer(findConnection(journey.connections, sought), pass);
   if (flight.about) {
     if (found) pass.tracking = { ...tracking, state: 'RELATED', found };
     return proceed;
@@ -35,6 +35,12 @@ export const track = (pass: Pass): Verdict => {
   pass.tracking = { ...tracking, state: established ? 'ESTABLISHED' : 'NEW', found: { connection, direction: 'original' } };
   return proceed;
 };
+
+/** Echoes have no ports: to oneself, question and answer look alike here, and differ by their type alone (struct nf_conntrack_tuple). */
+const asAnswer = (found: Found | undefined, { flight: { packet, direction } }: Pass): Found | undefined =>
+  found && direction === 'reply' && packet.protocol === 'icmp' && !packet.icmp && sameTuple(found.connection.reply, tupleOf(packet))
+    ? { ...found, direction: 'reply' }
+    : found;
 
 /** Router and neighbour discovery and multicast reports have no state (nf_conntrack_proto_icmpv6.c noct_valid_new). */
 const isNeighbourDiscovery = ({ flight: { packet } }: Pass): boolean =>

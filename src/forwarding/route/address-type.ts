@@ -1,7 +1,7 @@
 import type { Family } from '../../node/snapshot.ts';
 import { isLimitedBroadcast, isMulticast, isZeroNet, parseAddress } from '../address.ts';
-import { type Place, unreadRoutes } from '../world.ts';
-import { lookupTable } from './lookup.ts';
+import { holdsAddress, linkNamed, type Place, unreadRoutes } from '../world.ts';
+import { lookupRoute, lookupTable } from './lookup.ts';
 import { hasOwnRules } from './rules.ts';
 import { localAndMain, type Table, tablesOf } from './tables.ts';
 
@@ -22,3 +22,20 @@ const localTable = ({ netns }: Place, family: Family): Table | undefined =>
   family === 4 && !hasOwnRules(netns) ? localAndMain(netns) : tablesOf(netns, family).get('local');
 
 export const isLocal = (place: Place, address: string): boolean => addressType(place, address) === 'LOCAL';
+
+const linkHas = ({ netns }: Place, device: string, address: string): boolean => {
+  const link = linkNamed(netns, device);
+  return link !== undefined && holdsAddress(link, address);
+};
+
+/** What IPv6's routes, rules and all, say of an address; on one device, whether that has it (nft_fib_ipv6.c __nft_fib6_eval_type). */
+export const routeType6 = (place: Place, address: string, device?: string): string | undefined => {
+  if (isMulticast(address)) return 'MULTICAST';
+  const decision = lookupRoute(place.netns, { family: 6, destination: address, source: '', mark: 0, iif: 'lo', uid: 0 });
+  if (decision.kind === 'refused') {
+    if (decision.reason === 'no-route') return unreadRoutes(place, 6) ? undefined : 'UNREACHABLE';
+    return decision.reason.toUpperCase();
+  }
+  const own = device === undefined ? decision.kind === 'local' : linkHas(place, device, address);
+  return own ? 'LOCAL' : 'UNICAST';
+};

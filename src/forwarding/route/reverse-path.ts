@@ -23,7 +23,7 @@ interface Back {
 export type Arrival = Pick<Pass, 'flight' | 'place' | 'iif'>;
 
 /** The lookup for a packet back to the source. */
-const backwards = ({ flight: { packet }, place, iif }: Arrival, { mark, iif: from, ignoreLinkState }: Back): RouteDecision => {
+const backwards = ({ flight: { packet, solicits }, place, iif }: Arrival, { mark, iif: from, ignoreLinkState }: Back): RouteDecision => {
   const query: RouteQuery = {
     family: familyOf(packet.source),
     destination: packet.source,
@@ -32,9 +32,10 @@ const backwards = ({ flight: { packet }, place, iif }: Arrival, { mark, iif: fro
     iif: from,
     tos: packet.tos,
     uid: 0,
-    protocol: protocolOf(packet),
-    sourcePort: packet.destinationPort,
-    destinationPort: packet.sourcePort,
+    // a question by ARP has neither protocol nor ports (fib4_rules_early_flow_dissect)
+    ...(solicits === 'arp'
+      ? { protocol: 0, sourcePort: 0, destinationPort: 0 }
+      : { protocol: protocolOf(packet), sourcePort: packet.destinationPort, destinationPort: packet.sourcePort }),
     vrf: vrfOf(place.netns, iif),
     ignoreLinkState,
   };

@@ -15,6 +15,8 @@ export interface RouteQuery {
   iif: string;
   /** Only routes out of this device count: a socket bound to it, a reverse-path check. */
   oif?: string | undefined;
+  /** Rules see this as the outgoing device, routes do not. */
+  preferred?: string | undefined;
   tos?: number | undefined;
   /** Of the process that sends; root's for what is forwarded (net/ipv4/route.c ip_route_input_slow) and for what the kernel makes. */
   uid?: number | undefined;
@@ -75,7 +77,7 @@ export const ruleMatches = (rule: Rule, query: RouteQuery): Known => {
     selects(rule.from, query.source),
     selects(rule.to, query.destination),
     rule.iif === undefined || rule.iif === query.iif,
-    rule.oif === undefined || rule.oif === query.oif,
+    rule.oif === undefined || rule.oif === (query.oif ?? query.preferred),
     rule.fwmark === undefined || matchesMark(rule.fwmark, query.mark),
     rule.tos === undefined || rule.tos === (query.tos ?? 0),
     rule.ipproto === undefined || (query.protocol === undefined ? undefined : protocolNumber(rule.ipproto) === query.protocol),

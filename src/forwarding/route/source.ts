@@ -16,7 +16,8 @@ export const selectSource = (
   destination: string,
 ): string | undefined => {
   if (decision.route.source !== undefined) return decision.route.source;
-  if (decision.kind === 'local') return destination;
+  // IPv4 talks to itself from the address it talks to, IPv6 only where that is an address of a device
+  if (decision.kind === 'local') return familyOf(destination) === 6 ? select6(netns, decision.device, destination) : destination;
   const device = path?.device ?? decision.paths[0].device;
   if (familyOf(destination) === 6) return select6(netns, device, destination);
   return select4(netns, device, path?.gateway, scopeOf(decision.route.scope));

@@ -22,6 +22,7 @@ type Input = Extract<Step, { at: 'input' }>;
 /** A packet arrives: PREROUTING, routing decision, then to this host or through it (net/ipv4/ip_input.c, route.c ip_route_input_slow). */
 export const input = ({ place, device, flight, frame, bridgePort, pass: bridged }: Input, journey: Journey): Step => {
   const pass = bridged ?? startPass({ journey, place, flight, frame, iif: device.name, bridgeIn: bridgePort });
+  flight.made = undefined;
   const deaf = deafness(pass, device);
   if (deaf) return stop(journey, deaf);
   if (!bridged) {
@@ -30,6 +31,7 @@ export const input = ({ place, device, flight, frame, bridgePort, pass: bridged 
     if (refused) return stop(journey, refused);
     sayChange(pass, before);
   }
+  if (flight.solicits === 'nd' && flight.ttl !== UNROUTED) return stop(journey, changedOnTheWay(flight.ttl));
   if (flight.solicits) return deliver(pass, device.name);
   const inVrf = enterVrf(pass, device);
   if (inVrf) return stop(journey, inVrf);
@@ -50,6 +52,15 @@ export const input = ({ place, device, flight, frame, bridgePort, pass: bridged 
   const bogus = sourceProblem(pass, linkNamed(place.netns, iif) ?? device);
   return bogus ? stop(journey, bogus) : deliver(pass, iif);
 };
+
+/** Hop limit that a message of neighbour discovery must arrive with (net/ipv6/ndisc.c ndisc_rcv, RFC 4861). */
+export const UNROUTED = 255;
+
+const changedOnTheWay = (ttl: number | undefined): StopDetail => ({
+  reason: 'ttl',
+  message: `neighbour discovery with a hop limit of ${ttl} is not believed`,
+  facts: { ttl },
+});
 
 /** IPv6 can be switched off on an interface (net/ipv6/ip6_input.c ip6_rcv_core). */
 const deafness = ({ place, flight }: Pass, device: Link): StopDetail | undefined => {

@@ -5,7 +5,7 @@ import { runHook } from '../netfilter/hook.ts';
 import { type Pass, startPass } from '../pass.ts';
 import { describeRoute, routeLine } from '../route/describe.ts';
 import { lookupRoute, type Path, pickPath, type RouteDecision } from '../route/lookup.ts';
-import { selectSource } from '../route/source.ts';
+import { select6, selectSource } from '../route/source.ts';
 import { sysctl } from '../sysctl.ts';
 import { linkNamed, type Place, unreadRoutes, wasRead } from '../world.ts';
 import { changeOf, refusal } from './hook.ts';
@@ -25,6 +25,7 @@ export const output = ({ place, flight, oif }: Output, journey: Journey): Step =
   flight.ttl ??= flight.packet.ttl ?? defaultTtl(place, flight);
   journey.sent ??= flight.packet;
 
+  if (!flight.carries) flight.made = place.netns.inode;
   const pass = startPass({ journey, place, flight });
   const before = flight.packet;
   pass.oif = first.decision.kind === 'local' ? 'lo' : first.path?.device;
@@ -34,9 +35,10 @@ export const output = ({ place, flight, oif }: Output, journey: Journey): Step =
     return endAt(journey, place, linkNamed(place.netns, pass.oif), flight, describeRoute(first.decision, first.path, 'without device'), refused);
 
   // What a rule changed is routed again (net/ipv4/netfilter.c ip_route_me_harder); the source stays.
+  if (pass.reroute) flight.preferred = undefined;
   const { decision, path } = pass.reroute ? chosen(place, flight, journey, oif) : first;
   const what = joined(changeOf(pass, before), describeRoute(decision, path, 'without device'));
-  if (decision.kind === 'refused') return noWay(journey, place, flight, decision);
+  if (decision.kind === 'refused') return noWay(journey, place, flight, decision, 'nobody');
   noteRoute(journey, decision);
   return decision.kind === 'local' || !path ? loopback(pass, what) : leave(pass, decision, path, what);
 };
@@ -52,16 +54,23 @@ const chosen = (place: Place, flight: Flight, journey: Journey, oif: string | un
 };
 
 /**
- * A connecting socket asks for a route, takes the source it says and asks again with it (include/net/route.h ip_route_connect); what sends
- * single packets asks once.
+ * A connecting IPv4 socket asks for a route, takes the source it says and asks again with it (include/net/route.h ip_route_connect); what
+ * sends single packets asks once. IPv6 asks again only where it was refused (net/ipv6/ip6_output.c ip6_dst_lookup_tail).
  */
 const firstRoute = (place: Place, flight: Flight, journey: Journey, oif: string | undefined): Chosen => {
-  if (flight.packet.source !== '') return chosen(place, flight, journey, oif);
+  const { source, destination, protocol } = flight.packet;
+  if (source !== '') return chosen(place, flight, journey, oif);
+  const v6 = familyOf(destination) === 6;
   const decision = lookupRoute(place.netns, routeQuery(flight, place, undefined, oif), judgeOf(journey, place));
-  if (decision.kind === 'refused') return { decision };
-  const connects = !flight.carries && flight.packet.protocol !== 'icmp';
+  if (decision.kind === 'refused') {
+    const own = v6 ? select6(place.netns, '', destination) : undefined;
+    if (own === undefined) return { decision };
+    flight.packet = { ...flight.packet, source: own };
+    return chosen(place, flight, journey, oif);
+  }
+  const connects = !v6 && !flight.carries && protocol !== 'icmp';
   const path = decision.kind === 'unicast' ? (connects ? decision.paths[0] : pickPath(journey, place.netns, decision)) : undefined;
-  flight.packet = { ...flight.packet, source: selectSource(place.netns, decision, path, flight.packet.destination) ?? '' };
+  flight.packet = { ...flight.packet, source: selectSource(place.netns, decision, path, destination) ?? '' };
   return connects ? chosen(place, flight, journey, oif) : { decision, ...(path ? { path } : {}) };
 };
 
@@ -119,10 +128,11 @@ const endAt = (journey: Journey, place: Place, device: Link | undefined, flight:
   return stop(journey, end);
 };
 
-const noWay = (journey: Journey, place: Place, flight: Flight, decision: Refused): Step => {
+/** A sender is told at once; once its packet is under way, nobody is (NF_DROP_ERR of ip_route_me_harder). */
+const noWay = (journey: Journey, place: Place, flight: Flight, decision: Refused, told?: 'nobody'): Step => {
   noteRoute(journey, decision);
   addHop(journey, { place, direction: 'out', what: describeRoute(decision), flight });
-  return refuse(journey, place, decision, flight);
+  return refuse(journey, place, decision, flight, told);
 };
 
 /** Without the whole of the tables "no route" is no answer. */

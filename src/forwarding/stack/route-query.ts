@@ -17,6 +17,7 @@ export const routeQuery = (flight: Flight, place: Place, iif?: string, oif?: str
     mark,
     iif: iif ?? 'lo',
     oif,
+    preferred: iif === undefined ? flight.preferred : undefined,
     tos: packet.tos,
     uid: iif !== undefined || isKernels(flight) ? 0 : packet.uid,
     protocol: protocolOf(packet),

@@ -1,12 +1,15 @@
 import type { FdbEntry, Link } from '../../node/snapshot.ts';
 import { familyOf, isMulticast } from '../address.ts';
 import { entryLine } from '../bridge/fdb.ts';
+import { bridgeOf } from '../bridge/ports.ts';
 import type { Emit } from '../device/emit.ts';
 import { decided, type Flight, type Journey, joined, lose, type Step, type StopDetail, say, stop } from '../flight.ts';
 import { choose } from '../fork.ts';
-import { lookupRoute } from '../route/lookup.ts';
+import { isV6 } from '../pass.ts';
+import { lookupRoute, type RouteDecision } from '../route/lookup.ts';
+import { mtuOf, tooBig } from '../stack/mtu.ts';
 import { judgeOf, routeQuery } from '../stack/route-query.ts';
-import { type Place, unread } from '../world.ts';
+import { linkNamed, type Place, unread } from '../world.ts';
 import { devicesOf, floodRemotes, socketPlace, speaks, tunnelEntries } from './vxlan-peers.ts';
 
 /** Outer Ethernet is the next link's: inner Ethernet 14, VXLAN 8, UDP 8, IP 20 or 40. */
@@ -35,8 +38,19 @@ export const sendVxlan = ({ place, device, flight, frame, nextHop, what }: Emit,
   const oif = boundTo(socket, device, entry);
   const route = lookupRoute(socket.netns, routeQuery(outer, socket, undefined, oif), judgeOf(journey, socket));
   if (route.kind === 'local' && route.route.type === 'local') return comeRound(journey, socket, outer, oif);
-  return { at: 'output', place: socket, flight: outer, oif };
+  const big = route.kind === 'unicast' ? tooBigInside(place, device, flight, limitOf(socket, route, outer)) : undefined;
+  return big ? stop(journey, big) : { at: 'output', place: socket, flight: outer, oif };
 };
+
+/** Bytes left inside the tunnel by the route of its packets. */
+const limitOf = ({ netns }: Place, { route, paths: [path] }: Extract<RouteDecision, { kind: 'unicast' }>, { carries }: Flight): number => {
+  const underlay = linkNamed(netns, path.device);
+  return underlay ? mtuOf(route, underlay) - (carries?.overhead ?? 0) : 0;
+};
+
+/** As a port of a bridge it answers for the far end when a packet does not fit and may not be cut (net/ipv4/ip_tunnel_core.c skb_tunnel_check_pmtu). */
+const tooBigInside = (place: Place, device: Link, flight: Flight, limit: number): StopDetail | undefined =>
+  bridgeOf(place, device) && limit >= (isV6(flight.packet) ? 1281 : 576) ? tooBig(flight, device, limit) : undefined;
 
 /**
  * To an address of this very node: the inner frame is handed to the device of the same VNI at once, whatever address it is for, and no

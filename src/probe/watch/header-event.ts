@@ -107,7 +107,8 @@ const placeOf = (text: string): Pick<PacketHeaders, 'device' | 'netns' | 'cameIn
   const ofDevice = device === undefined ? undefined : inode(text, 'ns');
   if (device !== undefined && ofDevice !== undefined)
     return { device, netns: ofDevice, cameIn: number(text, 'iif') !== 0 && number(text, 'iif') === number(text, 'dev') };
-  const ofSocket = hex(text, 'sk') === 0n ? undefined : inode(text, 'sns');
+  // recordings of earlier versions do not tell the socket apart
+  const ofSocket = / sk=0x0 /.test(text) ? undefined : inode(text, 'sns');
   return { ...(ofSocket === undefined ? {} : { netns: ofSocket }), cameIn: false };
 };
 

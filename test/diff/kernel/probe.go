@@ -210,8 +210,13 @@ func connectTCP(client int, probe Probe, index, attempt int) error {
 	return err
 }
 
+// sendUDP connects first, as resolvers do: the route is then asked for again with the source that it chose.
 func sendUDP(client int, probe Probe, index, attempt int) error {
-	return unix.Sendto(client, payload(probe.Size, asks, index, attempt), 0, target(probe, probe.DestinationPort))
+	if err := unix.Connect(client, target(probe, probe.DestinationPort)); err != nil {
+		return err
+	}
+	_, err := unix.Write(client, payload(probe.Size, asks, index, attempt))
+	return err
 }
 
 func sendEcho(client int, probe Probe, index, attempt int) error {

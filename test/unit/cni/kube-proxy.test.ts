@@ -226,6 +226,32 @@ describe('the rules of kube-proxy', () => {
     }
   });
 
+  it('of an earlier mode are stale when they still lead somewhere', () => {
+    const world = proxied('nftables');
+    const left = proxied('iptables').snapshots[0]?.namespaces[0]?.netfilter.iptables ?? [];
+    const address = clusterIpOf(world, 'zone');
+    const [rule] = found(
+      left
+        .flatMap(({ chains }) => chains)
+        .find(({ name, rules }) => name === 'KUBE-SERVICES' && rules.some(({ text }) => text.includes('kinds/zone'))),
+    ).rules;
+    const text = `-d ${address}/32 -p tcp -m tcp --dport 80 -j KUBE-SVC-OLD`;
+    const old = { ...found(rule), text, target: 'KUBE-SVC-OLD' };
+    const dnat = { ...old, text: '-p tcp -m tcp -j DNAT --to-destination 10.244.1.77:8080', target: 'DNAT' };
+    const chain = { packets: 0, bytes: 0 };
+    const table = {
+      backend: 'legacy' as const,
+      family: 4 as const,
+      table: 'nat',
+      chains: [
+        { ...chain, name: 'KUBE-SERVICES', rules: [old] },
+        { ...chain, name: 'KUBE-SVC-OLD', rules: [dnat] },
+      ],
+    };
+    world.snapshots[0]?.namespaces[0]?.netfilter.iptables.push(table);
+    expect(wrongOn(world, 'node1')).to.deep.equal([`zone cluster IP 4 ${address} stale 10.244.1.77:8080`]);
+  });
+
   const changed = (mode: Mode, change: (facts: ClusterFacts) => void): string[] => {
     const world = proxied(mode);
     change(world.facts);

@@ -289,6 +289,57 @@ const table: { says: string; breaks: (cluster: FlannelCluster) => void; asks?: Q
     names: ['node1', 'default/db'],
   },
   {
+    says: 'rules for a Service that is gone',
+    breaks: (cluster) => {
+      cluster.facts.services = cluster.facts.services.filter(({ name }) => name !== 'db');
+      cluster.facts.endpoints = [];
+      cluster.pod('db-0').sockets = [];
+    },
+    asks: { from: 'web-0', to: '10.96.0.50', port: 80, outcome: 'refused' },
+    code: 'ND4011',
+    names: ['node1', 'default/db', '10.96.0.50:80', 'is gone'],
+  },
+  {
+    says: 'a port that the Service does not have',
+    breaks: () => undefined,
+    asks: { from: 'web-0', to: '10.96.0.50', port: 81, outcome: 'timeout' },
+    code: 'ND4012',
+    names: ['default/db', '81/TCP'],
+  },
+  {
+    says: 'an address of the range of Services that none has',
+    breaks: (cluster) => {
+      const daddr = { payload: { protocol: 'ip', field: 'daddr' } };
+      const range = { match: { op: '==', left: daddr, right: { prefix: { addr: '10.96.0.0', len: 16 } } } };
+      const check = { name: 'cluster-ips-check', rules: [{ handle: 9, expr: [range, { drop: null }] }] };
+      const jump = {
+        name: 'filter-forward',
+        type: 'filter',
+        hook: 'forward',
+        priority: -110,
+        policy: 'accept',
+        rules: [{ handle: 8, expr: [{ jump: { target: 'cluster-ips-check' } }] }],
+      };
+      cluster.host('node1').netfilter.nft.push({ family: 'ip', name: 'kube-proxy', chains: [check, jump], sets: [], objects: [] });
+    },
+    asks: { from: 'web-0', to: '10.96.0.99', port: 80, outcome: 'timeout' },
+    code: 'ND4012',
+    names: ['10.96.0.99:80', 'No Service'],
+  },
+  {
+    says: 'a Service for the own node only, which has no endpoint',
+    breaks: (cluster) => {
+      Object.assign(found(cluster.facts.services[0]), { internalTrafficPolicy: 'Local' });
+      for (const { chains } of cluster.host('node1').netfilter.iptables)
+        for (const chain of chains) if (chain.name === 'KUBE-SERVICES') chain.rules = chain.rules.filter(({ text }) => !text.includes('10.96.0.50'));
+      const rule = '-d 10.96.0.50/32 -p tcp -m comment --comment "default/db:http has no local endpoints" -m tcp --dport 80 -j DROP';
+      insertRule(cluster.host('node1'), 'filter', 'KUBE-SERVICES', rule);
+    },
+    asks: toService,
+    code: 'ND4010',
+    names: ['node1', 'default/db', 'internalTrafficPolicy'],
+  },
+  {
     says: "kube-proxy's rules that nothing leads to",
     breaks: (cluster) => {
       const nat = found(cluster.host('node1').netfilter.iptables.find(({ table: name }) => name === 'nat'));
@@ -309,6 +360,16 @@ const table: { says: string; breaks: (cluster: FlannelCluster) => void; asks?: Q
     asks: { ...toService, outcome: 'refused' },
     code: 'ND4005',
     names: ['node1', 'default/db', 'refuses'],
+  },
+  {
+    says: "a Service's chain that is empty",
+    breaks: (cluster) => {
+      for (const { chains } of cluster.host('node1').netfilter.iptables)
+        for (const chain of chains) if (chain.name.startsWith('KUBE-SVC-')) chain.rules = [];
+    },
+    asks: toService,
+    code: 'ND4009',
+    names: ['node1', 'default/db', 'lead to no endpoint'],
   },
   {
     says: 'a chain of an endpoint that translates nothing',
@@ -695,6 +756,65 @@ describe('flows of Open vSwitch that drop', () => {
       () => flow(41, 12, 'priority=100,metadata=0x4'),
     );
     expect(evidence).to.not.include('drop flow');
+  });
+});
+
+describe('rules for the former address of a Service', () => {
+  it('are worth a warning while they still lead to its pods', () => {
+    const cluster = flannelCluster();
+    Object.assign(found(cluster.facts.services[0]), { clusterIps: ['10.96.0.77'] });
+    const { findings } = diagnose(ask(cluster, { from: 'web-0', to: '10.96.0.50', port: 80, outcome: 'answered' }));
+    expect(findings.map(({ code, severity, title }) => `${code} ${severity} ${title}`)).to.deep.equal([
+      'ND4011 warning kube-proxy on node1 still has rules for 10.96.0.50:80: of Service default/db, which has 10.96.0.77 now.',
+    ]);
+  });
+});
+
+describe('a Service that is not right on a node, and answers all the same', () => {
+  const warnings = (change: (cluster: FlannelCluster) => void): string[] => {
+    const cluster = flannelCluster();
+    change(cluster);
+    return diagnose(ask(cluster, { ...toService, outcome: 'answered' })).findings.map(
+      ({ code, severity, confidence }) => `${code} ${severity} ${confidence}`,
+    );
+  };
+  const stale = (cluster: FlannelCluster, more: object = {}): void => {
+    Object.assign(found(cluster.facts.endpoints[0]), { ip: '10.244.1.9', ...more });
+  };
+
+  it('is worth a warning', () => expect(warnings((cluster) => stale(cluster))).to.deep.equal(['ND4006 warning possible']));
+
+  it('is not, while kube-proxy may still be writing what has just changed', () => {
+    const just = new Date((flannelCluster().node('node1').clock - 3) * 1000).toISOString();
+    const before = new Date((flannelCluster().node('node1').clock - 60) * 1000).toISOString();
+    expect(warnings((cluster) => stale(cluster, { changed: just }))).to.deep.equal([]);
+    expect(warnings((cluster) => stale(cluster, { changed: before }))).to.deep.equal(['ND4006 warning possible']);
+  });
+
+  it('says when kube-proxy wrote last, and who else may have changed its rules', () => {
+    const cluster = flannelCluster();
+    stale(cluster, { changed: '2023-11-14T20:00:00Z' });
+    cluster.node('node1').proxyWrote = { 4: '2023-11-14T21:00:00.000Z' };
+    const finding = first(ask(cluster, { ...toService, outcome: 'timeout' }));
+    expect(finding.evidence).to.include('kube-proxy on node1 last wrote its IPv4 rules 2023-11-14T21:00:00.000Z');
+    expect(finding.notes.join()).to.include('something else has changed them since');
+  });
+
+  it('is nobody-knows-whose fault where Cilium serves pods', () => {
+    const add = (cluster: FlannelCluster): void => {
+      stale(cluster);
+      for (const name of ['cilium_host', 'cilium_net', 'cilium_vxlan']) cluster.host('node1').links.push(makeLink(60, name, 'veth'));
+      const node = cluster.node('node1');
+      node.files = {};
+      node.daemons = { 'cilium-agent': [1], 'kube-proxy': [2] };
+      cluster.host('node1').links = cluster.host('node1').links.filter(({ name }) => name !== 'flannel.1');
+    };
+    const cluster = flannelCluster();
+    add(cluster);
+    const found6 = diagnose(ask(cluster, { ...toService, outcome: 'timeout' })).findings.find(({ code }) => code === 'ND4006');
+    expect(`${found6?.severity} ${found6?.confidence} ${found6?.notes.join()}`).to.match(
+      /^warning possible cilium serves Services to pods by itself/,
+    );
   });
 });
 

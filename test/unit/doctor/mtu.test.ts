@@ -40,7 +40,11 @@ describe('packets as large as the sender believes the way to take', () => {
     expect(fittingSize([small])).to.equal(undefined);
   });
 
-  it('that is no larger than what passes is no use', () => {
+  it('are not asked for again where not even small ones pass', () => {
+    expect(fittingSize([result('main-icmp', [{ outcome: 'timeout' }]), told])).to.equal(undefined);
+  });
+
+  it('are not asked for again in the same size', () => {
     expect(fittingSize([small, result('full-size', [{ outcome: 'send-failed', mtu: 1450 }], 1450)])).to.equal(undefined);
   });
 

@@ -81,6 +81,49 @@ const rules: Break[] = [
     says: /-A AWAY -d 10\.244\.1\.5\/32 -j DROP/,
   },
   {
+    title: 'a DROP behind a rule that accepts what is established',
+    make: (cluster) =>
+      addTable(
+        cluster.host('node1'),
+        '*mangle\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A FORWARD -d 10.244.1.5/32 -j DROP\nCOMMIT',
+      ),
+    result: 'timeout',
+    at: 'node1 cni0',
+    says: /-A FORWARD -d 10\.244\.1\.5\/32 -j DROP/,
+  },
+  {
+    title: 'a DROP in a chain that is jumped to late, whose own first rule jumps',
+    make: (cluster) =>
+      addTable(
+        cluster.host('node1'),
+        `*mangle\n:FORWARD ACCEPT [0:0]\n:LATE - [0:0]\n:NESTED - [0:0]\n${'-A FORWARD -s 192.0.2.1/32 -j ACCEPT\n'.repeat(5)}-A FORWARD -j LATE\n-A LATE -j NESTED\n-A LATE -d 10.244.1.5/32 -j DROP\n-A NESTED -s 192.0.2.1/32 -j ACCEPT\nCOMMIT`,
+      ),
+    result: 'timeout',
+    at: 'node1 cni0',
+    says: /-A LATE -d 10\.244\.1\.5\/32 -j DROP/,
+  },
+  {
+    title: 'a DROP among rules of every other kind',
+    make: (cluster) =>
+      addTable(
+        cluster.host('node1'),
+        [
+          '*mangle',
+          ':FORWARD ACCEPT [0:0]',
+          '-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu',
+          '-A FORWARD -p icmp -m icmp --icmp-type 8 -j ACCEPT',
+          '-A FORWARD -m limit --limit 5/min -j LOG --log-prefix "seen: "',
+          '-A FORWARD -m state --state INVALID -j DROP',
+          '-A FORWARD -m nfacct --nfacct-name packets',
+          '-A FORWARD -d 10.244.1.5/32 -p tcp -m multiport --dports 8000:8100 -j DROP',
+          'COMMIT',
+        ].join('\n'),
+      ),
+    result: 'timeout',
+    at: 'node1 cni0',
+    says: /multiport --dports 8000:8100 -j DROP/,
+  },
+  {
     title: 'a mark, and a DROP of what is marked',
     make: (cluster) =>
       addTable(

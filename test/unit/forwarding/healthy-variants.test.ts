@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { certain, predict } from '../../../src/forwarding/predict.ts';
 import { tablesFrom } from './iptables-text.ts';
 import { rename } from './rename.ts';
-import { type FlannelCluster, flannelCluster, insertRule, link, setPolicy } from './world.ts';
+import { type FlannelCluster, flannelCluster, insertRule, link, makeLink, setPolicy } from './world.ts';
 
 const everywhere = (cluster: FlannelCluster, change: (node: string) => void): void => {
   for (const { node } of cluster.snapshots) change(node);
@@ -37,6 +37,26 @@ const variants: Record<string, (cluster: FlannelCluster) => FlannelCluster | und
     return cluster;
   },
   'an uplink called bond0': (cluster) => rename(cluster, (name) => (name === 'eth0' ? 'bond0' : name), { roles: ['host'] }),
+  'a route over two next hops': (cluster) => {
+    const host = cluster.host('node1');
+    const hop = { gateway: '10.244.1.0', device: 'flannel.1', weight: 1, flags: ['onlink'] };
+    host.routes = host.routes.map((route) => {
+      if (route.destination !== '10.244.1.0/24') return route;
+      const { gateway: _gateway, device: _device, ...rest } = route;
+      return { ...rest, nexthops: [hop, hop] };
+    });
+    return cluster;
+  },
+  'a route with a source address of its own': (cluster) => {
+    for (const route of cluster.host('node1').routes) if (route.destination === '10.244.1.0/24') route.source = '10.244.0.1';
+    return cluster;
+  },
+  'an interface without an address, and no default route': (cluster) => {
+    const host = cluster.host('node1');
+    host.links.push(makeLink(40, 'eth1', ''));
+    host.routes = host.routes.filter(({ destination }) => destination !== '0.0.0.0/0');
+    return cluster;
+  },
   'a rule in a pod': (cluster) => {
     cluster.pod('db-0').netfilter.iptables = tablesFrom('*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp -m tcp --dport 9 -j DROP\nCOMMIT');
     return cluster;

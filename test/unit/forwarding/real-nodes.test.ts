@@ -74,3 +74,21 @@ for (const scenario of scenarios()) {
     }
   });
 }
+
+describe('a recording that lacks a section', () => {
+  const some = scenarios().filter((scenario) =>
+    /^(calico\/(healthy|nft-policy-drop|missing-host-route)|ovn-kubernetes\/peerpod-mac-mismatch)$/.test(scenario),
+  );
+  for (const section of ['links', 'routes-4', 'fdb', 'sockets', 'sysctls', 'ipset']) {
+    it(`${section}: is not predicted wrong, but not at all`, () => {
+      for (const scenario of some) {
+        const world = realWorld(scenario, [section]);
+        for (const truth of world.truth) {
+          const predicted = certain(predictionOf(world, truth)?.forecast ?? { ok: 0, refused: 0, timeout: 0, unreachable: 0, unknown: 1 });
+          const { src, dst, port, result } = truth;
+          if (predicted !== 'unknown') expect(alike(predicted), `${scenario}: ${src} → ${dst} ${port}`).to.equal(alike(result));
+        }
+      }
+    });
+  }
+});

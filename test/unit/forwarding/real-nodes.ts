@@ -89,9 +89,9 @@ const filtersOf = (folder: string, side: string): { devices: string; filters: st
   };
 };
 
-const sectionsOf = (folder: string, netns: string): RawSection[] => {
+const sectionsOf = (folder: string, netns: string, without: readonly string[]): RawSection[] => {
   const section = (name: string, text: string | undefined): RawSection[] =>
-    text === undefined ? [] : [{ name, netns, tool: 'image', status: 0, text, stderr: '' }];
+    text === undefined || without.includes(name) ? [] : [{ name, netns, tool: 'image', status: 0, text, stderr: '' }];
   const { devices, filters } = filtersOf(folder, 'ingress');
   return [
     ...section('links', linksOf(folder)),
@@ -131,7 +131,7 @@ const subfolders = (folder: string): string[] =>
     : [];
 
 /** A node's folder as the collection it would have been: its own namespace, its pods', and any other beside them. */
-const collectionOf = (scenario: string, node: string, index: number, pods: Item[]): RawCollection => {
+const collectionOf = (scenario: string, node: string, index: number, pods: Item[], without: readonly string[]): RawCollection => {
   const folder = join(ROOT, scenario, node);
   const inode = (at: number): string => `${4026530000 + index * 1000 + at}`;
   const podFolders = subfolders(join(folder, 'pods'));
@@ -160,7 +160,7 @@ const collectionOf = (scenario: string, node: string, index: number, pods: Item[
       ...whole('pins', lines.filter((line) => line.startsWith('N')).join('\n')),
       ...whole('claims', lines.filter((line) => line.startsWith('C')).join('\n')),
       ...whole('ovs', ovsOf(folder)),
-      ...places.flatMap((place) => sectionsOf(place.folder, place.inode)),
+      ...places.flatMap((place) => sectionsOf(place.folder, place.inode, without)),
     ],
   };
 };
@@ -173,12 +173,12 @@ const ovsOf = (folder: string): string | undefined => {
   return ['Bridge', 'Port', 'Interface'].map((table) => JSON.stringify(database[table])).join('\n');
 };
 
-/** Everything of one scenario, read as a node would have been. */
-export const realWorld = (scenario: string): RealWorld => {
+/** Everything of one scenario, read as a node would have been; `without` sections that the recording shall not have. */
+export const realWorld = (scenario: string, without: readonly string[] = []): RealWorld => {
   const folder = join(ROOT, scenario);
   const raw = objectsOf(folder);
   const nodes = subfolders(folder).filter((name) => name !== 'ext' && name !== 'underlay');
-  const snapshots = nodes.map((node, index) => parseCollection(collectionOf(scenario, node, index, raw.pods as unknown as Item[])));
+  const snapshots = nodes.map((node, index) => parseCollection(collectionOf(scenario, node, index, raw.pods as unknown as Item[], without)));
   return { snapshots, facts: factsOf(raw), truth: json<Truth[]>(join(folder, 'truth.json')) };
 };
 

@@ -93,6 +93,28 @@ describe('what is wrong with a section', () => {
   it('not that the kernel has no such thing', () => expect(problemsWith({ status: 'absent', text: '' })).to.deep.equal([]));
 });
 
+describe('what was never read of a namespace', () => {
+  const raw = JSON.parse(fixture('collections/flannel-node1.json')) as RawCollection;
+  const without = (...names: string[]): string[] => {
+    const sections = raw.sections.filter(({ name, netns }) => netns !== host?.inode || !names.includes(name));
+    return parseCollection({ ...raw, sections }).problems.map(({ section: name, kind, detail }) => `${name} ${kind}: ${detail}`);
+  };
+
+  it('is said of what decides and is always asked for', () => {
+    for (const name of ['links', 'fdb']) expect(without(name), name).to.deep.equal([`${name} missing: was not read`]);
+    expect(without('sockets', 'sockets-proc')).to.deep.equal(['sockets-proc missing: was not read']);
+    expect(without('routes-4', 'inet-4')).to.include('routes-4 missing: was not read');
+    expect(without('neighbours-4', 'inet-4')).to.include('neighbours-4 missing: was not read');
+  });
+
+  it('makes nothing of the rest known, where it is the interfaces', () => {
+    const { namespaces } = parseCollection({ ...raw, sections: raw.sections.filter(({ name }) => name !== 'links') });
+    expect(namespaces.every(({ seen }) => seen === 'listed')).to.equal(true);
+  });
+
+  it('is not what a node need not have', () => expect(without('vlans', 'ipset', 'recent', 'wireguard', 'ipvs')).to.deep.equal([]));
+});
+
 describe('a collection from inside one pod', () => {
   const raw: RawCollection = {
     node: 'node1',

@@ -1,8 +1,10 @@
 import { contains, inAddressRange, parseAddress, parsePrefix } from '../../address.ts';
+import { hasAddresses } from '../../device/link.ts';
 import { headerBytes } from '../../header-bytes.ts';
 import { and } from '../../mark.ts';
 import { icmpOf, isV6, type Pass, tcpFlagsOf } from '../../pass.ts';
 import { hasPorts, protocolNumber, protocolOf } from '../../protocol.ts';
+import { linkNamed } from '../../world.ts';
 import type { Known, Matcher } from '../context.ts';
 import { conjunction, type Module, type OptionTable } from './module.ts';
 import { u32 } from './u32.ts';
@@ -247,8 +249,12 @@ export const headerModules: Record<string, Module> = {
   mac: conjunction({
     '--mac-source':
       (mac = '') =>
-      ({ frame }) =>
-        frame.from === undefined ? undefined : frame.from === mac.toLowerCase(),
+      ({ frame, iif, place }) => {
+        // only Ethernet has them, and lo is none (net/netfilter/xt_mac.c)
+        const device = linkNamed(place.netns, iif);
+        if (device && !hasAddresses(device)) return false;
+        return frame.from === undefined ? undefined : frame.from === mac.toLowerCase();
+      },
   }),
   // what is sent to us alone, as probes are; loopback's packets are so too (PACKET_LOOPBACK is turned into a host's before any rule)
   pkttype: conjunction({

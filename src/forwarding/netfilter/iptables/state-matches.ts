@@ -1,11 +1,12 @@
-import { contains, parseAddress, parsePrefix } from '../../address.ts';
+import { contains, familyOf, isMulticast, parseAddress, parsePrefix, sameAddress } from '../../address.ts';
 import { isTranslated, type Tuple, tupleOf } from '../../conntrack.ts';
-import { isKernels } from '../../flight.ts';
+import { ownedFlight } from '../../flight.ts';
 import { matchesMark } from '../../mark.ts';
 import type { Pass } from '../../pass.ts';
 import { protocolNumber, protocolOf } from '../../protocol.ts';
-import { addressType } from '../../route/address-type.ts';
+import { addressType, routeType6 } from '../../route/address-type.ts';
 import { reverseLookupHolds } from '../../route/reverse-path.ts';
+import type { Place } from '../../world.ts';
 import { type Known, type Matcher, some } from '../context.ts';
 import { inIpset } from '../ipset/lookup.ts';
 import { interfaceMatches, portInRange } from './header-matches.ts';
@@ -49,10 +50,10 @@ const status = (list = ''): Matcher => {
   const wanted = list.split(',');
   return ({ tracking: { found }, journey }) => {
     if (!found) return wanted.includes('NONE');
-    const { seenReply } = found.connection;
-    const own = [...(seenReply ? ['SEEN_REPLY'] : []), ...(journey.options.connection === 'established' ? ['ASSURED', 'CONFIRMED'] : [])];
-    if (wanted.some((word) => own.includes(word))) return true;
-    return wanted.includes('ASSURED') || wanted.includes('CONFIRMED') ? undefined : false;
+    const { seenReply, confirmed } = found.connection;
+    const established = journey.options.connection === 'established';
+    const own = [...(seenReply ? ['SEEN_REPLY'] : []), ...(established ? ['ASSURED'] : []), ...(established || confirmed ? ['CONFIRMED'] : [])];
+    return wanted.some((word) => own.includes(word));
   };
 };
 
@@ -102,10 +103,27 @@ const set: Module = (options) => {
   ];
 };
 
+/** Types of IPv6 that are looked up; all others are told by the address itself, so that a host's own is unicast as well (xt_addrtype.c match_type6). */
+const routed6 = new Set(['ANYCAST', 'LOCAL', 'PROHIBIT', 'UNREACHABLE']);
+
+const typed6 = (place: Place, address: string, wanted: string[], device: string | undefined): Known => {
+  const unspecified = sameAddress(address, '::');
+  if (wanted.includes('MULTICAST') && !isMulticast(address)) return false;
+  if (wanted.includes('UNICAST') && (isMulticast(address) || unspecified)) return false;
+  if (wanted.includes('UNSPEC') && !unspecified) return false;
+  if (!wanted.some((type) => routed6.has(type))) return true;
+  const type = routeType6(place, address, device);
+  if (type === undefined) return undefined;
+  return type === 'LOCAL' ? wanted.includes('LOCAL') : type !== 'UNICAST' && type !== 'MULTICAST' && wanted.includes('UNREACHABLE');
+};
+
 const typed = (side: 'source' | 'destination', limit: 'iif' | 'oif' | undefined, list: string): Matcher => {
   const wanted = list.split(',');
   return ({ place, flight, iif, oif }) => {
-    const type = addressType(place, flight.packet[side], limit === 'iif' ? iif : limit === 'oif' ? oif : undefined);
+    const device = limit === 'iif' ? iif : limit === 'oif' ? oif : undefined;
+    const address = flight.packet[side];
+    if (familyOf(address) === 6) return typed6(place, address, wanted, device);
+    const type = addressType(place, address, device);
     return type === undefined ? undefined : wanted.includes(type);
   };
 };
@@ -153,9 +171,10 @@ const rpfilter: Module = (options) => {
 const owner =
   (which: 'uid' | 'gid') =>
   (text = ''): Matcher =>
-  ({ local, flight }) => {
-    if (!local || isKernels(flight)) return false;
-    const own = flight.packet[which];
+  ({ flight, place }) => {
+    const owned = ownedFlight(flight, place.netns.inode);
+    if (!owned) return false;
+    const own = owned.packet[which];
     return own === undefined ? undefined : numbersContain(text, own);
   };
 
@@ -246,7 +265,10 @@ export const stateModules: Record<string, Module> = {
   owner: conjunction({
     '--uid-owner': owner('uid'),
     '--gid-owner': owner('gid'),
-    '--socket-exists': () => (pass) => pass.local,
+    '--socket-exists':
+      () =>
+      ({ flight, place }) =>
+        ownedFlight(flight, place.netns.inode) !== undefined,
     '--suppl-groups': 'silent',
   }),
   policy,

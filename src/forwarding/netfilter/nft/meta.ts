@@ -1,8 +1,8 @@
 import { isTranslated } from '../../conntrack.ts';
-import { isKernels } from '../../flight.ts';
+import { ownedFlight } from '../../flight.ts';
 import { isV6, type Pass } from '../../pass.ts';
 import { protocolOf } from '../../protocol.ts';
-import { addressType } from '../../route/address-type.ts';
+import { addressType, routeType6 } from '../../route/address-type.ts';
 import { reverseDevice } from '../../route/reverse-path.ts';
 import { linkNamed } from '../../world.ts';
 import type { Json } from './json.ts';
@@ -11,7 +11,7 @@ import { absent, type Value } from './value.ts';
 
 /** What the kernel knows beside the packet (nft_meta.c). */
 export const meta = (key: string, pass: Pass): Value => {
-  const { flight, iif, oif, bridgeIn, bridgeOut, local, place } = pass;
+  const { flight, iif, oif, bridgeIn, bridgeOut, place } = pass;
   const v6 = isV6(flight.packet);
   const arp = flight.solicits === 'arp';
   switch (key) {
@@ -42,12 +42,17 @@ export const meta = (key: string, pass: Pass): Value => {
     case 'length':
       return flight.packet.length;
     case 'skuid':
-      return local && !isKernels(flight) ? flight.packet.uid : absent;
+      return owned(pass, 'uid');
     case 'skgid':
-      return local && !isKernels(flight) ? flight.packet.gid : absent;
+      return owned(pass, 'gid');
     default:
       return undefined;
   }
+};
+
+const owned = ({ flight, place }: Pass, which: 'uid' | 'gid'): Value => {
+  const own = ownedFlight(flight, place.netns.inode);
+  return own ? own.packet[which] : absent;
 };
 
 const stateBits = { INVALID: 1, ESTABLISHED: 2, RELATED: 4, NEW: 8, UNTRACKED: 64 };
@@ -60,7 +65,7 @@ export const conntrack = ({ key, dir }: Json, { tracking: { state, found, zone }
   const tuple = dir === 'reply' ? connection.reply : connection.original;
   switch (key) {
     case 'status': {
-      const under = journey.options.connection === 'established' ? 4 + 8 : 0;
+      const under = journey.options.connection === 'established' ? 4 + 8 : connection.confirmed ? 8 : 0;
       const translated = (isTranslated(connection, 'source') ? 16 : 0) + (isTranslated(connection, 'destination') ? 32 : 0);
       return translated + under + (connection.seenReply ? 2 : 0);
     }
@@ -98,7 +103,8 @@ export const fib = ({ result, flags }: Json, pass: Pass): Value => {
   const side = asked.has('daddr') ? 'destination' : 'source';
   if (result === 'type') {
     const device = asked.has('oif') ? oif : asked.has('iif') ? iif : undefined;
-    return addressType(place, flight.packet[side], device)?.toLowerCase();
+    const type = isV6(flight.packet) ? routeType6 : addressType;
+    return type(place, flight.packet[side], device)?.toLowerCase();
   }
   const device = reverseDevice(pass, { side, iif: asked.has('iif'), mark: asked.has('mark') });
   if (device === undefined) return undefined;

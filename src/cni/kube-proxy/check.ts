@@ -19,7 +19,7 @@ const READERS: Record<KubeProxyMode, (host: Netns) => ProxyRules> = {
   iptables: iptablesRules,
   nftables: (host) => withLeftovers(nftablesRules(host), iptablesRules(host)),
   ipvs: ipvsRules,
-  none: () => ({ lookup: () => [], unhooked: () => [] }),
+  none: () => ({ lookup: () => [], unhooked: () => [], unmasked: () => [] }),
 };
 
 const SECTIONS: Record<KubeProxyMode, string[]> = {

@@ -11,6 +11,8 @@ export type ProxyFaultKind =
   | 'closed'
   /** It has the rules, and nothing leads packets to them. */
   | 'unhooked'
+  /** What comes from outside keeps its address, so that replies from other nodes miss this one. */
+  | 'unmasked'
   /** Some or all connections meet a chain that translates nothing. */
   | 'hollow'
   /** An endpoint gets no connection. */
@@ -53,6 +55,7 @@ const compareOne = (expected: Expected, rules: ProxyRules, mode: KubeProxyMode):
   const unhooked = found.verdict === 'forward' ? rules.unhooked(frontend) : [];
   if (unhooked.length > 0) return [fault('unhooked', [], unhooked)];
   if (found.verdict !== 'forward') return verdict === 'forward' && required.length > 0 ? [fault('closed', required)] : [];
+  const unmasked = frontend.kind === 'cluster IP' ? [] : rules.unmasked(frontend);
   const { missing, stale } = wrongTargets(expected, found);
   // where no endpoint is local IPVS uses the others
   const wrong = mode === 'ipvs' && verdict === 'drop' ? [] : stale;
@@ -65,6 +68,7 @@ const compareOne = (expected: Expected, rules: ProxyRules, mode: KubeProxyMode):
       const left = wrongTargets(expected, other).stale;
       return left.length > 0 ? [{ ...fault('stale', left), found: other }] : [];
     }),
+    ...(unmasked.length > 0 ? [fault('unmasked', [], unmasked)] : []),
     ...(isBroken ? [fault('hollow', missing, [...empty, ...leaking])] : []),
     ...(!isBroken && missing.length > 0 ? [fault('missing', missing, empty)] : []),
     ...(expected.affinity && !found.affinity && found.targets.length > 0 ? [fault('affinity')] : []),

@@ -116,7 +116,7 @@ const programmed = ({ rule, chain, table }: Entry): Programmed | undefined => {
 /** The node's own hooks into table nat: without them nobody asks kube-proxy's chains. */
 const HOOKS = ['PREROUTING', 'OUTPUT'];
 
-const leadsToServices = (chain: IptablesChain | undefined): boolean => chain?.rules.some(({ target }) => target === 'KUBE-SERVICES') ?? false;
+const leadsTo = (chain: IptablesChain | undefined, wanted: string): boolean => chain?.rules.some(({ target }) => target === wanted) ?? false;
 
 /** Both worlds of iptables, as either may hold the rules. */
 export const iptablesRules = ({ netfilter }: Netns): ProxyRules => {
@@ -133,9 +133,19 @@ export const iptablesRules = ({ netfilter }: Netns): ProxyRules => {
     unhooked: ({ family }) => {
       const nat = (families.get(family)?.nat ?? []).filter((table) => table.has('KUBE-SERVICES'));
       if (nat.length === 0) return [];
-      return HOOKS.filter((hook) => !nat.some((table) => leadsToServices(table.get(hook)))).map(
+      return HOOKS.filter((hook) => !nat.some((table) => leadsTo(table.get(hook), 'KUBE-SERVICES'))).map(
         (hook) => `no rule of nat ${hook} leads to KUBE-SERVICES`,
       );
+    },
+    unmasked: ({ family }) => {
+      const nat = (families.get(family)?.nat ?? []).filter((table) => table.has('KUBE-SERVICES'));
+      if (nat.length === 0) return [];
+      return [
+        ...(nat.some((table) => leadsTo(table.get('POSTROUTING'), 'KUBE-POSTROUTING'))
+          ? []
+          : ['no rule of nat POSTROUTING leads to KUBE-POSTROUTING']),
+        ...(nat.some((table) => leadsTo(table.get('KUBE-POSTROUTING'), 'MASQUERADE')) ? [] : ['chain KUBE-POSTROUTING does not masquerade']),
+      ];
     },
   };
 };

@@ -36,4 +36,6 @@ export const ipvsRules = (host: Netns): ProxyRules => ({
   },
   unhooked: ({ address, kind }) =>
     address === undefined || kind !== 'cluster IP' || isOwn(host, address) ? [] : [`no interface of the node has ${address}, which ${DUMMY} should`],
+  // by sets of addresses and rules that it shares with the kubelet
+  unmasked: () => [],
 });

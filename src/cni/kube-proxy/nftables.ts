@@ -146,8 +146,11 @@ const looksUp = (chain: NftChain | undefined, map: string): boolean =>
 const leadsTo = (chain: NftChain | undefined, target: string): boolean =>
   chain?.rules.some(({ expr }) => expr.some((statement) => chainOf(statement) === target)) ?? false;
 
-const hooked = (table: NftTable, hook: string): boolean =>
-  table.chains.some((chain) => chain.type === 'nat' && chain.hook === hook && leadsTo(chain, 'services'));
+const hooked = (table: NftTable, hook: string, target = 'services'): boolean =>
+  table.chains.some((chain) => chain.type === 'nat' && chain.hook === hook && leadsTo(chain, target));
+
+const masquerades = (chain: NftChain | undefined): boolean =>
+  chain?.rules.some(({ expr }) => expr.some((statement) => isObject(statement) && 'masquerade' in statement)) ?? false;
 
 export const nftablesRules = (host: Netns): ProxyRules => {
   const tables = new Map(nftTables(host).map((table) => [table.family as string, { raw: table, read: readTable(table) }]));
@@ -170,6 +173,15 @@ export const nftablesRules = (host: Netns): ProxyRules => {
           ? []
           : [`chain services of ${NFT_FAMILIES[family]} kube-proxy does not look into map ${map}`]),
         ...(table.raw.flags?.includes('dormant') ? [`table ${NFT_FAMILIES[family]} kube-proxy is dormant`] : []),
+      ];
+    },
+    unmasked: ({ family }) => {
+      const table = of(family);
+      if (!table) return [];
+      const name = `${NFT_FAMILIES[family]} kube-proxy`;
+      return [
+        ...(hooked(table.raw, 'postrouting', 'masquerading') ? [] : [`no chain of ${name} leads from postrouting to masquerading`]),
+        ...(masquerades(table.read.chains.get('masquerading')) ? [] : [`chain masquerading of ${name} does not masquerade`]),
       ];
     },
   };

@@ -24,4 +24,6 @@ export interface ProxyRules {
   lookup: (frontend: Frontend) => Programmed[];
   /** What should lead packets to the rules and does not, in words. */
   unhooked: (frontend: Frontend) => string[];
+  /** What should give packets from outside the node's own address and does not, in words. */
+  unmasked: (frontend: Frontend) => string[];
 }

@@ -20,6 +20,7 @@ const title: Record<ProxyFaultKind, (proxy: AskedProxy, fault: ProxyFault) => st
   closed: (proxy, { backends }) =>
     `kube-proxy on ${nodeOf(proxy)} refuses Service ${named(proxy)} (${at(proxy)}), as if it had no endpoint: it has ${backends.length}.`,
   unhooked: (proxy) => `${nodeOf(proxy)} has kube-proxy's rules for Service ${named(proxy)} (${at(proxy)}), and nothing leads packets to them.`,
+  unmasked: (proxy) => `kube-proxy's rules on ${nodeOf(proxy)} do not masquerade for Service ${named(proxy)} (${at(proxy)}): replies miss the node.`,
   hollow: (proxy, { found }) =>
     `kube-proxy's rules on ${nodeOf(proxy)} for Service ${named(proxy)} (${at(proxy)}) are incomplete: ${(found?.targets.length ?? 0) === 0 ? 'they lead' : 'some connections are led'} to no endpoint.`,
   stale: (proxy, { backends }) =>
@@ -167,6 +168,6 @@ export const staleEndpoint = proxyCause('ND4006', 'kube-proxy still sends a Serv
 export const rulesIncomplete = proxyCause(
   'ND4009',
   "kube-proxy's rules for a Service are half-written: endpoints or chains are missing.",
-  ['hollow', 'missing', 'affinity'],
+  ['hollow', 'unmasked', 'missing', 'affinity'],
   { implies: FOLLOWS },
 );

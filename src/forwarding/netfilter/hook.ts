@@ -1,6 +1,6 @@
 import type { Family, Netns, NftChain, NftTable } from '../../node/snapshot.ts';
 import { assume, decided } from '../flight.ts';
-import { choose } from '../fork.ts';
+import type { Fork } from '../fork.ts';
 import type { RuleRef } from '../hop.ts';
 import { type HookName, isV6, type Pass } from '../pass.ts';
 import { placeKey, unreadRules } from '../world.ts';
@@ -199,13 +199,14 @@ export const objectOf = ({ table, chain, number, text, backend }: RuleRef): stri
 /** Rules asked on the way out belong to the interface the packet has not reached yet. */
 export const sideOf = ({ hook }: Pass): 'here' | 'next' => (hook === 'output' || hook === 'postrouting' || hook === 'egress' ? 'next' : 'here');
 
-/** What was cut off or could not be read may drop the packet at any of its hooks. */
+/** What was cut off or could not be read may drop the packet at any of its hooks: one doubt for the place, as a doubt for each hook says no more. */
 const whatWasNotRead = (pass: Pass): HookResult | undefined => {
   const { place, journey, hook } = pass;
   if (!unreadRules(place, isV6(pass.flight.packet) ? 6 : 4)) return undefined;
   const what = 'not all firewall rules here could be read';
   const by: RuleRef = { backend: 'nft', table: 'unread', chain: hook, text: what };
-  const way = choose(journey, { kind: 'unknown', what, by, ways: [{ label: 'they let it pass' }, { label: 'they drop it' }] });
+  const fork: Fork = { kind: 'unknown', what, by, ways: [{ label: 'they let it pass' }, { label: 'they drop it' }] };
+  const way = assume(journey, `unread rules ${placeKey(place)}`, fork);
   return way === 0 ? undefined : { kind: 'drop', by };
 };
 

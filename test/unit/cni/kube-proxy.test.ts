@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { ClusterFacts } from '../../../src/cluster/facts.ts';
 import { checkProxy } from '../../../src/cni/kube-proxy/check.ts';
+import { kubeProxyMode } from '../../../src/cni/kube-proxy/mode.ts';
 import { realWorld, scenarios } from '../forwarding/real-nodes.ts';
 import { recorded } from '../forwarding/recordings.ts';
 import { found } from '../forwarding/world.ts';
@@ -223,6 +224,23 @@ describe('the rules of kube-proxy', () => {
     for (const world of [iptables, nftables]) {
       expect(wrongOn(world, 'node1')).to.include(`zone cluster IP 4 ${clusterIpOf(world, 'zone')} unhooked`);
       expect(wrongOn(world, 'node1').every((text) => text.endsWith(' unhooked'))).to.equal(true);
+    }
+  });
+
+  it('that do not masquerade serve the cluster only', () => {
+    const hook = proxied('iptables', edited('iptables', withoutLines(/-A POSTROUTING .*-j KUBE-POSTROUTING/)));
+    const rule = proxied('iptables', edited('iptables', withoutLines(/-A KUBE-POSTROUTING .*-j MASQUERADE/)));
+    const nft = proxied(
+      'nftables',
+      edited(
+        'nftables',
+        nftItems((item) => (item.rule?.chain === 'masquerading' ? undefined : item)),
+      ),
+    );
+    for (const world of [hook, rule, nft]) {
+      const wrong = wrongOn(world, 'node1');
+      expect(wrong).to.include('balancer external IP 4 203.0.113.21 unmasked');
+      expect(wrong.every((text) => text.endsWith(' unmasked') && !text.includes('cluster IP'))).to.equal(true);
     }
   });
 
@@ -470,6 +488,18 @@ describe('who serves Services in place of kube-proxy', () => {
         Object.assign(found(snapshots[0]), { daemons: { 'kube-proxy': [7] } });
       }),
     ).to.equal(undefined);
+  });
+
+  it('is Calico where its programs are, which only its eBPF data plane attaches', () => {
+    const program = { kind: 'bpf', detail: 'cali_tc_preamble direct-action', packets: 0, dropped: 0 };
+    const filter = { device: 'eth0', parent: 'ingress', kind: 'bpf', protocol: 'all', pref: 1, actions: [program] };
+    expect(skippedWith(({ snapshots }) => snapshots[0]?.namespaces[0]?.tc.filters.push(filter))).to.match(/^Calico/);
+  });
+
+  it('is not whoever has virtual servers of its own beside kube-proxy', () => {
+    const world = proxied('iptables', (texts) => ({ ...texts, ipvs: ipvsText({ '192.0.2.1:443 TCP': ['192.0.2.7:443'] }) }));
+    expect(kubeProxyMode(found(world.snapshots[0]))).to.equal('iptables');
+    expect(wrongOn(world, 'node1')).to.deep.equal([]);
   });
 
   it('is nobody we know of where there are no rules and no kube-proxy in the cluster', () => {

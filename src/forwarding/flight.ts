@@ -4,6 +4,7 @@ import type { Decider, Fork } from './fork.ts';
 import { choose } from './fork.ts';
 import type { Decision, Hop, Outcome, Packet, PathMtu, Stop, StopReason, Translation, TunnelKind } from './hop.ts';
 import type { Pass } from './pass.ts';
+import type { RouteDecision } from './route/lookup.ts';
 import { labelOf, type Place, type World } from './world.ts';
 
 /** The packet under way with what the kernel keeps beside it (struct sk_buff). */
@@ -15,6 +16,8 @@ export interface Flight {
   direction: 'request' | 'reply';
   /** Inode of the netns whose process sent it, until an IP stack takes it in: its socket goes along (skb->sk). */
   made?: string | undefined;
+  /** The route this host forwards it by; a packet that comes round through a tunnel to the host itself keeps it (skb_valid_dst). */
+  routed?: Extract<RouteDecision, { kind: 'unicast' }> | undefined;
   /** Set while the packet is the payload's carrier. */
   carries?: Carried;
   /** IPVS sends it on (skb->ipvs_property). */

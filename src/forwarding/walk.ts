@@ -61,7 +61,12 @@ export const walkError = (there: Walk, world: World): Walk | undefined => {
     ...(length === undefined ? {} : { length: errorLength(length, asked) }),
   };
   const from = departure(packet, { node: stopped.node, netns: stopped.netns }, world, 'reply', memoryOf(there));
-  return single({ ...from, flight: { ...from.flight, about: tupleOf(stopped.packet) } });
+  const error = single({ ...from, flight: { ...from.flight, about: tupleOf(stopped.packet) } });
+  const stop = error.outcome === 'delivered' ? astray(error, there) : undefined;
+  const hop = error.hops.at(-1);
+  if (!stop || !hop) return error;
+  hop.stop = stop;
+  return { ...error, outcome: 'stopped' };
 };
 
 const addressOf = ({ hops, stopped }: Walk, destination: string, place: Place | undefined): string | undefined => {
@@ -204,7 +209,7 @@ const astray = ({ end, hops }: Walk, { start, packet }: Walk): Stop | undefined 
   const { node, where } = hops.at(-1) ?? { node: end.node, where: end.netns };
   return {
     reason: 'astray',
-    message: `the reply is delivered to ${where} on ${node}, which did not ask`,
+    message: `the answer is delivered to ${where} on ${node}, which did not ask`,
     facts: { node, where, source: packet.source },
   };
 };

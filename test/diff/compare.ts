@@ -43,7 +43,8 @@ export const compare = (subject: Case, world: World, probe: Probe, { branches, d
   const fitting: Branch[][] = [];
   for (const [index, attempt] of attempts.entries()) {
     const differences = branches.map((branch) => differenceOf({ subject, world, probe, branch, attempt }));
-    if (!differences.includes(undefined)) return explanation(branches) ?? { kind: 'disagree', attempt: index, ...nearest(differences) };
+    if (!differences.includes(undefined))
+      return explanation(subject, branches, attempt) ?? { kind: 'disagree', attempt: index, ...nearest(differences) };
     fitting.push(branches.filter((_, at) => differences[at] === undefined));
   }
   return { kind: 'agree', fitting };
@@ -56,8 +57,18 @@ export const compare = (subject: Case, world: World, probe: Probe, { branches, d
  */
 const brokenChecksum = 'the outer packet of a tunnel is translated, which breaks its UDP checksum where offloading left one open';
 
-const explanation = (branches: Branch[]): Verdict | undefined =>
-  branches.some(({ translatesTunnel }) => translatesTunnel) ? { kind: 'explained', reason: brokenChecksum } : undefined;
+/** What a node learned after it was read: only where a probe is alone, as others' probes make neighbours ask. */
+const introducedItself = 'a neighbour that answers no question asked one itself, and so made itself known, after the node was read';
+
+const explanation = ({ probes }: Case, branches: Branch[], { asked = [] }: Attempt): Verdict | undefined => {
+  if (branches.some(({ translatesTunnel }) => translatesTunnel)) return { kind: 'explained', reason: brokenChecksum };
+  const silent = branches.flatMap(({ request, replies }) => [request, ...replies].flatMap(({ hops }) => silentAddress(hops.at(-1)) ?? []));
+  return probes.length === 1 && silent.some((address) => asked.some((asker) => sameAddress(asker, address)))
+    ? { kind: 'explained', reason: introducedItself }
+    : undefined;
+};
+
+const silentAddress = (hop: Hop | undefined): string | undefined => (hop?.stop?.reason === 'no-neighbour' ? hop.stop.facts.address : undefined);
 
 const nearest = (differences: (Difference | undefined)[]): Difference =>
   differences.flatMap((difference) => difference ?? []).sort((a, b) => aspects.indexOf(b.aspect) - aspects.indexOf(a.aspect))[0] ?? {

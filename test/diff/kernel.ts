@@ -17,6 +17,8 @@ export interface Answer {
   /** See EventRow in observe.ts. */
   events: unknown[][];
   silences: { space: number; link: string; address: string }[];
+  /** Addresses that asked for a neighbour meanwhile. */
+  asked?: string[] | null;
   after: Section[];
   spent: Record<string, number>;
 }

@@ -20,7 +20,7 @@ const { values } = parseArgs({
   options: {
     count: { type: 'string', default: '300' },
     seed: { type: 'string', default: '1' },
-    workers: { type: 'string', default: '6' },
+    workers: { type: 'string', default: '10' },
     /** So many disagreements of each kind are made small. */
     shrink: { type: 'string', default: '1' },
   },

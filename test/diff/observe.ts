@@ -33,12 +33,19 @@ export interface Attempt {
   sightings: Sighting[];
   /** `SPACE/LINK`s on which a neighbour did not answer while the case ran. */
   silences: string[];
+  /** Addresses that asked for a neighbour while the case ran, and so made themselves known. */
+  asked?: string[];
 }
 
 /** Attempts by probe, in the order of the case's probes. */
-export const attemptsOf = ({ spaces, probes }: Case, { sends, events, silences }: Pick<Answer, 'sends' | 'events' | 'silences'>): Attempt[][] => {
+export const attemptsOf = (
+  { spaces, probes }: Case,
+  { sends, events, silences, asked }: Pick<Answer, 'sends' | 'events' | 'silences' | 'asked'>,
+): Attempt[][] => {
   const silent = [...new Set(silences.map(({ space, link }) => `${spaces[space]?.name}/${link}`))];
-  const attempts = probes.map((probe) => Array.from({ length: probe.attempts }, (): Attempt => ({ errno: 0, sightings: [], silences: silent })));
+  const attempts = probes.map((probe) =>
+    Array.from({ length: probe.attempts }, (): Attempt => ({ errno: 0, sightings: [], silences: silent, asked: asked ?? [] })),
+  );
   for (const { probe, attempt, errno } of sends) {
     const sent = attempts[probe]?.[attempt];
     if (sent) sent.errno = errno;

@@ -69,7 +69,8 @@ const comparable = ({ role, links, routes, rules, neighbours, fdb, netfilter, tc
   routes,
   rules,
   neighbours: neighbours.filter(({ state }) => state === 'PERMANENT'),
-  fdb: role === 'host' ? fdb : [],
+  // what a bridge learned depends on who spoke meanwhile
+  fdb: role === 'host' ? fdb.filter(({ state }) => state !== '') : [],
   iptables: netfilter.iptables.map(({ chains, ...table }) => ({
     ...table,
     chains: chains.map(({ name, policy, rules: all }) => ({ name, policy, rules: all.map(({ text }) => text) })),

@@ -103,6 +103,9 @@ const calm = [
   'net/ipv6/conf/default/dad_transmits=0',
   'net/ipv6/conf/default/accept_ra=0',
   'net/ipv6/conf/default/router_solicitations=0',
+  // multicast reports, which a tunnel that floods carries to other nodes, are over before the nodes are read
+  'net/ipv6/conf/default/mldv1_unsolicited_report_interval=10',
+  'net/ipv6/conf/default/mldv2_unsolicited_report_interval=10',
   'net/ipv4/icmp_ratelimit=0',
   // still limited: a tunnel whose packets are translated to a closed port answers its own errors
   'net/ipv4/icmp_msgs_per_sec=1000',

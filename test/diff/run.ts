@@ -111,6 +111,7 @@ const confirm = async (kernel: Kernel, subject: Case, first: Verdict[], totals: 
     const [{ index } = { index: -1 }] = group;
     const [alone] = await judgedAgain(kernel, { ...subject, probes: subject.probes.slice(index, index + 1) }, 'hasty');
     if (alone?.kind === 'disagree' && signatureOf(alone) === kind) totals.found.push(...group);
+    else if (alone?.kind === 'explained') count(totals.explained, alone.reason, group.length);
     else count(totals.fleeting, `alone: ${kind}`, group.length);
   }
 };

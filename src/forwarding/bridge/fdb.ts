@@ -7,8 +7,8 @@ export type Found = { port: Link; entry?: FdbEntry } | 'nobody' | 'unknown';
 
 /** FDB, else flooding: then the port whose far end has the address takes the frame (net/bridge/br_input.c br_handle_frame_finish). */
 export const portTo = (place: Place, bridge: Link, mac: string | undefined, vlan: number | undefined, from: Link | undefined): Found => {
-  if (mac === undefined) return 'unknown';
   const ports = portsOf(place.netns, bridge);
+  if (mac === undefined) return wayOut(place, ports, from);
   const entry = entryFor(place, ports, mac, vlan);
   const known = entry && linkNamed(place.netns, entry.device);
   if (entry && known) return { port: known, entry };
@@ -23,6 +23,12 @@ export const portTo = (place: Place, bridge: Link, mac: string | undefined, vlan
   const [only] = outward;
   if (only && outward.length === 1 && ends.every((end) => end.peer !== undefined || end === only)) return { port: only.candidate };
   return ends.every(({ peer }) => peer !== undefined) || isElsewhere(place, bridge, mac) ? 'nobody' : 'unknown';
+};
+
+/** Whoever has an address that nobody here knows is behind the one port that leads out. */
+const wayOut = (place: Place, ports: Link[], from: Link | undefined): Found => {
+  const [only, ...others] = ports.filter((port) => port.ifindex !== from?.ifindex && isUplink(place, port));
+  return only && others.length === 0 ? { port: only } : 'unknown';
 };
 
 /** `self` entries are the device's own filter, entries with a destination the tunnel's. */

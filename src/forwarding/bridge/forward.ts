@@ -3,7 +3,7 @@ import { addHop, decided, type Flight, type Frame, type Journey, lose, type Step
 import { runBridgeHook, runHook } from '../netfilter/hook.ts';
 import { type Pass, startPass } from '../pass.ts';
 import { refusal, sayChange } from '../stack/hook.ts';
-import { narrow, silentlyTooBig } from '../stack/mtu.ts';
+import { narrow, silentlyTooBig, tooBig } from '../stack/mtu.ts';
 import type { Place } from '../world.ts';
 import { entryLine, type Found, portTo } from './fdb.ts';
 import { isStop, pairProblem, portProblem, vlanOut } from './ports.ts';
@@ -39,7 +39,8 @@ export const bridgeForward = (journey: Journey, forwarded: Forwarded, from?: Ori
   if (!port) return notFound(journey, forwarded, found);
   if (typeof found !== 'string' && found.entry) decided(journey, 'next', { by: 'fdb', object: entryLine(found.entry) });
   narrow(journey, place, port, port.mtu, flight);
-  const lost = closed ?? silentlyTooBig(flight, port);
+  // where br_netfilter is on it cuts what does not fit, or says that it may not (net/bridge/br_netfilter_hooks.c br_nf_dev_queue_xmit)
+  const lost = closed ?? (from?.translated ? tooBig(flight, port, port.mtu) : silentlyTooBig(flight, port));
   if (lost) {
     addHop(journey, { place, device: port, direction: 'out', what: `port of ${bridge.name}`, flight });
     return stop(journey, lost);

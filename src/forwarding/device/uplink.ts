@@ -1,5 +1,5 @@
-import type { Link } from '../../node/snapshot.ts';
-import { hostPort, sameAddress } from '../address.ts';
+import type { Address, Link } from '../../node/snapshot.ts';
+import { hostPort, inPrefix, sameAddress } from '../address.ts';
 import { assume, type Flight, type Frame, type Journey, lose, type Step, type StopDetail, say, stop } from '../flight.ts';
 import type { Stop } from '../hop.ts';
 import { answersStranger } from '../neighbour/solicit.ts';
@@ -25,6 +25,15 @@ export const sendUplink = ({ place, device, flight, frame, nextHop }: Emit, jour
       reason: 'no-receiver',
       message: `the neighbour entry for ${towards} on ${device.name} says ${frame.to}, which is no address of the node that holds it`,
       facts: { interface: device.name, mac: frame.to, address: towards },
+    });
+  }
+  // redirected here with the address of the device it was meant for: nobody out there has that
+  if (frame.to !== undefined && place.netns.links.some(({ mac }) => mac === frame.to)) {
+    const facts = { interface: device.name, mac: frame.to, node: place.snapshot.node };
+    return stop(journey, {
+      reason: 'no-receiver',
+      message: `${frame.to} is an address of this very node, which nobody behind ${device.name} has`,
+      facts,
     });
   }
   const arrival = arrivalOf(journey.world, place, frame, towards, destination);
@@ -98,8 +107,15 @@ const routedTo = (world: World, destination: string, except: string): End | unde
   if (!holder) return undefined;
   const { place, link } = holder;
   const own = link.addresses.find(({ address }) => sameAddress(address, destination));
-  const isNetwork = own !== undefined && own.prefix < (own.family === 4 ? 32 : 128) && isUplink(place, link);
+  const isNetwork = own !== undefined && own.prefix < (own.family === 4 ? 32 : 128) && isUplink(place, link) && isRouted(holder, own);
   return isNetwork || world.facts.nodes.some(({ ips }) => ips.some((ip) => sameAddress(ip, destination))) ? holder : undefined;
+};
+
+/** A router has an address in the networks it knows: where it is in another one of this device's, it need not know this one. */
+const isRouted = ({ place, link }: End, own: Address): boolean => {
+  const gateways = place.netns.routes.flatMap(({ gateway, device }) => (gateway !== undefined && device === link.name ? gateway : []));
+  const isBeside = ({ address, prefix }: Address): boolean => gateways.some((gateway) => inPrefix(`${address}/${prefix}`, gateway));
+  return isBeside(own) || !link.addresses.some((other) => other.family === own.family && isBeside(other));
 };
 
 /** The other node with an interface of this address on the network between them. */

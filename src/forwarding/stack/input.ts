@@ -33,6 +33,7 @@ export const input = ({ place, device, flight, frame, bridgePort, pass: bridged 
   }
   if (flight.solicits === 'nd' && flight.ttl !== UNROUTED) return stop(journey, changedOnTheWay(flight.ttl));
   if (flight.solicits) return deliver(pass, device.name);
+  if (frame.own && flight.routed) return forward(pass, device, flight.routed);
   const inVrf = enterVrf(pass, device);
   if (inVrf) return stop(journey, inVrf);
 
@@ -121,9 +122,14 @@ const forward = (pass: Pass, device: Link, decision: Extract<RouteDecision, { ki
     return stop(journey, { reason: 'forwarding-off', message: `${name} is 0`, facts: { sysctl: name, interface: device.name } });
   }
   const outside = linkNamed(place.netns, path.device);
-  const problem = sourceProblem(pass, device, path.device) ?? unforwardable(pass) ?? expired(pass) ?? (outside && oversize(pass, outside, decision));
+  const problem =
+    (pass.frame.own && flight.routed ? undefined : sourceProblem(pass, device, path.device)) ??
+    unforwardable(pass) ??
+    expired(pass) ??
+    (outside && oversize(pass, outside, decision));
   if (problem) return stop(journey, problem);
   flight.ttl = (flight.ttl ?? 64) - 1;
+  flight.routed = decision;
   pass.oif = path.device;
   const result = runHook(pass, 'forward');
   const refused = refusal(result, pass);

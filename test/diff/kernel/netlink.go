@@ -90,13 +90,18 @@ type Silence struct {
 
 // silences is the neighbours that this thread's namespace gave up or still asks for.
 func silences(names map[int]string) ([]Silence, error) {
-	neighbours, err := dump(unix.RTM_GETNEIGH, unix.AF_UNSPEC)
+	return neighbours(names, unix.NUD_FAILED|unix.NUD_INCOMPLETE)
+}
+
+// neighbours is those in one of the states.
+func neighbours(names map[int]string, states uint16) ([]Silence, error) {
+	all, err := dump(unix.RTM_GETNEIGH, unix.AF_UNSPEC)
 	if err != nil {
 		return nil, err
 	}
 	var found []Silence
-	for _, neighbour := range neighbours {
-		if len(neighbour.Data) < unix.SizeofNdMsg || host.Uint16(neighbour.Data[8:])&(unix.NUD_FAILED|unix.NUD_INCOMPLETE) == 0 {
+	for _, neighbour := range all {
+		if len(neighbour.Data) < unix.SizeofNdMsg || host.Uint16(neighbour.Data[8:])&states == 0 {
 			continue
 		}
 		text, _ := attribute(neighbour.Data[unix.SizeofNdMsg:], unix.NDA_DST)

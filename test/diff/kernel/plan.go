@@ -58,7 +58,9 @@ type Answer struct {
 	Sends    []Send    `json:"sends"`
 	Events   []Event   `json:"events"`
 	Silences []Silence `json:"silences"`
-	After    []Section `json:"after"`
+	// Asked is which addresses asked for a neighbour meanwhile.
+	Asked []string  `json:"asked"`
+	After []Section `json:"after"`
 	// Spent is milliseconds by stage.
 	Spent map[string]int `json:"spent"`
 }

@@ -39,6 +39,9 @@ func (c *Case) probe(answer *Answer) error {
 	if err := c.await(watch, responder, answer); err != nil {
 		return err
 	}
+	for address := range watch.asked {
+		answer.Asked = append(answer.Asked, address.String())
+	}
 	answer.Silences, err = c.silences(watch)
 	return err
 }

@@ -13,7 +13,9 @@ import (
 type Watch struct {
 	eyes []eye
 	// packets so far, of probes or not
-	taken  int
+	taken int
+	// addresses that asked for a neighbour, and so made themselves known
+	asked  map[netip.Addr]bool
 	buffer []byte
 }
 
@@ -28,7 +30,7 @@ type eye struct {
 }
 
 func (c *Case) watch() (*Watch, error) {
-	w := &Watch{buffer: make([]byte, 65536)}
+	w := &Watch{buffer: make([]byte, 65536), asked: map[netip.Addr]bool{}}
 	for space := range c.spaces {
 		if err := c.enter(space); err != nil {
 			w.close()
@@ -121,6 +123,9 @@ func (w *Watch) take(from eye) (*Event, bool, error) {
 	var event *Event
 	switch {
 	case from.protocol == 0:
+		if asker, asks := neighbourAsker(data, sender); asks {
+			w.asked[asker] = true
+		}
 		event = seen(data, sender, from.names)
 	case from.v6:
 		event = decodeTransport(data, from.protocol, addresses{source: sourceAddress(sender), destination: addressedTo(control[:size])})
@@ -134,6 +139,25 @@ func (w *Watch) take(from eye) (*Event, bool, error) {
 		}
 	}
 	return event, true, nil
+}
+
+// neighbourAsker is who asks by ARP (RFC 826) or by neighbour solicitation (RFC 4861) in a packet that leaves.
+func neighbourAsker(data []byte, sender unix.Sockaddr) (netip.Addr, bool) {
+	link, ok := sender.(*unix.SockaddrLinklayer)
+	if !ok || link.Pkttype != unix.PACKET_OUTGOING {
+		return netip.Addr{}, false
+	}
+	const (
+		arpRequest   = 1
+		solicitation = 135
+	)
+	switch {
+	case link.Protocol == bigEndian16(unix.ETH_P_ARP) && len(data) >= 28 && data[7] == arpRequest:
+		return netip.AddrFromSlice(data[14:18])
+	case link.Protocol == bigEndian16(unix.ETH_P_IPV6) && len(data) > 40 && data[6] == unix.IPPROTO_ICMPV6 && data[40] == solicitation:
+		return netip.AddrFromSlice(data[8:24])
+	}
+	return netip.Addr{}, false
 }
 
 func seen(data []byte, sender unix.Sockaddr, names map[int]string) *Event {

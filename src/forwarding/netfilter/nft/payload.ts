@@ -25,7 +25,7 @@ export const payload = (body: Json, pass: Pass): Value => {
   if (protocol === 'icmp' || protocol === 'icmpv6') {
     if (packet.protocol === 'any') return undefined;
     if (packet.protocol !== 'icmp' || (protocol === 'icmp') !== (family === 4)) return absent;
-    return field === 'type' ? icmpOf(pass).type : field === 'code' ? icmpOf(pass).code : undefined;
+    return field === 'type' ? icmpOf(pass).type : field === 'code' ? icmpOf(pass).code : field === 'checksum' ? checksum : undefined;
   }
   return transportField(protocol, field, pass);
 };
@@ -68,6 +68,7 @@ const tcpBits = { FIN: 1, SYN: 2, RST: 4, PSH: 8, ACK: 16, URG: 32 };
 const transportField = (protocol: string, field: string, pass: Pass): Value => {
   const { packet } = pass.flight;
   if (!transports.has(protocol) || packet.protocol === 'any') return undefined;
+  if (protocol === 'th' && packet.protocol === 'icmp') return underPort(field, pass);
   if (protocol !== 'th' && packet.protocol !== protocol) return absent;
   if (field === 'sport' || field === 'dport') {
     if (!transports.has(packet.protocol)) return absent;
@@ -75,6 +76,15 @@ const transportField = (protocol: string, field: string, pass: Pass): Value => {
   }
   return field === 'flags' && packet.protocol === 'tcp' ? tcpFlagsOf(pass).reduce((bits, flag) => bits | tcpBits[flag], 0) : undefined;
 };
+
+/** Where other protocols have ports, ICMP has type and code, and a checksum, which is no number that anybody wrote into a rule. */
+const underPort = (field: string, pass: Pass): Value => {
+  const { type, code } = icmpOf(pass);
+  return field === 'sport' ? type * 256 + code : field === 'dport' ? checksum : undefined;
+};
+
+/** Equal to nothing, in no range. */
+const checksum = Number.NaN;
 
 /** `@nh,96,32`: bits of the header, as far as whole bytes are known. */
 const rawPayload = ({ base, offset, len }: Json, pass: Pass): Value => {

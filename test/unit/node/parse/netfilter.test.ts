@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { parseIpset } from '../../../../src/node/parse/ipset.ts';
 import { parseIptables } from '../../../../src/node/parse/iptables.ts';
-import { parseNft, withoutIptables } from '../../../../src/node/parse/nft.ts';
+import { parseNft, withDevices, withoutIptables } from '../../../../src/node/parse/nft.ts';
 import { splitWords } from '../../../../src/node/parse/words.ts';
 import type { IptablesChain } from '../../../../src/node/snapshot.ts';
 import { fixture } from '../recorded.ts';
@@ -92,6 +92,20 @@ describe('nft -j', () => {
         .filter(({ family }) => family === 'ip')
         .map(({ name }) => name),
     ).not.to.include.members(['filter']);
+  });
+
+  it('learns the devices of chains from the text, which nft 1.0 leaves out of its JSON', () => {
+    const chain = (name: string): object => ({ chain: { family: 'netdev', table: 'f', name, hook: 'ingress', prio: 10 } });
+    const { value } = parseNft(JSON.stringify({ nftables: [{ table: { family: 'netdev', name: 'f' } }, chain('one'), chain('two'), chain('none')] }));
+    const text = `table netdev f {
+\tchain one {
+\t\ttype filter hook ingress device "cali1" priority filter + 10; policy accept;
+\t}
+\tchain two {
+\t\ttype filter hook ingress devices = { d1, "d2" } priority 11; policy accept;
+\t}
+}`;
+    expect(withDevices(value, text)[0]?.chains.map(({ device }) => device)).to.deep.equal(['cali1', 'd1,d2', undefined]);
   });
 
   it('joins the answers of several runs', () => {

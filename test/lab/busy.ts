@@ -52,6 +52,7 @@ export const otherTraffic = async (lab: Lab, { rate, seconds }: { readonly rate:
   // a machine has a /tmp of its own: this program may lie where it cannot see it, so that only the network namespace is entered
   const init = lab.machines.find(({ name }) => name === from.node)?.init;
   if (!init) throw new Error(`the lab has no ${from.node}`);
-  const sending = execa('nsenter', [`--net=/proc/${init.pid}/root${from.netns}`, '--', ...blaster]);
+  const { stdout: netns } = await lab.nodeExec(from.node, ['readlink', '--canonicalize', from.netns]);
+  const sending = execa('nsenter', [`--net=/proc/${init.pid}/root${netns}`, '--', ...blaster]);
   return { over: Promise.all([sending, receiving]).then(([{ stdout }]) => Number(stdout)) };
 };

@@ -1,5 +1,5 @@
 import { waitFor } from '../lab/clock.ts';
-import { kubectl, lab } from './cluster.ts';
+import { kubectl } from './cluster.ts';
 import type { Ran } from './netdoctor.ts';
 import { netdoctor } from './netdoctor.ts';
 
@@ -65,7 +65,7 @@ export const untilConnects = (from: string, to: string, expected: boolean, where
 /** Removes all policies, and returns when the nodes have followed. */
 export const withoutPolicies = async (): Promise<void> => {
   await kubectl(['-n', 'demo', 'delete', 'networkpolicy', '--all', '--wait=true']);
-  await lab?.waitUntilHealthy();
+  for (const client of [CLIENT, NEIGHBOUR]) await untilConnects(client, SERVER, true);
 };
 
 /** What `policy A B --suggest` prints, applied as its report says. */

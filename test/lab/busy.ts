@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { execa } from 'execa';
 import type { Lab } from './handle.ts';
 import { findPod, inNetns } from './pods.ts';
 
@@ -48,6 +49,10 @@ export const otherTraffic = async (lab: Lab, { rate, seconds }: { readonly rate:
   const sink = ['timeout', String(seconds + 2), 'socat', '-u', `UDP4-RECV:${SINK_PORT}`, '/dev/null'];
   const receiving = lab.nodeExec(to.node, [...inNetns(to.netns), ...sink], { reject: false });
   const blaster = [process.execPath, join(import.meta.dirname, 'blaster.ts'), to.ips[0] ?? '', String(SINK_PORT), String(rate), String(seconds)];
-  const sending = lab.nodeExec(from.node, [...inNetns(from.netns), ...blaster]);
+  // a machine has a /tmp of its own: this program may lie where it cannot see it, so that only the network namespace is entered
+  const init = lab.machines.find(({ name }) => name === from.node)?.init;
+  if (!init) throw new Error(`the lab has no ${from.node}`);
+  const { stdout: netns } = await lab.nodeExec(from.node, ['readlink', '--canonicalize', from.netns]);
+  const sending = execa('nsenter', [`--net=/proc/${init.pid}/root${netns}`, '--', ...blaster]);
   return { over: Promise.all([sending, receiving]).then(([{ stdout }]) => Number(stdout)) };
 };

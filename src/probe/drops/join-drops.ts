@@ -1,4 +1,5 @@
 import type { Drop, DropResult, Sighting, TapResult } from '../observation.ts';
+import { ETHERTYPE } from '../tap/link-layer.ts';
 import { clockOffset } from './clock.ts';
 import { type DeviceEvent, type FreeEvent, parseTrace, type Trace } from './parse-trace.ts';
 
@@ -62,6 +63,18 @@ const heldBack = (free: FreeEvent): boolean => [free.location, ...free.stack.sli
 
 /** A life whose buffer was freed unseen and given to another packet would end in that one's drop: it must end soon, or while waiting. */
 export const belongs = (free: FreeEvent, last: DeviceEvent): boolean => free.time - last.time < AT_ONCE || heldBack(free);
+
+const TUNNELS = /vxlan|geneve|tunnel|ipip|sit_|wg_|gre/;
+
+/**
+ * A buffer that was freed unseen may be another packet's within microseconds: one of the other family is not ours, unless a tunnel has
+ * wrapped it meanwhile. Frames of neither family (a VLAN's, a probe's without a network header) say nothing.
+ */
+export const isFamilyOf = ({ protocol, stack }: FreeEvent, { packet: { destination }, outer }: Sighting): boolean => {
+  const is6 = (outer?.destination ?? destination).includes(':');
+  const other = is6 ? ETHERTYPE.ipv4 : ETHERTYPE.ipv6;
+  return protocol !== other || stack.some((name) => TUNNELS.test(name));
+};
 
 /**
  * Each echo reply is given to raw sockets, where ping takes it, and then freed for want of a ping socket (net/ipv4/ping.c ping_rcv). An echo
@@ -135,7 +148,8 @@ export const joinDrops = (node: string, text: string | undefined, taps: TapResul
   const known = identify(devices, sightings, offset);
   const drops = ends(trace).flatMap(({ free, last, before }) => {
     const found = belongs(free, last) ? recognise(known, last, before) : undefined;
-    if (!found || isDelivery(free, found.sighting) || wentOn(sightings, found.sighting, free.time + offset)) return [];
+    if (!found || !isFamilyOf(free, found.sighting) || isDelivery(free, found.sighting) || wentOn(sightings, found.sighting, free.time + offset))
+      return [];
     return [dropOf(node, free, found, offset)];
   });
   return { node, drops, lostEvents: trace.lostEvents };

@@ -1,0 +1,52 @@
+import { expect } from 'chai';
+import { isFamilyOf } from '../../../src/probe/drops/join-drops.ts';
+import type { FreeEvent } from '../../../src/probe/drops/parse-trace.ts';
+import type { Sighting } from '../../../src/probe/observation.ts';
+
+const freed = (protocol: number, ...stack: string[]): FreeEvent => ({
+  kind: 'free',
+  time: 1,
+  skb: '0xff01',
+  cpu: '0',
+  task: 'kworker/0:1',
+  protocol,
+  location: stack[0] ?? '',
+  stack,
+});
+
+const sighting = (destination: string, outer?: Sighting['outer']): Sighting => ({
+  node: 'n1',
+  netns: 'a',
+  interface: 'veth2',
+  direction: 'out',
+  time: 1,
+  packet: { source: '', destination, protocol: 'tcp' },
+  wireLength: 60,
+  what: 'reply',
+  ...(outer ? { outer } : {}),
+});
+
+const [IPV4, IPV6, VLAN] = [0x0800, 0x86dd, 0x8100];
+const v4 = sighting('10.244.1.4');
+const v6 = sighting('fd00::4');
+
+describe('a buffer that is another packet by now', () => {
+  it('is known by its family: a multicast report of the kernel where a reply was', () => {
+    const report = freed(IPV6, 'ip6_mc_input', '__netif_receive_skb_one_core', 'process_backlog', 'ip6_output', 'mld_sendpack');
+    expect(isFamilyOf(report, v4)).to.equal(false);
+    expect(isFamilyOf(report, v6)).to.equal(true);
+    expect(isFamilyOf(freed(IPV4, 'ip_rcv_core'), v6)).to.equal(false);
+  });
+
+  it('is the same packet where a tunnel has wrapped it into the other family', () => {
+    const wrapped = freed(IPV6, 'nf_hook_slow', 'ip6_local_out', 'udp_tunnel6_xmit_skb', 'vxlan_xmit_one');
+    expect(isFamilyOf(wrapped, v4)).to.equal(true);
+    const outer = { kind: 'vxlan', source: 'fd00:33::11', destination: 'fd00:33::12' } as const;
+    expect(isFamilyOf(freed(IPV6, 'nf_hook_slow'), sighting('10.244.1.4', outer))).to.equal(true);
+    expect(isFamilyOf(freed(IPV4, 'nf_hook_slow'), sighting('10.244.1.4', outer))).to.equal(false);
+  });
+
+  it('cannot be told by what is neither family', () => {
+    expect(isFamilyOf(freed(VLAN, 'br_handle_frame'), v4)).to.equal(true);
+  });
+});

@@ -28,6 +28,8 @@ const run = (node: string, command: string[], script: string, options: RunOption
       const durationMs = performance.now() - started;
       resolve({ exitCode: code ?? 255, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString(), durationMs });
     });
+    // a script that ends before it was read to the end is its own matter
+    child.stdin.on('error', () => undefined);
     child.stdin.end(remote.stdin);
   });
 

@@ -67,10 +67,13 @@ interface Stoppable<Wanted, Answer> {
   stop: (wanted?: Wanted) => Promise<Answer>;
 }
 
-/** What an interrupted run has running on a node ends before its agent does: a trace in the kernel would outlive it. */
+/** What an interrupted run has running on a node, or is about to, ends before its agent does: a trace in the kernel would outlive it. */
 const armed = async <Wanted, Answer>(registry: Registry, arming: Promise<Stoppable<Wanted, Answer>>): Promise<Stoppable<Wanted, Answer>> => {
-  const running = await arming;
-  const forget = registry.addInside(() => running.stop());
+  const forget = registry.addInside(async () => (await arming).stop());
+  const running = await arming.catch((error: unknown) => {
+    forget();
+    throw error;
+  });
   return { stop: (wanted) => running.stop(wanted).finally(forget) };
 };
 

@@ -112,10 +112,26 @@ export interface LostPackets {
   probe: string;
   packets: number;
   bytes: number;
+  /** How many attempts were lost, where the kernel told of fewer: an event of it may be missed, a packet by the rule's counter is not. */
+  attempts?: number;
 }
 
 /** More probes than these do not end at one place; all their combinations are tried. */
 const MOST_GROUPS = 10;
+
+/** As the kernel's events tell, or as many as were lost. */
+const waysToCount = (group: LostPackets): LostPackets[] => {
+  const { packets, bytes, attempts = 0 } = group;
+  return attempts > packets && bytes % packets === 0 ? [group, { ...group, packets: attempts, bytes: (bytes / packets) * attempts }] : [group];
+};
+
+/** Every choice of one way of each group, or none of it where it may be left out. */
+const choices = ([group, ...others]: LostPackets[], needed: string): LostPackets[][] => {
+  if (!group) return [[]];
+  const rest = choices(others, needed);
+  const ways = waysToCount(group).flatMap((way) => rest.map((chosen) => [way, ...chosen]));
+  return group.probe === needed ? ways : [...rest, ...ways];
+};
 
 /**
  * Probes whose lost packets together are exactly what a counter counted: their number and their bytes. `first` has to be among them.
@@ -129,13 +145,6 @@ export const countedExactly = (
   const main = groups.find(({ probe }) => probe === first);
   if (!main) return undefined;
   const others = groups.filter((group) => group !== main).slice(0, MOST_GROUPS);
-  for (let choice = 0; choice < 1 << others.length; choice += 1) {
-    const chosen = [main, ...others.filter((_, index) => (choice >> index) & 1)];
-    const sum = chosen.reduce((total, group) => ({ packets: total.packets + group.packets, bytes: total.bytes + group.bytes }), {
-      packets: 0,
-      bytes: 0,
-    });
-    if (sum.packets === packets && sum.bytes === bytes) return chosen;
-  }
-  return undefined;
+  const sum = (chosen: LostPackets[], what: 'packets' | 'bytes'): number => chosen.reduce((total, group) => total + group[what], 0);
+  return choices([main, ...others], first).find((chosen) => sum(chosen, 'packets') === packets && sum(chosen, 'bytes') === bytes);
 };

@@ -25,13 +25,20 @@ const lengthOf = ({ tunnelled, wireLength, packet }: Drop): number => (tunnelled
 const sameEnd = (one: Drop, other: Drop): boolean =>
   one.node === other.node && one.netns === other.netns && one.function === other.function && one.what === other.what;
 
+/** Attempts that a probe lost; TCP sends each again and again. */
+const lostAttempts = (probes: Evidence['probes'], id: string): number => {
+  const probe = probes.find(({ request }) => request.id === id);
+  return probe === undefined || probe.request.protocol === 'tcp' ? 0 : probe.attempts.filter(({ outcome }) => outcome === 'timeout').length;
+};
+
 /** What each probe lost there. */
-const lostPackets = ({ drops }: Pick<Evidence, 'drops'>, { drop }: ObservedDrop): LostPackets[] => {
+const lostPackets = ({ drops, probes }: Pick<Evidence, 'drops' | 'probes'>, { drop }: ObservedDrop): LostPackets[] => {
   const here = drops.flatMap((result) => result.drops).filter((candidate) => sameEnd(candidate, drop));
   return [...Map.groupBy(here, ({ probe }) => probe)].map(([probe, group]) => ({
     probe,
     packets: group.length,
     bytes: group.reduce((sum, one) => sum + lengthOf(one), 0),
+    attempts: lostAttempts(probes, probe),
   }));
 };
 

@@ -24,22 +24,42 @@ const isSame = (event: DeviceEvent, sighting: Sighting): boolean =>
   (event.kind === 'queue') === (sighting.direction === 'out') &&
   LINK_HEADERS.some((header) => event.length === sighting.wireLength + header);
 
+/** A processor that was taken away in between makes the two this far apart; then they are the same only when nothing else can be. */
+const TAKEN_AWAY = 5e-3;
+
+interface Pair {
+  event: DeviceEvent;
+  sighting: Sighting;
+  apart: number;
+}
+
+/** How many of these pairs each member has. */
+const countBy = <Key>(pairs: Pair[], member: (pair: Pair) => Key): Map<Key, number> => {
+  const counts = new Map<Key, number>();
+  for (const pair of pairs) counts.set(member(pair), (counts.get(member(pair)) ?? 0) + 1);
+  return counts;
+};
+
 /** Pairs each event with the nearest sighting that can be it. */
-const identify = (events: DeviceEvent[], sightings: Sighting[], offset: number): Map<DeviceEvent, Sighting> => {
+export const identify = (events: DeviceEvent[], sightings: Sighting[], offset: number): Map<DeviceEvent, Sighting> => {
   const byDevice = Map.groupBy(sightings, ({ interface: name }) => name);
   const pairs = events.flatMap((event) =>
     (byDevice.get(event.device) ?? [])
       .filter((sighting) => isSame(event, sighting))
-      .map((sighting) => ({ event, sighting, apart: Math.abs(event.time + offset - sighting.time) }))
-      .filter(({ apart }) => apart < SAME_MOMENT),
+      .map((sighting): Pair => ({ event, sighting, apart: Math.abs(event.time + offset - sighting.time) }))
+      .filter(({ apart }) => apart < TAKEN_AWAY),
   );
   const found = new Map<DeviceEvent, Sighting>();
   const taken = new Set<Sighting>();
-  for (const { event, sighting } of pairs.sort((a, b) => a.apart - b.apart)) {
-    if (found.has(event) || taken.has(sighting)) continue;
+  const isOpen = ({ event, sighting }: Pair): boolean => !found.has(event) && !taken.has(sighting);
+  const take = ({ event, sighting }: Pair): void => {
     found.set(event, sighting);
     taken.add(sighting);
-  }
+  };
+  for (const pair of pairs.filter(({ apart }) => apart < SAME_MOMENT).sort((a, b) => a.apart - b.apart)) if (isOpen(pair)) take(pair);
+  const left = pairs.filter(isOpen);
+  const [ofEvent, ofSighting] = [countBy(left, ({ event }) => event), countBy(left, ({ sighting }) => sighting)];
+  for (const pair of left) if (ofEvent.get(pair.event) === 1 && ofSighting.get(pair.sighting) === 1) take(pair);
   return found;
 };
 

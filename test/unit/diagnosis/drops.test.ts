@@ -167,6 +167,15 @@ describe('a counter that rose', () => {
     expect(countedExactly({ packets: 5, bytes: 300 }, groups, '1')?.map(({ probe }) => probe)).to.deep.equal(['1']);
     expect(countedExactly({ packets: 8, bytes: 552 }, groups, '1')?.map(({ probe }) => probe)).to.deep.equal(['1', '2']);
   });
+  it('fits though an event of the kernel was missed: the rule counted what was lost', () => {
+    const missed = [{ probe: '1', packets: 4, bytes: 240, attempts: 5 }, ...groups.slice(1)];
+    const packets = (counted: { packets: number; bytes: number }): string[] | undefined =>
+      countedExactly(counted, missed, '1')?.map((group) => `${group.probe}: ${group.packets}`);
+    expect(packets({ packets: 5, bytes: 300 })).to.deep.equal(['1: 5']);
+    expect(packets({ packets: 8, bytes: 552 })).to.deep.equal(['1: 5', '2: 3']);
+    expect(packets({ packets: 4, bytes: 240 })).to.deep.equal(['1: 4']);
+    expect(packets({ packets: 6, bytes: 360 })).to.equal(undefined);
+  });
   it('does not fit by number alone, nor without the question', () => {
     expect(countedExactly({ packets: 5, bytes: 420 }, groups, '1')).to.equal(undefined);
     expect(countedExactly({ packets: 3, bytes: 252 }, groups, '1')).to.equal(undefined);

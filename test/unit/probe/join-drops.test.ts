@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { isFamilyOf } from '../../../src/probe/drops/join-drops.ts';
-import type { FreeEvent } from '../../../src/probe/drops/parse-trace.ts';
+import { identify, isFamilyOf } from '../../../src/probe/drops/join-drops.ts';
+import type { DeviceEvent, FreeEvent } from '../../../src/probe/drops/parse-trace.ts';
 import type { Sighting } from '../../../src/probe/observation.ts';
 
 const freed = (protocol: number, ...stack: string[]): FreeEvent => ({
@@ -48,5 +48,26 @@ describe('a buffer that is another packet by now', () => {
 
   it('cannot be told by what is neither family', () => {
     expect(isFamilyOf(freed(VLAN, 'br_handle_frame'), v4)).to.equal(true);
+  });
+});
+
+describe('a device event and what a capture saw', () => {
+  const event = (time: number): DeviceEvent => ({ kind: 'queue', time, skb: `0x${time}`, cpu: '0', device: 'veth2', length: 74 });
+  const at = (time: number): Sighting => ({ ...v4, time });
+  const matched = (events: DeviceEvent[], sightings: Sighting[]): string[] =>
+    [...identify(events, sightings, 0)].map(([{ time }, sighting]) => `${time} ${sighting.time}`);
+
+  it('are the same packet when they are the same moment', () => {
+    expect(matched([event(1), event(1.02)], [at(1.00001), at(1.02001)])).to.deep.equal(['1 1.00001', '1.02 1.02001']);
+  });
+
+  it('are the same when the processor was taken away in between and nothing else can be meant', () => {
+    expect(matched([event(1), event(1.02)], [at(1.003), at(1.02001)])).to.have.members(['1 1.003', '1.02 1.02001']);
+  });
+
+  it('stay apart when there is a choice, or far too much time', () => {
+    expect(matched([event(1), event(1.001)], [at(1.003)])).to.deep.equal([]);
+    expect(matched([event(1)], [at(1.002), at(1.003)])).to.deep.equal([]);
+    expect(matched([event(1)], [at(1.006)])).to.deep.equal([]);
   });
 });

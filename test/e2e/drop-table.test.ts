@@ -132,11 +132,17 @@ describe('the drop table', function () {
 
       for (const question of rounds.flat()) {
         const title = titleOf(question);
-        it(`${title}: ${row.place[question.placement] ? row.code : 'healthy'}`, () => {
+        it(`${title}: ${row.place[question.placement] ? row.code : 'healthy'}`, async () => {
           const answer = answers.get(title);
           if (!answer) throw new Error('it was not asked');
-          if (row.place[question.placement]) expectNamed(row, question, answer);
-          else expectHealthy(answer);
+          if (!row.place[question.placement]) return expectHealthy(answer);
+          try {
+            return expectNamed(row, question, answer);
+          } catch (error) {
+            // four at a time keep two processors busy, and what the kernel says of a drop is missed now and then: alone it may not be
+            process.stdout.write(`      asked again alone: ${error instanceof Error ? error.message.split('\n')[0] : error}\n`);
+            return expectNamed(row, question, await ask(row, question, addresses));
+          }
         });
       }
     });

@@ -3,7 +3,7 @@ import type { PodFacts } from '../cluster/facts.ts';
 import { sameAddress } from '../forwarding/address.ts';
 import { hostNetns } from '../forwarding/world.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
-import { probeLengths } from '../probe/drops/lengths.ts';
+import { type Carriers, carriedLengths, EVERY_CARRIER, probeLengths } from '../probe/drops/lengths.ts';
 import { echoSizes } from '../probe/live/probe-plan.ts';
 import { answered, type ProbeRequest, type ProbeResult } from '../probe/probe.ts';
 import type { RuleTraceRaw } from '../probe/rules/rule-trace.ts';
@@ -125,6 +125,20 @@ export const readAll = ({ doors, pods }: Pick<Scene, 'doors' | 'pods'>, more: { 
     ...more,
   }));
 
+/** Tunnels that these nodes have; a node that was not read, or one with a switch of its own, may have any. */
+const carriersOf = (snapshots: NodeSnapshot[]): Carriers => {
+  const links = snapshots.flatMap(({ namespaces }) => namespaces.flatMap((netns) => netns.links));
+  if (links.length === 0 || snapshots.some(({ ovs }) => ovs !== undefined)) return EVERY_CARRIER;
+  const has = (...kinds: string[]): boolean => links.some(({ kind }) => kinds.includes(kind));
+  const tunnels = links.flatMap(({ vxlan }) => vxlan ?? []);
+  return {
+    ipip: has('ipip', 'sit', 'ip6tnl', 'gre', 'ip6gre'),
+    vxlan: has('vxlan'),
+    geneve: has('geneve'),
+    over6: has('geneve') || tunnels.some(({ local, external }) => external || local === undefined || local.includes(':')),
+  };
+};
+
 /**
  * Captures armed, probes sent, captures ended: the captures end whatever happens to the probes.
  * @param patient wait for what the kernel drops late
@@ -133,9 +147,10 @@ export const look = async (scene: Scene, snapshots: NodeSnapshot[], requests: Pr
   const { doors, question, mark, stopwatch } = scene;
   const ends = [question.source, question.destination, ...requests.map(({ destination }) => destination)];
   const addresses = [...new Set([...ends, ...gatewaysOf(snapshots)])];
-  const lengths = requests.flatMap((request) =>
+  const bare = requests.flatMap((request) =>
     probeLengths(request, { echoSizes: echoSizes(requests.length + 1), timestamps: speakTimestamps(scene, snapshots) }),
   );
+  const lengths = carriedLengths(bare, carriersOf(snapshots));
   const ports = [...new Set(requests.flatMap(({ port }) => port ?? []))];
   const groups = byNode(tapRequests(scene, snapshots));
   const [armed, traces] = await stopwatch.measure('arm captures', () =>

@@ -43,11 +43,30 @@ export const probeLengths = ({ destination, protocol, query, size }: ProbeReques
   return bodies[protocol].map((body) => header + body);
 };
 
-/**
- * What a device adds in front, as the events count it: nothing, Ethernet, 802.1Q; IPIP; VXLAN and Geneve without options over IPv4 as they
- * arrive and as they leave; Geneve with OVN's 8 bytes of options; the same over IPv6.
- */
-const ADDED = [0, 14, 18, 20, 34, 50, 64, 58, 72, 70, 84, 78, 92];
+/** Which headers packets may get in front on these nodes: those of tunnels that are not there would only let others' packets in. */
+export interface Carriers {
+  ipip: boolean;
+  vxlan: boolean;
+  geneve: boolean;
+  /** Tunnels over IPv6. */
+  over6: boolean;
+}
+
+export const EVERY_CARRIER: Carriers = { ipip: true, vxlan: true, geneve: true, over6: true };
+
+/** As the events count it: nothing, Ethernet, 802.1Q; a tunnel's headers as they arrive and as they leave; OVN puts 8 bytes of options into Geneve. */
+const added = ({ ipip, vxlan, geneve, over6 }: Carriers): number[] => [
+  ...[0, 14, 18],
+  ...(ipip ? [20, 34] : []),
+  ...(vxlan || geneve ? [50, 64] : []),
+  ...(geneve ? [58, 72] : []),
+  ...((vxlan || geneve) && over6 ? [70, 84] : []),
+  ...(geneve && over6 ? [78, 92] : []),
+];
+
+/** All lengths that packets of these lengths may have at some device. */
+export const carriedLengths = (lengths: number[], carriers: Carriers): number[] =>
+  lengths.flatMap((length) => added(carriers).map((more) => Math.trunc(length) + more));
 
 /** Consecutive numbers as one range. */
 const ranges = (numbers: number[]): [first: number, last: number][] => {
@@ -60,8 +79,8 @@ const ranges = (numbers: number[]): [first: number, last: number][] => {
   return found;
 };
 
-/** Condition of an event filter (Documentation/trace/events.rst, 5.2; a page at most): a length of ours, bare or carried. Numbers only. */
+/** Condition of an event filter (Documentation/trace/events.rst, 5.2; a page at most): one of these lengths. Numbers only. */
 export const lengthFilter = (lengths: number[]): string =>
-  ranges(lengths.flatMap((length) => ADDED.map((added) => Math.trunc(length) + added)))
+  ranges(lengths.map(Math.trunc))
     .map(([first, last]) => (first === last ? `len==${first}` : `(len>=${first}&&len<=${last})`))
     .join('||');

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { lengthFilter, probeLengths } from '../../../src/probe/drops/lengths.ts';
+import { type Carriers, carriedLengths, EVERY_CARRIER, lengthFilter, probeLengths } from '../../../src/probe/drops/lengths.ts';
 import { echoSizes } from '../../../src/probe/live/probe-plan.ts';
 import type { ProbeRequest } from '../../../src/probe/probe.ts';
 
@@ -24,15 +24,27 @@ const passes = (filter: string, length: number): boolean =>
     return length >= low && length <= high;
   });
 
+const carried = (lengths: number[], carriers: Carriers = EVERY_CARRIER): string => lengthFilter(carriedLengths(lengths, carriers));
+
 describe('the lengths a trace looks for', () => {
+  it('are only those that the tunnels of these nodes make', () => {
+    // a ping of the usual size, and datagrams of 92 bytes that others send through VXLAN
+    const vxlan = { ipip: false, vxlan: true, geneve: false, over6: false };
+    for (const length of [84, 98, 134, 148]) expect(passes(carried([84], vxlan), length), `${length}`).to.equal(true);
+    for (const length of [92, 106, 142, 156]) expect(passes(carried([84], vxlan), length), `${length}`).to.equal(false);
+    expect(passes(carried([84]), 142)).to.equal(true);
+    expect(passes(carried([84], { ...vxlan, over6: true }), 168)).to.equal(true);
+    expect(passes(carried([84], { ...vxlan, vxlan: false }), 134)).to.equal(false);
+  });
+
   it('are those of a SYN, bare, on Ethernet and in VXLAN', () => {
-    const filter = lengthFilter(probeLengths(request('tcp', '10.0.0.1'), { echoSizes: [], timestamps: true }));
+    const filter = carried(probeLengths(request('tcp', '10.0.0.1'), { echoSizes: [], timestamps: true }));
     for (const length of [60, 74, 110, 124]) expect(passes(filter, length), `${length}`).to.equal(true);
     for (const length of [1500, 1514, 576, 52, 66]) expect(passes(filter, length), `${length}`).to.equal(false);
   });
 
   it('take in shorter SYNs where there are no time stamps', () => {
-    const filter = lengthFilter(probeLengths(request('tcp', '10.0.0.1'), { echoSizes: [], timestamps: false }));
+    const filter = carried(probeLengths(request('tcp', '10.0.0.1'), { echoSizes: [], timestamps: false }));
     for (const length of [52, 66]) expect(passes(filter, length), `${length}`).to.equal(true);
   });
 
@@ -45,7 +57,7 @@ describe('the lengths a trace looks for', () => {
     const requests = ['10.0.0.1', 'fd00::1'].flatMap((destination) =>
       (['tcp', 'udp', 'icmp', 'sctp'] as const).map((protocol) => request(protocol, destination)),
     );
-    const filter = lengthFilter(requests.flatMap((one) => probeLengths(one, { echoSizes: echoSizes(40), timestamps: false })));
+    const filter = carried(requests.flatMap((one) => probeLengths(one, { echoSizes: echoSizes(40), timestamps: false })));
     expect(filter.length).to.be.below(4096);
     expect(filter).to.match(/^[len<>=&|()\d]+$/);
   });

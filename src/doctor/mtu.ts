@@ -1,3 +1,4 @@
+import { smallPing } from '../diagnosis/causes/full-size.ts';
 import { familyOf } from '../forwarding/address.ts';
 import { lookupRoute } from '../forwarding/route/lookup.ts';
 import { hostNetns, linkNamed } from '../forwarding/world.ts';
@@ -24,17 +25,6 @@ export const senderMtu = (sender: Sender, destination: string, snapshots: NodeSn
 const USUAL = [
   8900, 8000, 4000, 2000, 1500, 1492, 1480, 1476, 1460, 1450, 1440, 1430, 1422, 1420, 1410, 1400, 1390, 1380, 1370, 1350, 1300, 1280, 1200, 1000, 576,
 ];
-
-const smallPing = (results: ProbeResult[]): ProbeResult | undefined =>
-  results.find(({ request }) => request.purpose === 'main-icmp' || (request.purpose === 'main' && request.protocol === 'icmp'));
-
-/** Full-size packets vanish without a word while small ones are answered. */
-export const vanishes = (results: ProbeResult[]): ProbeResult | undefined => {
-  const full = results.findLast(({ request }) => request.purpose === 'full-size');
-  const small = smallPing(results);
-  if (!full || !small || full.attempts.length === 0 || answered(full) > 0 || answered(small) === 0) return undefined;
-  return full.attempts.every(({ outcome }) => outcome === 'timeout') ? full : undefined;
-};
 
 /** Told that a packet is too large, a sender sends smaller ones: those have to pass, where any do. */
 export const fittingSize = (results: ProbeResult[]): ProbeRequest | undefined => {

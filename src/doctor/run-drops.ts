@@ -67,7 +67,6 @@ export const runDrops = async (request: DropsRequest, resolve: ResolveOne, ports
   const [door] = opened.filter(isOpen);
   if (!door)
     throw new CliError(`error: ${node} could not be entered: ${opened.flatMap((one) => (isOpen(one) ? [] : one.closed)).join('; ')}`, EXIT.agent);
-  if (door.reach === 'pod') throw new CliError('error: what a kernel drops is seen from the node only, and not with --agent ephemeral', EXIT.usage);
 
   const read = () => readNodes([door], () => ({ scope: 'full', pods: pod ? [pod.uid] : [], all: true }));
   say(`reading ${node}`);

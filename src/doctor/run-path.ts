@@ -1,10 +1,11 @@
 import type { ApiReader } from '../cluster/api/reader.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
 import type { ClusterFacts, Protocol } from '../cluster/facts.ts';
+import { vanishing } from '../diagnosis/causes/full-size.ts';
 import type { PathReport } from '../report/report.ts';
 import { evidenceOf } from './evidence-of.ts';
 import { judgePath } from './judge-path.ts';
-import { sizeSearch, vanishes } from './mtu.ts';
+import { sizeSearch } from './mtu.ts';
 import { planProbes } from './plan.ts';
 import type { OpenDoors } from './ports.ts';
 import type { Say } from './progress.ts';
@@ -56,7 +57,7 @@ export const runPath = async (request: PathRequest, resolve: ResolvePair, ports:
   const requests = planProbes(question, facts, snapshots, dnsDomainOf(facts));
   say('sending probes');
   const first: Look = typeof requests === 'string' ? { probes: [], raw: [], rules: [] } : await look(scene, snapshots, requests);
-  const full = vanishes(first.probes);
+  const full = vanishing(first.probes)?.full;
   const sizes = full ? await stopwatch.measure('probe', () => sendAll(doors, sizeSearch(full))) : [];
   const judge = async (seen: Look): Promise<Omit<PathReport, 'timings'>> =>
     stopwatch.measure('judge', async () => {

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { PodFacts } from '../cluster/facts.ts';
+import { vanishing } from '../diagnosis/causes/full-size.ts';
 import { sameAddress } from '../forwarding/address.ts';
 import { hostNetns } from '../forwarding/world.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
@@ -9,7 +10,7 @@ import { answered, type ProbeRequest, type ProbeResult } from '../probe/probe.ts
 import type { RuleTraceRaw } from '../probe/rules/rule-trace.ts';
 import type { TapRaw, TapRequest } from '../probe/tap/tap-output.ts';
 import { duplicateAddresses } from '../topology/duplicates.ts';
-import { fittingSize, vanishes } from './mtu.ts';
+import { fittingSize } from './mtu.ts';
 import { entryPid, type Question } from './plan.ts';
 import type { NodeDoor } from './ports.ts';
 import { type NodesRead, readNodes } from './read-nodes.ts';
@@ -99,7 +100,7 @@ const askFitting = async (doors: NodeDoor[], results: ProbeResult[]): Promise<Pr
 /** Something to find the reason of. */
 export const isLost = (probes: ProbeResult[]): boolean =>
   probes.some(({ request, attempts }) => request.purpose === 'main' && attempts.some(({ outcome }) => outcome !== 'answered')) ||
-  vanishes(probes) !== undefined;
+  vanishing(probes) !== undefined;
 
 /** A neighbour that does not answer is one of those on the way: whose questions and claims are of interest, too. */
 const MOST_GATEWAYS = 32;

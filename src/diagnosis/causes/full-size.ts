@@ -4,20 +4,24 @@ import { dropWords, observedDrops } from '../drops/observed.ts';
 import { type Evidence, legOf, mainProbe, score } from '../evidence.ts';
 import { seenAt } from '../sightings.ts';
 
-const ofPurpose = ({ probes }: Evidence, ...purposes: ProbeResult['request']['purpose'][]): ProbeResult[] =>
+const ofPurpose = (probes: ProbeResult[], ...purposes: ProbeResult['request']['purpose'][]): ProbeResult[] =>
   probes.filter(({ request, attempts }) => purposes.includes(request.purpose) && attempts.length > 0);
 
-/** Full-size pings that nobody answers, while small ones are answered. */
-const vanishing = (evidence: Evidence): { full: ProbeResult; small: ProbeResult } | undefined => {
-  const full = ofPurpose(evidence, 'full-size').at(-1);
-  const small = ofPurpose(evidence, 'main-icmp', 'main').find(({ request }) => request.protocol === 'icmp');
+/** The ping of the usual size to the target, by which others are measured. */
+export const smallPing = (probes: ProbeResult[]): ProbeResult | undefined =>
+  ofPurpose(probes, 'main-icmp', 'main').find(({ request }) => request.protocol === 'icmp');
+
+/** Full-size pings that vanish without a word, while small ones are answered; of two sizes the one that the sender was told. */
+export const vanishing = (probes: ProbeResult[]): { full: ProbeResult; small: ProbeResult } | undefined => {
+  const full = ofPurpose(probes, 'full-size').at(-1);
+  const small = smallPing(probes);
   if (!full || !small || answered(full) > 0 || answered(small) === 0) return undefined;
   return full.attempts.every(({ outcome }) => outcome === 'timeout') ? { full, small } : undefined;
 };
 
 /** `1400 bytes pass, 1410 do not` */
 const limitOf = (evidence: Evidence, full: ProbeResult): { largest?: number; words: string[] } => {
-  const tried = ofPurpose(evidence, 'size-search').map(({ request, attempts }) => ({
+  const tried = ofPurpose(evidence.probes, 'size-search').map(({ request, attempts }) => ({
     size: request.size ?? 0,
     passed: attempts.some(({ outcome }) => outcome === 'answered'),
   }));
@@ -63,7 +67,7 @@ export const fullSizeVanishes: Cause = {
   code: 'ND3016',
   summary: "Packets as large as the sender's MTU vanish without a word, while small ones pass.",
   recognise: (evidence) => {
-    const found = vanishing(evidence);
+    const found = vanishing(evidence.probes);
     const main = mainProbe(evidence);
     if (!found || !main || answered(main) === 0) return undefined;
     const { full, small } = found;

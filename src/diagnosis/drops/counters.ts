@@ -125,26 +125,31 @@ const waysToCount = (group: LostPackets): LostPackets[] => {
   return attempts > packets && bytes % packets === 0 ? [group, { ...group, packets: attempts, bytes: (bytes / packets) * attempts }] : [group];
 };
 
-/** Every choice of one way of each group, or none of it where it may be left out. */
-const choices = ([group, ...others]: LostPackets[], needed: string): LostPackets[][] => {
-  if (!group) return [[]];
-  const rest = choices(others, needed);
-  const ways = waysToCount(group).flatMap((way) => rest.map((chosen) => [way, ...chosen]));
-  return group.probe === needed ? ways : [...rest, ...ways];
+interface Amount {
+  packets: number;
+  bytes: number;
+}
+
+/** Groups that are together exactly this much. */
+const fill = ([group, ...others]: LostPackets[], { packets, bytes }: Amount): LostPackets[] | undefined => {
+  if (packets === 0 && bytes === 0) return [];
+  if (!group || packets <= 0 || bytes <= 0) return undefined;
+  return fill(others, { packets, bytes }) ?? fillWith(group, others, { packets, bytes });
+};
+
+const fillWith = (group: LostPackets, others: LostPackets[], { packets, bytes }: Amount): LostPackets[] | undefined => {
+  for (const way of waysToCount(group)) {
+    const rest = fill(others, { packets: packets - way.packets, bytes: bytes - way.bytes });
+    if (rest) return [way, ...rest];
+  }
+  return undefined;
 };
 
 /**
  * Probes whose lost packets together are exactly what a counter counted: their number and their bytes. `first` has to be among them.
  * Undefined when no combination fits, as on a node where others' packets meet the rule, too.
  */
-export const countedExactly = (
-  { packets, bytes }: Pick<Raised, 'packets' | 'bytes'>,
-  groups: LostPackets[],
-  first: string,
-): LostPackets[] | undefined => {
+export const countedExactly = (counted: Amount, groups: LostPackets[], first: string): LostPackets[] | undefined => {
   const main = groups.find(({ probe }) => probe === first);
-  if (!main) return undefined;
-  const others = groups.filter((group) => group !== main).slice(0, MOST_GROUPS);
-  const sum = (chosen: LostPackets[], what: 'packets' | 'bytes'): number => chosen.reduce((total, group) => total + group[what], 0);
-  return choices([main, ...others], first).find((chosen) => sum(chosen, 'packets') === packets && sum(chosen, 'bytes') === bytes);
+  return main && fillWith(main, groups.filter((group) => group !== main).slice(0, MOST_GROUPS), counted);
 };

@@ -1,4 +1,5 @@
-import type { Netns, NodeSnapshot } from '../../node/snapshot.ts';
+import type { Netns, NodeSnapshot, OvsFlow } from '../../node/snapshot.ts';
+import { packetsBefore } from '../../policy/programmed/ovn.ts';
 import type { Evidence, Leg } from '../evidence.ts';
 
 /** Counters that count packets the kernel did not take (net/ipv4/proc.c, net/ipv6/proc.c), and what each means. */
@@ -94,16 +95,17 @@ const MEANT: Record<number, string> = { 0: 'of a port the switch does not know',
 /** OVN's table 40 ends in a drop that counts whatever goes to another node as well, so that it says nothing. */
 const REMOTE_OUTPUT = 40;
 
+const flowName = ({ table, priority, match }: OvsFlow): string =>
+  [`drop flow of br-int table ${table} priority ${priority}`, match.join(','), MEANT[table] === undefined ? '' : `(${MEANT[table]})`]
+    .filter((words) => words !== '')
+    .join(' ');
+
 const flowRises = ({ ovn: before }: NodeSnapshot, { ovn: after }: NodeSnapshot): Rise[] =>
-  (before && after ? after.drops : []).flatMap((flow) => {
-    const { cookie, table, priority, match, packets } = flow;
-    if (table === REMOTE_OUTPUT && priority === 0) return [];
-    const old = before?.drops.find(
-      (one) => one.cookie === cookie && one.table === table && one.priority === priority && one.match.join() === match.join(),
-    );
-    const meant = MEANT[table] === undefined ? '' : ` (${MEANT[table]})`;
-    return [{ name: `drop flow of br-int table ${table} priority ${priority} ${match.join(',')}`.trim() + meant, by: packets - (old?.packets ?? 0) }];
-  });
+  before && after
+    ? after.drops
+        .filter(({ table, priority }) => table !== REMOTE_OUTPUT || priority !== 0)
+        .map((flow) => ({ name: flowName(flow), by: flow.packets - (packetsBefore(before, flow) ?? 0) }))
+    : [];
 
 /**
  * Counters of dropped packets that rose at least as often as attempts of this leg were lost, those that rose least first: what is left to

@@ -1,4 +1,4 @@
-import { hostNetns, netnsAt, type Place, type World } from '../world.ts';
+import { hostNetns, type Place, type World } from '../world.ts';
 import { fail } from './change.ts';
 import { shellWords } from './shell.ts';
 
@@ -34,7 +34,7 @@ const pinned = ({ snapshot }: Place, name: string): Place => {
 };
 
 const ofProcess = ({ snapshot }: Place, pid: string | undefined): Place => {
-  const netns = snapshot.namespaces.find((one) => `${one.pid}` === pid) ?? netnsAt(snapshot, pid);
+  const netns = snapshot.namespaces.find((one) => `${one.pid}` === pid);
   return { snapshot, netns: netns ?? fail(`no network namespace is known by process ${pid ?? '?'} of ${snapshot.node}`) };
 };
 

@@ -73,6 +73,10 @@ const aclsOf = (ovn: OvnState, flow: OvsFlow, direction: Wanted['direction']): O
 
 const family = (flow: OvsFlow): 4 | 6 | undefined => (flow.match.includes('ip') ? 4 : flow.match.includes('ipv6') ? 6 : undefined);
 
+/** What a flow had counted when the switch was read before; undefined where it was not there. */
+export const packetsBefore = ({ drops }: OvnState, { cookie, table, priority, match }: OvsFlow): number | undefined =>
+  drops.find((one) => one.cookie === cookie && one.table === table && one.priority === priority && one.match.join() === match.join())?.packets;
+
 /** How OVN carries out the policies of a pod: ACLs become flows of br-int on the pod's own node. */
 export const ovnRule = (wanted: Wanted): Programmed | undefined => {
   const { snapshot, before, direction, subject } = wanted;
@@ -83,10 +87,7 @@ export const ovnRule = (wanted: Wanted): Programmed | undefined => {
   const known = ovn.ports.find(({ ofport }) => ofport === port?.ofport);
   if (!known) return undefined;
   const flows = dropsAt(ovn, known, direction).filter((flow) => family(flow) === undefined || family(flow) === (address?.family ?? 4));
-  const pastOf = (flow: OvsFlow): number | undefined =>
-    before?.ovn?.drops.find(
-      (one) => one.cookie === flow.cookie && one.table === flow.table && one.priority === flow.priority && one.match.join() === flow.match.join(),
-    )?.packets;
+  const pastOf = (flow: OvsFlow): number | undefined => before?.ovn && packetsBefore(before.ovn, flow);
   const [flow] = [...flows].sort((a, b) => b.packets - (pastOf(b) ?? 0) - (a.packets - (pastOf(a) ?? 0)) || b.priority - a.priority);
   if (!flow) return undefined;
   const owners = aclsOf(ovn, flow, direction).flatMap((acl) => {

@@ -84,7 +84,7 @@ const heldBack = (free: FreeEvent): boolean => [free.location, ...free.stack.sli
 /** A life whose buffer was freed unseen and given to another packet would end in that one's drop: it must end soon, or while waiting. */
 export const belongs = (free: FreeEvent, last: DeviceEvent): boolean => free.time - last.time < AT_ONCE || heldBack(free);
 
-const TUNNELS = /vxlan|geneve|tunnel|ipip|sit_|wg_|gre/;
+const TUNNELS = /vxlan|geneve|tunnel|_tnl_|^(ipip|sit|wg|gre|ipgre|ip6gre)_/;
 
 /**
  * A buffer that was freed unseen may be another packet's within microseconds: one of the other family is not ours, unless a tunnel has

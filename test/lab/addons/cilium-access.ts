@@ -1,4 +1,5 @@
 import type { Manifest } from '../kubectl.ts';
+import { access } from './access.ts';
 
 const namespace = 'kube-system';
 
@@ -31,14 +32,4 @@ const rules = {
 };
 
 /** The service accounts of the agent and the operator, each with its rights. */
-export const ciliumAccess: readonly Manifest[] = Object.entries(rules).flatMap(([name, allowed]) => [
-  { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } },
-  { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name }, rules: allowed },
-  {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRoleBinding',
-    metadata: { name },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
-    subjects: [{ kind: 'ServiceAccount', name, namespace }],
-  },
-]);
+export const ciliumAccess: readonly Manifest[] = Object.entries(rules).flatMap(([name, allowed]) => access({ name, namespace, rules: allowed }));

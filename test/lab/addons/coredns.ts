@@ -1,6 +1,7 @@
 import { images } from '../images/contents.ts';
 import type { Manifest } from '../kubectl.ts';
 import { type LabPlan, primary } from '../plan.ts';
+import { access } from './access.ts';
 
 const labels = { 'k8s-app': 'kube-dns' };
 const namespace = 'kube-system';
@@ -76,15 +77,7 @@ const deployment = (replicas: number): Manifest => ({
 
 /** CoreDNS as kubeadm deploys it. */
 export const coredns = (plan: LabPlan): readonly Manifest[] => [
-  { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'coredns', namespace } },
-  { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'system:coredns' }, rules: accessRules },
-  {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRoleBinding',
-    metadata: { name: 'system:coredns' },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'system:coredns' },
-    subjects: [{ kind: 'ServiceAccount', name: 'coredns', namespace }],
-  },
+  ...access({ name: 'coredns', namespace, role: 'system:coredns', rules: accessRules }),
   { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'coredns', namespace }, data: { Corefile: corefile } },
   {
     apiVersion: 'v1',

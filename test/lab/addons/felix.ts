@@ -1,6 +1,7 @@
 import { images } from '../images/contents.ts';
 import type { Manifest } from '../kubectl.ts';
 import { type LabPlan, primary } from '../plan.ts';
+import { access } from './access.ts';
 
 const namespace = 'kube-system';
 const labels = { 'k8s-app': 'calico-node' };
@@ -81,15 +82,4 @@ const daemonSet = (plan: LabPlan): Manifest => ({
 });
 
 /** The stand-in for Calico's agent (parts/felix) in the place that calico.yaml gives the real one. */
-export const felix = (plan: LabPlan): readonly Manifest[] => [
-  { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'calico-node', namespace } },
-  { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'calico-node' }, rules: accessRules },
-  {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRoleBinding',
-    metadata: { name: 'calico-node' },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'calico-node' },
-    subjects: [{ kind: 'ServiceAccount', name: 'calico-node', namespace }],
-  },
-  daemonSet(plan),
-];
+export const felix = (plan: LabPlan): readonly Manifest[] => [...access({ name: 'calico-node', namespace, rules: accessRules }), daemonSet(plan)];

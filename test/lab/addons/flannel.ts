@@ -1,6 +1,7 @@
 import { images } from '../images/contents.ts';
 import type { Manifest } from '../kubectl.ts';
 import { type LabPlan, primary } from '../plan.ts';
+import { access } from './access.ts';
 
 const namespace = 'kube-flannel';
 const labels = { app: 'flannel', tier: 'node' };
@@ -104,15 +105,7 @@ export const flannel = (plan: LabPlan): readonly Manifest[] => [
     kind: 'Namespace',
     metadata: { name: namespace, labels: { 'k8s-app': 'flannel', 'pod-security.kubernetes.io/enforce': 'privileged' } },
   },
-  { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'flannel', namespace } },
-  { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'flannel' }, rules: accessRules },
-  {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRoleBinding',
-    metadata: { name: 'flannel' },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'flannel' },
-    subjects: [{ kind: 'ServiceAccount', name: 'flannel', namespace }],
-  },
+  ...access({ name: 'flannel', namespace, rules: accessRules }),
   {
     apiVersion: 'v1',
     kind: 'ConfigMap',

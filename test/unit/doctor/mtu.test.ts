@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { fittingSize, vanishes } from '../../../src/doctor/mtu.ts';
+import { vanishing } from '../../../src/diagnosis/causes/full-size.ts';
+import { fittingSize } from '../../../src/doctor/mtu.ts';
 import type { Attempt, ProbePurpose, ProbeResult } from '../../../src/probe/probe.ts';
 
 const result = (purpose: ProbePurpose, attempts: Attempt[], size?: number): ProbeResult => ({
@@ -49,7 +50,7 @@ describe('packets as large as the sender believes the way to take', () => {
   });
 
   it('vanish where even those of the size that was told are not answered', () => {
-    expect(vanishes([small, told])).to.equal(undefined);
-    expect(vanishes([small, told, result('full-size', [{ outcome: 'timeout' }, { outcome: 'timeout' }], 1300)])?.request.size).to.equal(1300);
+    expect(vanishing([small, told])).to.equal(undefined);
+    expect(vanishing([small, told, result('full-size', [{ outcome: 'timeout' }, { outcome: 'timeout' }], 1300)])?.full.request.size).to.equal(1300);
   });
 });

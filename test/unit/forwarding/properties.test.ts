@@ -25,11 +25,13 @@ const broken = fc
 
 const brokenBy = (some: typeof breaks): FlannelCluster => {
   const cluster = flannelCluster();
-  // two breaks may want the same thing gone
-  for (const { make } of some)
+  for (const [at, { make }] of some.entries())
     try {
       make(cluster);
-    } catch {}
+    } catch (error) {
+      // the second may want gone what the first took
+      if (at === 0) throw error;
+    }
   return cluster;
 };
 

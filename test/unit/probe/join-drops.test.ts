@@ -36,11 +36,14 @@ describe('a buffer that is another packet by now', () => {
     expect(isFamilyOf(report, v4)).to.equal(false);
     expect(isFamilyOf(report, v6)).to.equal(true);
     expect(isFamilyOf(freed(IPV4, 'ip_rcv_core'), v6)).to.equal(false);
+    // an ingress or egress hook on the way is no tunnel
+    expect(isFamilyOf(freed(IPV4, 'kfree_skb_list', 'sch_handle_ingress', 'nf_hook_egress'), v6)).to.equal(false);
   });
 
   it('is the same packet where a tunnel has wrapped it into the other family', () => {
     const wrapped = freed(IPV6, 'nf_hook_slow', 'ip6_local_out', 'udp_tunnel6_xmit_skb', 'vxlan_xmit_one');
     expect(isFamilyOf(wrapped, v4)).to.equal(true);
+    expect(isFamilyOf(freed(IPV6, 'nf_hook_slow', 'ip6_tnl_xmit', 'ip6gre_tunnel_xmit'), v4)).to.equal(true);
     const outer = { kind: 'vxlan', source: 'fd00:33::11', destination: 'fd00:33::12' } as const;
     expect(isFamilyOf(freed(IPV6, 'nf_hook_slow'), sighting('10.244.1.4', outer))).to.equal(true);
     expect(isFamilyOf(freed(IPV4, 'nf_hook_slow'), sighting('10.244.1.4', outer))).to.equal(false);

@@ -81,7 +81,8 @@ export const withUnpredicted = (walk: Walk | undefined, places: TapPlace[], leg:
     const before = result.findLastIndex((hop) => hop.node === place.node && (times.get(hop) ?? Number.POSITIVE_INFINITY) <= time);
     const first = result.findIndex((hop) => hop.node === place.node);
     const index = before >= 0 ? before + 1 : first >= 0 ? first : result.length;
-    const hop = { ...hopOf(world, place, result[index - 1], leg), ...(isBridgeBetween(world, place, hops) ? {} : surprise) };
+    const how = isBridgeBetween(world, place, hops) ? { what: 'by way of the bridge itself' } : surprise;
+    const hop = { ...hopOf(world, place, result[index - 1], leg), ...how };
     times.set(hop, time);
     result.splice(index, 0, hop);
   }

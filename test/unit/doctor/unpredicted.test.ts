@@ -44,5 +44,7 @@ describe('places that nobody predicted', () => {
   it('are no surprise on the bridge between two ports', () => {
     const names = seen([place('cni0', 'out', 5)]);
     expect(names).to.include('cni0').and.not.include('cni0!');
+    const hops = withUnpredicted(walk, [place('cni0', 'out', 5)], 'there', cluster, new Set());
+    expect(hops.find((hop) => hop.interface === 'cni0' && hop.direction === 'out')?.what).to.equal('by way of the bridge itself');
   });
 });

@@ -3,13 +3,20 @@ import { execa } from 'execa';
 
 const root = join(import.meta.dirname, '..');
 
+const failed: string[] = [];
+
+/** What `run` said of the steps that failed so far, in order. */
+export const failedSteps = (): readonly string[] => failed;
+
 /** Runs one step with its output shown, and says how long it took; false when it failed. */
 export const run = async (title: string, command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<boolean> => {
   process.stdout.write(`\n== ${title}\n`);
   const started = performance.now();
   const { exitCode } = await execa(command, args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'], reject: false });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  process.stdout.write(exitCode === 0 ? `== done in ${seconds} s\n` : `== ${title}: failed after ${seconds} s (exit code ${exitCode ?? 'none'})\n`);
+  const failure = `${title}: failed after ${seconds} s (exit code ${exitCode ?? 'none'})`;
+  process.stdout.write(exitCode === 0 ? `== done in ${seconds} s\n` : `== ${failure}\n`);
+  if (exitCode !== 0) failed.push(failure);
   return exitCode === 0;
 };
 

@@ -1,24 +1,20 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run } from './steps.ts';
+import type { RunTotals } from '../test/totals-reporter.ts';
+import { failedSteps, run } from './steps.ts';
 
-interface Totals {
-  passed: number;
-  failed: number;
-  skipped: number;
-}
-
-const sum = (lines: string): Totals =>
+const runsIn = (lines: string): RunTotals[] =>
   lines
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Totals)
-    .reduce((a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped }), {
-      passed: 0,
-      failed: 0,
-      skipped: 0,
-    });
+    .map((line) => JSON.parse(line) as RunTotals);
+
+const sum = (numbers: number[]): number => numbers.reduce((a, b) => a + b, 0);
+
+/** A failure as it is told at the end: a message of many lines (a report, a difference) is cut to its first ones, the whole stands above. */
+const toldAgain = ({ title, message }: RunTotals['failures'][number]): string =>
+  [`failed: ${title}`, ...message.split('\n').slice(0, 8)].join('\n    ');
 
 export type Mocha = (title: string, args: string[], env?: NodeJS.ProcessEnv) => Promise<boolean>;
 
@@ -39,11 +35,14 @@ export const withTotals = async (work: (mocha: Mocha) => Promise<Done>): Promise
     });
   try {
     const { steps, skipped } = await work(mocha);
-    const totals = sum(await readFile(totalsFile, 'utf8').catch(() => ''));
+    const runs = runsIn(await readFile(totalsFile, 'utf8').catch(() => ''));
     const broken = steps.filter((ok) => !ok).length;
     // a step that broke without counting a failed test (lint, types, a crash) still makes the closing line say so
-    const failed = Math.max(totals.failed, broken);
-    process.stdout.write(`\n${totals.passed} passed, ${failed} failed, ${totals.skipped + skipped} skipped\n`);
+    const failed = Math.max(sum(runs.map((one) => one.failed)), broken);
+    for (const step of failedSteps()) process.stdout.write(`\n== ${step}`);
+    for (const failure of runs.flatMap(({ failures }) => failures)) process.stdout.write(`\n${toldAgain(failure)}\n`);
+    const passed = sum(runs.map((one) => one.passed));
+    process.stdout.write(`\n${passed} passed, ${failed} failed, ${sum(runs.map((one) => one.skipped)) + skipped} skipped\n`);
     process.exitCode = failed > 0 ? 1 : 0;
   } finally {
     await rm(directory, { recursive: true, force: true });

@@ -79,9 +79,11 @@ const made = ({ table }: Edit, words: readonly string[]): IptablesRule => {
   return ruleFrom(ruleText(words), 0);
 };
 
+const count = ({ rules }: IptablesChain): string => `${rules.length} rule${rules.length === 1 ? '' : 's'}`;
+
 const positionIn = (chain: IptablesChain, word: string): number => {
   const number = Number(word);
-  if (number < 1 || number > chain.rules.length) fail(`${chain.name} has ${chain.rules.length} rules, and no rule ${word}`);
+  if (number < 1 || number > chain.rules.length) fail(`${chain.name} has ${count(chain)}, and no rule ${word}`);
   return number - 1;
 };
 
@@ -116,7 +118,7 @@ const actions: Record<string, (edit: Edit) => IptablesTable> = {
     const chain = chainOf(edit, name);
     const [number, ...rest] = /^\d+$/.test(words[0] ?? '') ? words : ['1', ...words];
     const at = Number(number) - 1;
-    if (at < 0 || at > chain.rules.length) fail(`${chain.name} has ${chain.rules.length} rules: nothing can be put at place ${number}`);
+    if (at < 0 || at > chain.rules.length) fail(`${chain.name} has ${count(chain)}: nothing can be put at place ${number}`);
     return withRules(edit, chain, chain.rules.toSpliced(at, 0, made(edit, rest)));
   },
   '-D': (edit) => {
@@ -152,7 +154,7 @@ const actions: Record<string, (edit: Edit) => IptablesTable> = {
     const user = edit.table.chains.find(({ rules }) => rules.some(({ target }) => target === chain.name));
     if (chain.policy !== undefined || chain.rules.length > 0 || user)
       fail(
-        `${chain.name} cannot be deleted: it ${chain.rules.length > 0 ? `has ${chain.rules.length} rules` : user ? `is jumped to from ${user.name}` : 'is built in'}`,
+        `${chain.name} cannot be deleted: it ${chain.rules.length > 0 ? `has ${count(chain)}` : user ? `is jumped to from ${user.name}` : 'is built in'}`,
       );
     return { ...edit.table, chains: edit.table.chains.filter((one) => one !== chain) };
   },

@@ -52,6 +52,8 @@ export interface Frame {
   vlan?: number | undefined;
   /** The destination was written down by somebody, and no answer will correct it. */
   fixed?: boolean | undefined;
+  /** A question to everybody on the link; `to` is the one whose copy is followed. */
+  toAll?: 'multicast' | 'broadcast' | undefined;
   /** Handed to this very host, whatever its destination says (skb->pkt_type PACKET_HOST). */
   own?: boolean | undefined;
   /** Why there is no destination: nobody answers, or it is not known who would. */

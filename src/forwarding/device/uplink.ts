@@ -134,8 +134,8 @@ const portOf = ({ place, link }: End): End => {
   if (link.kind === '' && link.name !== 'lo') return { place, link };
   const { netns } = place;
   if (hasPorts.has(link.kind)) {
-    const port = portsOf(netns, link).find((candidate) => candidate.up && isUplink(place, candidate));
-    return { place, link: port ?? link };
+    const ports = portsOf(netns, link).filter((candidate) => isUplink(place, candidate));
+    return { place, link: ports.find(({ up }) => up) ?? ports[0] ?? link };
   }
   if (isUplink(place, link)) return { place, link };
   const route = netns.routes.find(({ destination, table, device }) => destination === '0.0.0.0/0' && table === 'main' && device !== undefined);

@@ -1,5 +1,5 @@
 import type { Link } from '../../node/snapshot.ts';
-import { familyOf, isLimitedBroadcast, isLoopback, isMulticast, isZeroNet } from '../address.ts';
+import { familyOf, isLimitedBroadcast, isLinkLocal6, isLoopback, isMulticast, isZeroNet } from '../address.ts';
 import type { StopDetail } from '../flight.ts';
 import type { Known } from '../netfilter/context.ts';
 import type { Pass } from '../pass.ts';
@@ -38,6 +38,8 @@ const backwards = ({ flight: { packet, solicits }, place, iif }: Arrival, { mark
       : { protocol: protocolOf(packet), sourcePort: packet.destinationPort, destinationPort: packet.sourcePort }),
     vrf: vrfOf(place.netns, iif),
     ignoreLinkState,
+    // every link has that network: only the packet's own counts (nft_fib_ipv6.c nft_fib6_flowi_init, ip6t_rpfilter.c rpfilter_lookup_reverse6)
+    ...(isLinkLocal6(packet.source) ? { oif: iif } : {}),
   };
   return lookupRoute(place.netns, query);
 };

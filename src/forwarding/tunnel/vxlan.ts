@@ -10,7 +10,7 @@ import { lookupRoute, type RouteDecision } from '../route/lookup.ts';
 import { mtuOf, tooBig } from '../stack/mtu.ts';
 import { judgeOf, routeQuery } from '../stack/route-query.ts';
 import { linkNamed, type Place, unread } from '../world.ts';
-import { devicesOf, floodRemotes, socketPlace, speaks, tunnelEntries } from './vxlan-peers.ts';
+import { devicesOf, floodRemotes, socketPlace, speaks, tunnelEntries, zeroMac } from './vxlan-peers.ts';
 
 /** Outer Ethernet is the next link's: inner Ethernet 14, VXLAN 8, UDP 8, IP 20 or 40. */
 const overhead = (remote: string): number => 14 + 8 + 8 + (familyOf(remote) === 4 ? 20 : 40);
@@ -34,8 +34,9 @@ export const sendVxlan = ({ place, device, flight, frame, nextHop, what }: Emit,
   if (remote === undefined) return lose(journey, `${device.name} floods by multicast, and who listens was not read`);
   if (entry) decided(journey, 'here', { by: 'fdb', object: entryLine(entry) });
   hop.what = joined(what, `VXLAN ${entry?.vni ?? vxlan.vni} → ${remote}`, frame.to === undefined ? '' : `VTEP ${frame.to}`);
-  const outer = carrier({ place, socket, device, flight, frame, remote, entry });
-  const oif = boundTo(socket, device, entry);
+  const used = entry ?? entries.find(({ mac, destination }) => mac === zeroMac && destination === remote);
+  const outer = carrier({ place, socket, device, flight, frame, remote, entry: used });
+  const oif = boundTo(socket, device, used);
   const route = lookupRoute(socket.netns, routeQuery(outer, socket, undefined, oif), judgeOf(journey, socket));
   if (route.kind === 'local' && route.route.type === 'local') return comeRound(journey, socket, outer, oif);
   const big = route.kind === 'unicast' ? tooBigInside(place, device, flight, limitOf(socket, route, outer)) : undefined;
@@ -99,11 +100,9 @@ const pickRemote = (journey: Journey, place: Place, device: Link, remotes: strin
   return known[choose(journey, { kind: 'copies', what: `${device.name} on ${place.snapshot.node} floods to ${known.length} remotes`, ways: copies })];
 };
 
-/** Only entries made with a device, or the one the interface itself was made with, bind the tunnel's socket to it. */
+/** An entry made with a device binds its packets to it, as the remote does that the interface itself was made with (vxlan_xmit_one, remote_ifindex). */
 const boundTo = (socket: Place, device: Link, entry: FdbEntry | undefined): string | undefined =>
-  entry === undefined && device.vxlan?.underlay !== undefined && socket.netns.links.some(({ name }) => name === device.vxlan?.underlay)
-    ? device.vxlan.underlay
-    : undefined;
+  linkNamed(socket.netns, entry ? entry.via : device.vxlan?.underlay)?.name;
 
 interface Wrapping {
   place: Place;
@@ -136,7 +135,7 @@ const carrier = ({ place, socket, device, flight, frame, remote, entry }: Wrappi
       vni: entry?.vni ?? vni,
       port: entry?.port ?? port,
       inner: flight,
-      frame: { from: frame.from, to: frame.to },
+      frame: { from: frame.from, to: frame.to, toAll: frame.toAll },
       overhead: added,
     },
   };

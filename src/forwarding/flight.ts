@@ -77,9 +77,10 @@ export type Step =
 
 /** A neighbour entry that a question on the link left behind. */
 export interface Learned {
-  node: string;
-  netns: string;
-  device: string;
+  /** Whose entry it is; absent where it is a stranger's on the link who was asked, such as a router between the nodes. */
+  node?: string;
+  netns?: string;
+  device?: string;
   address: string;
   mac: string;
 }

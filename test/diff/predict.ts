@@ -33,7 +33,7 @@ export interface Leg {
 
 export interface Refusal {
   what: 'reset' | { type: number; code: number };
-  /** Whether it is said to get back to who asked, whatever the dice say. */
+  /** Whether it is said to get back to who asked, whatever the dice say and whatever rules do that nobody can judge. */
   arrives: boolean;
 }
 
@@ -100,7 +100,7 @@ const refusalOf = (there: Walk, world: World): Refusal | undefined => {
     return { what: 'reset', arrives: false };
   const icmp = errorFor(there);
   const error = icmp && walkError(there, world);
-  return icmp && { what: icmp, arrives: error?.outcome === 'delivered' && error.choices.length === 0 };
+  return icmp && { what: icmp, arrives: error?.outcome === 'delivered' && error.choices.length === 0 && error.doubts.length === 0 };
 };
 
 const legOf = ({ outcome, hops, end, arrived, packet }: Walk, world: World): Leg => ({

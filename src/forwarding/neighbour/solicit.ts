@@ -50,9 +50,13 @@ const passesHere = (journey: Journey, end: End, flight: Flight, way: 'out' | 'in
   );
 };
 
-/** Whether this host's own rules let it ask anybody on its link, and hear the answer. */
-export const canAsk = (journey: Journey, end: End, { target, sender }: Question): boolean =>
-  passesHere(journey, end, message(sender, solicitedNode(target), 135), 'out') && passesHere(journey, end, message(target, sender, 136), 'in');
+/** Whether this host's own rules let it ask anybody on its link. */
+export const leaves = (journey: Journey, end: End, { target, sender }: Question): boolean =>
+  familyOf(target) === 4 || passesHere(journey, end, message(sender, solicitedNode(target), 135), 'out');
+
+/** Whether they let it hear the answer, too. */
+export const canAsk = (journey: Journey, end: End, question: Question): boolean =>
+  leaves(journey, end, question) && passesHere(journey, end, message(question.target, question.sender, 136), 'in');
 
 /** An answer by ND is sent like any packet, to where a neighbour entry that was written down says (net/core/neighbour.c neigh_update). */
 const writtenMac = ({ place, link }: End, address: string): string | undefined => {

@@ -11,6 +11,8 @@ import { labelOf, type Place, type World } from './world.ts';
 export interface Flight {
   packet: Packet;
   mark: number;
+  /** The port that a source translation drew at random: the packet has another than its text says, and which one nobody can foresee. */
+  drawn?: 'sourcePort' | 'destinationPort' | undefined;
   /** Hops left; absent until the packet was sent. */
   ttl?: number;
   direction: 'request' | 'reply';
@@ -134,6 +136,10 @@ export const ownedFlight = (flight: Flight, netns: string): Flight | undefined =
   if (flight.carries) return ownedFlight(flight.carries.inner, netns);
   return flight.made === netns && !isKernels(flight) ? flight : undefined;
 };
+
+/** A port as rules see it; undefined where it is not known. */
+export const portOf = ({ packet, drawn }: Flight, side: 'sourcePort' | 'destinationPort'): number | undefined =>
+  drawn === side ? undefined : packet[side];
 
 /** The innermost packet: what both ends talk about. */
 export const innermost = (flight: Flight): Packet => (flight.carries ? innermost(flight.carries.inner) : flight.packet);

@@ -2,6 +2,7 @@ import { hostPort } from '../address.ts';
 import { type Found, invert, isTranslated, rewrite } from '../conntrack.ts';
 import type { Packet } from '../hop.ts';
 import type { HookName, Pass } from '../pass.ts';
+import { hasPorts } from '../protocol.ts';
 import { masqueradeAddress } from '../route/source.ts';
 import { type Change, proceed, type Verdict } from './context.ts';
 
@@ -30,9 +31,17 @@ export const translate = (pass: Pass, chains: ((pass: Pass) => Verdict)[]): Verd
   if (pass.flight.about && !isTranslated(connection, direction === 'original' ? side : opposite[side])) return proceed;
   const before = pass.flight.packet;
   pass.flight.packet = rewrite(before, found, side);
+  followPort(pass, found, side);
   if (pass.flight.about) pass.flight.about = found.direction === 'reply' ? connection.original : connection.reply;
   if (pass.hook === 'output' && before.destination !== pass.flight.packet.destination) pass.reroute = true;
   return proceed;
+};
+
+/** A port drawn for a flow is its own again where the translation is undone (net/netfilter/nf_nat_core.c nf_nat_l4proto_unique_tuple). */
+const followPort = ({ flight }: Pass, { connection: { drawn }, direction }: Found, side: Side): void => {
+  if (!drawn || flight.about) return;
+  if (direction === 'original' && side === 'source') flight.drawn = drawn.after ? 'sourcePort' : undefined;
+  if (direction === 'reply' && side === 'destination') flight.drawn = drawn.before ? 'destinationPort' : undefined;
 };
 
 /** What an error is about went the other way; untranslated flows leave its own source alone (nf_nat_icmp_reply_translation). */
@@ -66,6 +75,10 @@ const apply = (pass: Pass, { connection }: Found, { change, by }: Extract<Verdic
       ? { ...sent, destination: address ?? sent.destination, ...(port === undefined ? {} : { destinationPort: port }) }
       : { ...sent, source: address ?? sent.source, ...(port === undefined || sent.sourcePort === undefined ? {} : { sourcePort: port }) };
   connection.reply = invert(changed);
+  if (change.side === 'source' && hasPorts(pass.flight.packet)) {
+    const before = connection.drawn?.before === true;
+    connection.drawn = { before, after: change.random === true || (before && port === undefined) };
+  }
   connection.by.push(by);
   return undefined;
 };

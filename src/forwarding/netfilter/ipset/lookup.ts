@@ -1,5 +1,6 @@
 import type { Ipset, Netns } from '../../../node/snapshot.ts';
 import { parseAddress } from '../../address.ts';
+import { portOf } from '../../flight.ts';
 import { and } from '../../mark.ts';
 import { icmpOf, isV6, type Pass } from '../../pass.ts';
 import { hasPorts, protocolOf } from '../../protocol.ts';
@@ -40,7 +41,7 @@ const addressOwn = (pass: Pass, side: string, { set }: IndexedSet): Own => {
 const portOwn = (pass: Pass, side: string, { set }: IndexedSet): Own => {
   const { packet } = pass.flight;
   const protocol = protocolOf(packet);
-  const port = side === 'src' ? packet.sourcePort : packet.destinationPort;
+  const port = portOf(pass.flight, side === 'src' ? 'sourcePort' : 'destinationPort');
   return () => {
     if (protocol === undefined) return undefined;
     if (packet.protocol === 'icmp') {

@@ -13,6 +13,8 @@ export interface Flight {
   mark: number;
   /** The port that a source translation drew at random: the packet has another than its text says, and which one nobody can foresee. */
   drawn?: 'sourcePort' | 'destinationPort' | undefined;
+  /** Bytes of the largest fragment, where its sender cut it. */
+  pieces?: number | undefined;
   /** Hops left; absent until the packet was sent. */
   ttl?: number;
   direction: 'request' | 'reply';

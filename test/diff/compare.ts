@@ -44,7 +44,7 @@ export const compare = (subject: Case, world: World, probe: Probe, { branches, d
   for (const [index, attempt] of attempts.entries()) {
     const differences = branches.map((branch) => differenceOf({ subject, world, probe, branch, attempt }));
     if (!differences.includes(undefined))
-      return explanation(subject, branches, attempt) ?? { kind: 'disagree', attempt: index, ...nearest(differences) };
+      return explanation(subject, probe, branches, attempt) ?? { kind: 'disagree', attempt: index, ...nearest(differences) };
     fitting.push(branches.filter((_, at) => differences[at] === undefined));
   }
   return { kind: 'agree', fitting };
@@ -60,8 +60,20 @@ const brokenChecksum = 'the outer packet of a tunnel is translated, which breaks
 /** What a node learned after it was read: only where a probe is alone, as others' probes make neighbours ask. */
 const introducedItself = 'a neighbour that answers no question asked one itself, and so made itself known, after the node was read';
 
-const explanation = ({ probes }: Case, branches: Branch[], { asked = [] }: Attempt): Verdict | undefined => {
+/** EMSGSIZE of include/uapi/asm-generic/errno.h */
+const tooLong = 90;
+
+/**
+ * A packet that does not fit its way tells its sender so, by an ICMP error or from a tunnel of the same node (net/ipv4/route.c
+ * __ip_rt_update_pmtu, ip_tunnel_core.c skb_tunnel_check_pmtu): the next one to there is refused by the system call.
+ */
+const learnedSize = 'its sender had learned from a packet before that it does not fit its way';
+
+const explanation = ({ probes }: Case, probe: Probe, branches: Branch[], { asked = [], errno, sightings }: Attempt): Verdict | undefined => {
   if (branches.some(({ translatesTunnel }) => translatesTunnel)) return { kind: 'explained', reason: brokenChecksum };
+  const { length = 0 } = packetOf(probe);
+  const isNarrow = branches.some(({ request: { mtu = length } }) => mtu < length);
+  if (errno === tooLong && isNarrow && sightings.every(({ what }) => what !== 'request')) return { kind: 'explained', reason: learnedSize };
   const silent = branches.flatMap(({ request, replies }) => [request, ...replies].flatMap(({ hops }) => silentAddress(hops.at(-1)) ?? []));
   return probes.length === 1 && silent.some((address) => asked.some((asker) => sameAddress(asker, address)))
     ? { kind: 'explained', reason: introducedItself }
@@ -84,9 +96,6 @@ interface Pair {
   branch: Branch;
   attempt: Attempt;
 }
-
-/** EMSGSIZE of include/uapi/asm-generic/errno.h */
-const tooLong = 90;
 
 /** What may not be cut and does not fit the first device the sender is told by the system call; the model's senders cut to fit. */
 const isRefusedAtOnce = ({ world, probe, branch, attempt }: Pair): boolean => {

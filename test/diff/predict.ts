@@ -29,6 +29,8 @@ export interface Leg {
   /** Where it was delivered, and the packet there. */
   end?: string;
   arrived?: Packet;
+  /** Bytes that its way lets through whole, as far as it goes. */
+  mtu?: number;
 }
 
 export interface Refusal {
@@ -103,11 +105,12 @@ const refusalOf = (there: Walk, world: World): Refusal | undefined => {
   return icmp && { what: icmp, arrives: error?.outcome === 'delivered' && error.choices.length === 0 && error.doubts.length === 0 };
 };
 
-const legOf = ({ outcome, hops, end, arrived, packet }: Walk, world: World): Leg => ({
+const legOf = ({ outcome, hops, end, arrived, packet, mtu }: Walk, world: World): Leg => ({
   outcome,
   hops,
   ...(end ? { end: spaceAt(world, end.node, end.netns) } : {}),
   ...(outcome === 'delivered' ? { arrived: arrived ?? packet } : {}),
+  ...(mtu ? { mtu: mtu.bytes } : {}),
 });
 
 /** A namespace's name in the case: a host's is its node's, a pod's that of its mount. */

@@ -1,9 +1,9 @@
 import type { Link } from '../../node/snapshot.ts';
 import { addHop, decided, type Flight, type Frame, type Journey, lose, type Step, type StopDetail, stop } from '../flight.ts';
-import { runBridgeHook, runHook } from '../netfilter/hook.ts';
-import { type Pass, startPass } from '../pass.ts';
+import { runBridgeHook, runHook, tracksConnections } from '../netfilter/hook.ts';
+import { isV6, type Pass, startPass } from '../pass.ts';
 import { refusal, sayChange } from '../stack/hook.ts';
-import { narrow, silentlyTooBig, tooBig } from '../stack/mtu.ts';
+import { narrow, piecesTooBig, silentlyTooBig, tooBig } from '../stack/mtu.ts';
 import { type Place, portsOf } from '../world.ts';
 import { entryLine, type Found, portTo } from './fdb.ts';
 import { floodProblem, isStop, pairProblem, portProblem, vlanOut } from './ports.ts';
@@ -40,7 +40,7 @@ export const bridgeForward = (journey: Journey, forwarded: Forwarded, from?: Ori
   if (typeof found !== 'string' && found.entry) decided(journey, 'next', { by: 'fdb', object: entryLine(found.entry) });
   narrow(journey, place, port, port.mtu, flight);
   // where br_netfilter is on it cuts what does not fit, or says that it may not (net/bridge/br_netfilter_hooks.c br_nf_dev_queue_xmit)
-  const lost = closed ?? (from?.translated ? tooBig(flight, port, port.mtu) : silentlyTooBig(flight, port));
+  const lost = closed ?? reassembled(forwarded, from) ?? (from?.translated ? tooBig(flight, port, port.mtu) : silentlyTooBig(flight, port));
   if (lost) {
     addHop(journey, { place, device: port, direction: 'out', what: `port of ${bridge.name}`, flight });
     return stop(journey, lost);
@@ -48,6 +48,11 @@ export const bridgeForward = (journey: Journey, forwarded: Forwarded, from?: Ori
   const vlan = tag && !isStop(tag) ? tag.tag : undefined;
   return { at: 'emit', place, device: port, flight, frame: { ...frame, vlan }, what: `port of ${bridge.name}`, nextHop };
 };
+
+const reassembled = ({ place, bridge, flight }: Forwarded, from: Origin | undefined): StopDetail | undefined =>
+  from?.translated === true && flight.pieces !== undefined && tracksConnections(place.netns, isV6(flight.packet) ? 6 : 4)
+    ? piecesTooBig(flight, bridge)
+    : undefined;
 
 /** The entry for the bridge's own address has no port: what the host sends there is freed (net/bridge/br_device.c br_dev_xmit, br_forward). */
 const isItself = ({ netns }: Place, bridge: Link, { to }: Frame): boolean =>

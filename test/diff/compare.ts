@@ -256,8 +256,9 @@ const beforeTheDevice: ReadonlySet<StopReason> = new Set([
   'no-translation',
 ]);
 
+/** Nothing comes in by a device that is down. */
 const isSeen = ({ interface: device, direction, stop }: Hop): boolean =>
-  device !== '' && !(direction === 'out' && stop && beforeTheDevice.has(stop.reason));
+  device !== '' && !(stop && (direction === 'out' ? beforeTheDevice.has(stop.reason) : stop.reason === 'link-down'));
 
 const signalsOf = ({ errno, sightings }: Attempt): string[] => [
   ...(errno === 0 ? [] : [`errno ${errno}`]),

@@ -15,6 +15,8 @@ export interface Flight {
   drawn?: 'sourcePort' | 'destinationPort' | undefined;
   /** Bytes of the largest fragment, where its sender cut it. */
   pieces?: number | undefined;
+  /** Its fragments were put together on a bridge, and it is cut anew wherever it has to be. */
+  whole?: boolean | undefined;
   /** Hops left; absent until the packet was sent. */
   ttl?: number;
   direction: 'request' | 'reply';
@@ -58,6 +60,8 @@ export interface Frame {
   fixed?: boolean | undefined;
   /** A question to everybody on the link; `to` is the one whose copy is followed. */
   toAll?: 'multicast' | 'broadcast' | undefined;
+  /** It is for somebody out there whose address nobody here knows, and for nobody here. */
+  stranger?: boolean | undefined;
   /** Handed to this very host, whatever its destination says (skb->pkt_type PACKET_HOST). */
   own?: boolean | undefined;
   /** Why there is no destination: nobody answers, or it is not known who would. */

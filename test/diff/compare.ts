@@ -303,7 +303,9 @@ const compareReply = (pair: Pair, reply: Leg): Difference | undefined => {
   const last = reply.hops.at(-1);
   const foreign = last?.stop?.reason === 'not-translated' || last?.stop?.reason === 'astray';
   const end = foreign && last ? spaceAt(pair.world, last.node, last.netns ?? '') : reply.end;
-  if (reply.outcome === 'delivered' || foreign ? end !== undefined && got.includes(end) : got.length === 0) {
+  // whoever has the address out there gets it
+  const nowhere = reply.outcome === 'left' ? got.every((space) => space === outsideOf(pair.subject)) : got.length === 0;
+  if (reply.outcome === 'delivered' || foreign ? end !== undefined && got.includes(end) : nowhere) {
     return compareTranslation('reply translation', reply, seen) ?? comparePlaces('reply place', pair, reply, whats);
   }
   return {

@@ -1,8 +1,10 @@
+import { familyOf } from '../../src/forwarding/address.ts';
 import { isHeard } from '../../src/forwarding/heard.ts';
 import type { Hop, Outcome, Packet, RuleRef, Walk } from '../../src/forwarding/hop.ts';
 import { errorFor, rejectionOf } from '../../src/forwarding/icmp-error.ts';
 import { type WalkTree, walkAll, walkAllBack, walkError } from '../../src/forwarding/walk.ts';
 import { placeAt, type World } from '../../src/forwarding/world.ts';
+import type { Family } from '../../src/node/snapshot.ts';
 import type { Case, Probe, Space } from './case.ts';
 
 /** What the model says of one probe: every way that chance may take, and what kept it from being certain. */
@@ -20,7 +22,7 @@ export interface Branch {
   /** The outer packet of a tunnel is translated, there or back. */
   translatesTunnel: boolean;
   /** Rules that translated the request, and where. */
-  translatedBy: { space: string; by: RuleRef }[];
+  translatedBy: { space: string; family: Family; by: RuleRef }[];
 }
 
 export interface Leg {
@@ -71,7 +73,9 @@ export const predict = (subject: Case, world: World, probe: Probe): Prediction =
         connections.some(({ by, entered }) => by.length > 0 && isTunnels(entered)),
       ),
       ...(refusal ? { refusal } : {}),
-      translatedBy: walk.connections.flatMap(({ node, netns, by }) => by.map((rule) => ({ space: spaceAt(world, node, netns), by: rule }))),
+      translatedBy: walk.connections.flatMap(({ node, netns, by, original }) =>
+        by.map((rule) => ({ space: spaceAt(world, node, netns), family: familyOf(original.destination), by: rule })),
+      ),
     };
   });
   return { branches, doubts: [...new Set(doubts)] };

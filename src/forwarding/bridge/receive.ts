@@ -2,7 +2,7 @@ import type { Link } from '../../node/snapshot.ts';
 import { filterIn } from '../device/filter.ts';
 import { addHop, type Flight, type Frame, type Journey, lose, type Step, type StopDetail, say, stop } from '../flight.ts';
 import { resolve } from '../neighbour/resolve.ts';
-import { runBridgeHook, runHook } from '../netfilter/hook.ts';
+import { runBridgeHook, runHook, tracksConnections } from '../netfilter/hook.ts';
 import { isV6, type Pass, startPass } from '../pass.ts';
 import { lookupRoute, type RouteDecision } from '../route/lookup.ts';
 import { martianAddress, sourceProblem } from '../route/reverse-path.ts';
@@ -61,6 +61,8 @@ const isFiltered = ({ place, bridge, flight, frame }: Arrived): boolean => {
 
 /** To the IP stack of the netns, as if it had come in by the bridge itself (br_pass_frame_up). */
 const passUp = (journey: Journey, { place, bridge, flight, frame }: Arrived, port: Link, pass: Pass | undefined): Step => {
+  // what it came in is forgotten on the way up, so that forwarding may cut it to any size (ip6_rcv_core clears IP6CB, nf_ct_frag6_reasm sets ignore_df)
+  if (pass && flight.pieces !== undefined && tracksConnections(place.netns, isV6(flight.packet) ? 6 : 4)) flight.whole = true;
   const local = pass ?? startPass({ journey, place, flight, frame, iif: bridge.name, bridgeIn: port.name });
   const filtered = refusal(runBridgeHook(local, 'input', bridge.name), local);
   // asked before a capture on the bridge itself sees it

@@ -1,5 +1,6 @@
-import { hostPort } from '../address.ts';
-import { type Found, invert, isTranslated, rewrite } from '../conntrack.ts';
+import type { Family, Netns } from '../../node/snapshot.ts';
+import { familyOf, hostPort } from '../address.ts';
+import { type Connection, type Found, invert, isTranslated, rewrite, sameTuple } from '../conntrack.ts';
 import type { Packet } from '../hop.ts';
 import type { HookName, Pass } from '../pass.ts';
 import { hasPorts } from '../protocol.ts';
@@ -27,6 +28,7 @@ export const translate = (pass: Pass, chains: ((pass: Pass) => Verdict)[]): Verd
     connection.asked[side] = true;
     const refused = ask(pass, found, side, chains);
     if (refused) return refused;
+    if (side === 'source') evade(pass, connection);
   }
   if (pass.flight.about && !isTranslated(connection, direction === 'original' ? side : opposite[side])) return proceed;
   const before = pass.flight.packet;
@@ -43,6 +45,28 @@ const followPort = ({ flight }: Pass, { connection: { drawn }, direction }: Foun
   if (direction === 'original' && side === 'source') flight.drawn = drawn.after ? 'sourcePort' : undefined;
   if (direction === 'reply' && side === 'destination') flight.drawn = drawn.before ? 'destinationPort' : undefined;
 };
+
+/**
+ * A flow whose answers would look like another flow's packets gets another source port, whether a rule asked for it or not, wherever
+ * anything is translated at all (net/netfilter/nf_nat_core.c get_unique_tuple, nf_nat_used_tuple, nf_nat_alloc_null_binding).
+ */
+const evade = ({ journey, place: { snapshot, netns }, flight }: Pass, connection: Connection): void => {
+  const { reply, zone, drawn } = connection;
+  const clashes = journey.connections.some(
+    (other) =>
+      other !== connection &&
+      other.node === snapshot.node &&
+      other.netns === netns.inode &&
+      other.zone === zone &&
+      (sameTuple(other.original, reply) || sameTuple(other.reply, reply)),
+  );
+  if (clashes && hasPorts(flight.packet) && translates(netns, familyOf(flight.packet.destination)))
+    connection.drawn = { before: drawn?.before === true, after: true };
+};
+
+const translates = ({ netfilter: { iptables, nft } }: Netns, family: Family): boolean =>
+  iptables.some((table) => table.table === 'nat' && table.family === family) ||
+  nft.some((table) => (table.family === 'inet' || table.family === (family === 4 ? 'ip' : 'ip6')) && table.chains.some(({ type }) => type === 'nat'));
 
 /** What an error is about went the other way; untranslated flows leave its own source alone (nf_nat_icmp_reply_translation). */
 const opposite: Record<Side, Side> = { source: 'destination', destination: 'source' };

@@ -19,8 +19,8 @@ export const narrow = (journey: Journey, place: Place, device: Link, mtu: number
 const mayFragment = (packet: Packet): boolean => !isV6(packet) && packet.dontFragment === false;
 
 /** A packet to be forwarded that does not fit: the sender is told (net/ipv4/ip_forward.c, net/ipv6/ip6_output.c), unless it may be cut. */
-export const tooBig = ({ packet }: Flight, device: Link, mtu: number): StopDetail | undefined => {
-  if (packet.length === undefined || mtu <= 0 || packet.length <= mtu || mayFragment(packet)) return undefined;
+export const tooBig = ({ packet, whole }: Flight, device: Link, mtu: number): StopDetail | undefined => {
+  if (packet.length === undefined || mtu <= 0 || packet.length <= mtu || mayFragment(packet) || whole === true) return undefined;
   return {
     reason: 'too-big',
     message: `${packet.length} bytes do not fit through ${device.name} (MTU ${mtu}); the sender is told by ICMP`,

@@ -9,7 +9,7 @@ import { isV6 } from '../pass.ts';
 import { lookupRoute, type RouteDecision } from '../route/lookup.ts';
 import { mtuOf, tooBig } from '../stack/mtu.ts';
 import { judgeOf, routeQuery } from '../stack/route-query.ts';
-import { linkNamed, type Place, unread } from '../world.ts';
+import { hostNetns, linkHolding, linkNamed, type Place, unread } from '../world.ts';
 import { devicesOf, floodRemotes, socketPlace, speaks, tunnelEntries, zeroMac } from './vxlan-peers.ts';
 
 /** Outer Ethernet is the next link's: inner Ethernet 14, VXLAN 8, UDP 8, IP 20 or 40. */
@@ -24,13 +24,13 @@ export const sendVxlan = ({ place, device, flight, frame, nextHop, what }: Emit,
   const socket = socketPlace(place, device);
   if (!socket) return lose(journey, `where the socket of ${device.name} is was not read`);
   const entries = tunnelEntries(place, device);
-  const entry = frame.to === undefined ? undefined : entries.find(({ mac }) => mac === frame.to);
+  const entry = frame.to === undefined || frame.toAll ? undefined : entries.find(({ mac }) => mac === frame.to);
   const flooded = entry ? [] : floodRemotes(place, device);
   const unresolved = missing(place, device, frame.to, nextHop ?? flight.packet.destination, frame.state, flooded.length > 0);
   if (unresolved === 'unread') return lose(journey, 'the neighbours here could not be read');
   if (!entry && flooded.length === 0 && unread(place, 'fdb')) return lose(journey, 'the FDB here could not be read');
   if (unresolved) return stop(journey, unresolved);
-  const remote = entry?.destination ?? pickRemote(journey, place, device, flooded);
+  const remote = entry?.destination ?? towards(journey, flooded, frame) ?? pickRemote(journey, place, device, flooded);
   if (remote === undefined) return lose(journey, `${device.name} floods by multicast, and who listens was not read`);
   if (entry) decided(journey, 'here', { by: 'fdb', object: entryLine(entry) });
   hop.what = joined(what, `VXLAN ${entry?.vni ?? vxlan.vni} → ${remote}`, frame.to === undefined ? '' : `VTEP ${frame.to}`);
@@ -90,6 +90,14 @@ const missing = (
   return known
     ? undefined
     : { reason: 'no-fdb', message: `no FDB entry for ${mac} on ${device.name}`, facts: { interface: device.name, mac, address } };
+};
+
+/** Of a question to everybody, the copy for the node of who is meant. */
+const towards = ({ world }: Journey, remotes: string[], { to, toAll }: Emit['frame']): string | undefined => {
+  if (toAll === undefined || remotes.length < 2) return undefined;
+  const node = world.snapshots.find(({ namespaces }) => namespaces.some(({ links }) => links.some(({ mac }) => mac === to)));
+  const host = node && hostNetns(node);
+  return host && remotes.find((remote) => linkHolding(host, remote) !== undefined);
 };
 
 /** Flooding sends a copy to each remote; the one that leads to the receiver is the one that counts. */

@@ -45,7 +45,8 @@ export const compare = (subject: Case, world: World, probe: Probe, { branches, d
     const differences = branches.map((branch) => differenceOf({ subject, world, probe, branch, attempt }));
     if (!differences.includes(undefined))
       return explanation(subject, probe, branches, attempt) ?? { kind: 'disagree', attempt: index, ...nearest(differences) };
-    fitting.push(branches.filter((_, at) => differences[at] === undefined));
+    // what the system call refuses passes nothing that could count it
+    fitting.push(attempt.errno === tooLong ? [] : branches.filter((_, at) => differences[at] === undefined));
   }
   return { kind: 'agree', fitting };
 };

@@ -77,8 +77,14 @@ export const answersStranger = (journey: Journey, end: End, question: Question):
   return passesHere(journey, end, message(target, solicitedNode(sender), 135), 'out') ? undefined : false;
 };
 
+/** With the option for one link-level address: 40 bytes of IPv6, 24 of the message, 8 of the option (RFC 4861, 4.3 and 4.6.1). */
+const MESSAGE_BYTES = 72;
+
+/** net/ipv4/arp.c arp_hdr_len for Ethernet. */
+const ARP_BYTES = 28;
+
 const message = (source: string, destination: string, type: number): Flight => ({
-  packet: { source, destination, protocol: 'icmp', icmp: { type, code: 0 } },
+  packet: { source, destination, protocol: 'icmp', icmp: { type, code: 0 }, length: MESSAGE_BYTES },
   mark: 0,
   ttl: UNROUTED,
   direction: 'request',
@@ -86,7 +92,7 @@ const message = (source: string, destination: string, type: number): Flight => (
 });
 
 const arp = (source: string, destination: string): Flight => ({
-  packet: { source, destination, protocol: 'any' },
+  packet: { source, destination, protocol: 'any', length: ARP_BYTES },
   mark: 0,
   direction: 'request',
   solicits: 'arp',

@@ -123,6 +123,8 @@ export interface Journey extends Decider {
   choices: Set<string>;
   /** Answers assumed for matches that cannot be judged, so that one packet gets one answer. */
   assumed: Map<string, number>;
+  /** Neighbours being asked for: a question that needs its own answer gets none. */
+  asking: Set<string>;
   /** Rules looked at so far. */
   work: number;
   /** Nothing beyond here is more than an assumption. */

@@ -51,6 +51,7 @@ export const run = ({ flight: first, start, world, options }: Departure, script:
     advance,
     choices: new Set(),
     assumed: new Map(),
+    asking: new Set(),
     work: 0,
     opaque: false,
   };

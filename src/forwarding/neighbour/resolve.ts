@@ -28,6 +28,10 @@ export const resolve = (journey: Journey, place: Place, device: Link, address: s
   }
   const learned = journey.learned.find((one) => isAbout(one, place, device, address));
   if (learned) return { mac: learned.mac, state: 'learned', fixed: false };
+  // the tunnel that would carry the question asks for the same neighbour
+  const key = `${placeKey(place)} ${device.ifindex} ${address}`;
+  if (journey.asking.has(key)) return { state: 'nobody', fixed: false };
+  journey.asking.add(key);
   const question = { target: address, sender: askerOf(place, device, address, source) };
   const { macs, sure, because } = ask(
     journey,
@@ -35,6 +39,7 @@ export const resolve = (journey: Journey, place: Place, device: Link, address: s
     { place, link: device },
     question,
   );
+  journey.asking.delete(key);
   const mac = macs.length > 1 ? macs[raced(journey, place, device, address, macs)] : macs[0];
   if (mac !== undefined) {
     learn(journey, { place, link: device }, address, mac);

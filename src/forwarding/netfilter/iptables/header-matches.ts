@@ -255,12 +255,12 @@ export const headerModules: Record<string, Module> = {
         return frame.from === undefined ? undefined : frame.from === mac.toLowerCase();
       },
   }),
-  // what is sent to us alone, as probes are; loopback's packets are so too (PACKET_LOOPBACK is turned into a host's before any rule)
+  // what is sent to us alone, as probes are, or a question to everybody; loopback's packets are so too (PACKET_LOOPBACK is turned into a host's before any rule)
   pkttype: conjunction({
     '--pkt-type':
       (type = '') =>
-      () =>
-        type === 'unicast' || type === 'host',
+      ({ frame }) =>
+        frame.toAll === undefined ? type === 'unicast' || type === 'host' : type === frame.toAll,
   }),
   u32: conjunction({
     '--u32':

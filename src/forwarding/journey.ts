@@ -48,6 +48,7 @@ export const run = ({ flight: first, start, world, options }: Departure, script:
     pending: [],
     connections: (options.connections ?? []).map(copyConnection),
     learned: [...(options.learned ?? [])],
+    located: [...(options.located ?? [])],
     advance,
     choices: new Set(),
     assumed: new Map(),

@@ -50,7 +50,13 @@ export const sendUplink = ({ place, device, flight, frame, nextHop }: Emit, jour
   if (arrival?.routed) flight.ttl = (flight.ttl ?? 64) - 1;
   say(journey, outerWords(flight), arrival ? `to ${arrival.place.snapshot.node}` : `to ${hostPort(towards)}`);
   if (!arrival) return place.netns.role === 'host' ? gone(place, device, flight) : lose(journey, `the far end of ${device.name} was not read`);
-  return { at: 'receive', place: arrival.place, device: arrival.link, flight: { ...flight, mark: 0 }, frame: { ...frame, to: arrival.mac } };
+  return {
+    at: 'receive',
+    place: arrival.place,
+    device: arrival.link,
+    flight: { ...flight, mark: 0 },
+    frame: { ...frame, from: arrival.routed ? undefined : frame.from, to: arrival.mac },
+  };
 };
 
 /** Does a router find the node that holds the address? */

@@ -79,7 +79,7 @@ export type Step =
   /** A frame arrives at a device from outside its netns. */
   | { at: 'receive'; place: Place; device: Link; flight: Flight; frame: Frame }
   /** A packet enters the IP stack through a device; with `pass` it went through PREROUTING on its bridge already (ip_sabotage_in). */
-  | { at: 'input'; place: Place; device: Link; flight: Flight; frame: Frame; bridgePort?: string | undefined; pass?: Pass | undefined }
+  | { at: 'input'; place: Place; device: Link; flight: Flight; frame: Frame; pass?: Pass | undefined }
   /** `device`: where it left for a network that nobody here reads. */
   | { at: 'end'; outcome: Outcome; place?: Place; packet?: Packet; device?: Link };
 

@@ -83,7 +83,8 @@ const passUp = (journey: Journey, { place, bridge, flight, frame }: Arrived, por
     const tagged = place.netns.links.find((link) => link.kind === 'vlan' && link.vlan?.id === frame.vlan && link.peerIfindex === bridge.ifindex);
     if (tagged) return { at: 'receive', place, device: tagged, flight, frame: { ...frame, vlan: undefined } };
   }
-  return { at: 'input', place, device: bridge, flight, frame, bridgePort: port.name, pass };
+  // by which port it came only br_netfilter tells rules for IP (net/netfilter/xt_physdev.c)
+  return { at: 'input', place, device: bridge, flight, frame, pass };
 };
 
 /** The source is looked at where the route is chosen: for what is for this host, and for what it forwards (ip_route_input_slow). */

@@ -10,7 +10,8 @@ import { refusal } from '../stack/hook.ts';
 import { UNROUTED } from '../stack/input.ts';
 import { judgeOf, routeQuery } from '../stack/route-query.ts';
 import type { Seen } from '../tc/match.ts';
-import type { End } from '../world.ts';
+import { hasPorts, isUplink } from '../uplinks.ts';
+import { type End, portsOf } from '../world.ts';
 import { answers, type Question } from './arp.ts';
 import { entryFor, isWritten } from './entry.ts';
 
@@ -39,26 +40,34 @@ export const solicit = (journey: Journey, asker: End, end: End, { target, sender
   return { asked: true, answered: back.arrived, stop: back.stop };
 };
 
-/** Do the rules of this very host let a message of neighbour discovery out of, or in by, the device? */
-const passesHere = (journey: Journey, end: End, flight: Flight, way: 'out' | 'in'): boolean => {
-  const aside: Journey = { ...journey, hops: [...journey.hops], pending: [], connections: [] };
-  const asks = flight.packet.icmp?.type === 135;
-  const frame: Frame = asks && way === 'in' ? { toAll: 'multicast' } : {};
-  const pass = startPass({ journey: aside, place: end.place, flight, frame, iif: way === 'in' ? end.link.name : undefined });
-  pass.oif = way === 'out' ? end.link.name : undefined;
-  const hooks = way === 'in' ? (['prerouting', 'input'] as const) : (['output', 'postrouting'] as const);
-  return (
-    !hooks.some((hook) => refusal(runHook(pass, hook), pass)) && flight.ttl === UNROUTED && (pass.reroute !== true || staysOn(aside, end, flight))
-  );
+/** What is done on the side leaves no trace on the way of the packet. */
+const asideOf = (journey: Journey): Journey => ({ ...journey, hops: [...journey.hops], pending: [], connections: [] });
+
+/** Do the rules of this very host let a message of neighbour discovery out of the device? */
+const goesOut = (journey: Journey, end: End, flight: Flight): boolean => {
+  const aside = asideOf(journey);
+  const pass = startPass({ journey: aside, place: end.place, flight });
+  pass.oif = end.link.name;
+  const refused = (['output', 'postrouting'] as const).some((hook) => refusal(runHook(pass, hook), pass));
+  return !refused && flight.ttl === UNROUTED && (pass.reroute !== true || staysOn(aside, end, flight));
+};
+
+/** Does it get in through filters and rules, by the device or the port of it that leads out of the node? Of other bridges by which one nobody knows. */
+const comesIn = (journey: Journey, { place, link }: End, flight: Flight, toAll?: Frame['toAll']): boolean => {
+  const port = hasPorts.has(link.kind) ? portsOf(place.netns, link).find((one) => one.up && isUplink(place, one)) : link;
+  const frame = { to: link.mac, toAll };
+  const first: Step = port ? { at: 'receive', place, device: port, flight, frame } : { at: 'input', place, device: link, flight, frame };
+  const step = follow(asideOf(journey), first);
+  return step.at === 'end' && step.outcome === 'delivered' && step.place?.netns === place.netns;
 };
 
 /** Whether this host's own rules let it ask anybody on its link. */
 export const leaves = (journey: Journey, end: End, { target, sender }: Question): boolean =>
-  familyOf(target) === 4 || passesHere(journey, end, message(sender, solicitedNode(target), 135), 'out');
+  familyOf(target) === 4 || goesOut(journey, end, message(sender, solicitedNode(target), 135));
 
 /** Whether they let it hear the answer, too. */
 export const canAsk = (journey: Journey, end: End, question: Question): boolean =>
-  leaves(journey, end, question) && passesHere(journey, end, message(question.target, question.sender, 136), 'in');
+  leaves(journey, end, question) && comesIn(journey, end, message(question.target, question.sender, 136));
 
 /** An answer by ND is sent like any packet, to where a neighbour entry that was written down says (net/core/neighbour.c neigh_update). */
 const writtenMac = ({ place, link }: End, address: string): string | undefined => {
@@ -74,9 +83,9 @@ export const answersStranger = (journey: Journey, end: End, question: Question):
   if (answers(end.place, end.link, question) === false) return false;
   if (familyOf(question.target) === 4) return true;
   const { target, sender } = question;
-  const hears = passesHere(journey, end, message(sender, solicitedNode(target), 135), 'in');
-  if (hears && passesHere(journey, end, message(target, sender, 136), 'out')) return true;
-  return passesHere(journey, end, message(target, solicitedNode(sender), 135), 'out') ? undefined : false;
+  const hears = comesIn(journey, end, message(sender, solicitedNode(target), 135), 'multicast');
+  if (hears && goesOut(journey, end, message(target, sender, 136))) return true;
+  return goesOut(journey, end, message(target, solicitedNode(sender), 135)) ? undefined : false;
 };
 
 /** With the option for one link-level address: 40 bytes of IPv6, 24 of the message, 8 of the option (RFC 4861, 4.3 and 4.6.1). */
@@ -129,6 +138,13 @@ export const asked = (journey: Journey, { mac }: Link, { target, sender }: Quest
 /** More steps than any way on one link has. */
 const MOST_STEPS = 50;
 
+/** As far as it gets. */
+const follow = (aside: Journey, first: Step): Step => {
+  let step = first;
+  for (let steps = 0; step.at !== 'end' && steps < MOST_STEPS; steps += 1) step = aside.advance(step, aside);
+  return step;
+};
+
 /** The message on a journey of its own, whose hops are nobody's; what it had to assume is assumed for the packet as well. */
 const send = (
   journey: Journey,
@@ -136,7 +152,7 @@ const send = (
   to: End,
   { flight, mac = to.link.mac, toAll }: { flight: Flight; mac?: string | undefined; toAll?: Frame['toAll'] },
 ): { arrived: boolean; stop?: Stop | undefined } => {
-  const aside: Journey = { ...journey, hops: [...journey.hops], pending: [], connections: [] };
+  const aside = asideOf(journey);
   const pass = startPass({ journey: aside, place: from.place, flight });
   pass.oif = from.link.name;
   for (const hook of ['output', 'postrouting'] as const) {
@@ -145,8 +161,7 @@ const send = (
   }
   if (pass.reroute && !staysOn(aside, from, flight)) return { arrived: false, stop: undefined };
   const frame = { from: from.link.mac, to: mac, toAll };
-  let step: Step = { at: 'emit', place: from.place, device: from.link, flight, frame, what: '', nextHop: flight.packet.destination };
-  for (let steps = 0; step.at !== 'end' && steps < MOST_STEPS; steps += 1) step = aside.advance(step, aside);
+  const step = follow(aside, { at: 'emit', place: from.place, device: from.link, flight, frame, what: '', nextHop: flight.packet.destination });
   const arrived = step.at === 'end' && step.outcome === 'delivered' && step.place?.netns === to.place.netns;
   return { arrived, stop: arrived ? undefined : aside.hops.at(-1)?.stop };
 };

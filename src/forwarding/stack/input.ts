@@ -20,8 +20,8 @@ import { judgeOf, routeQuery } from './route-query.ts';
 type Input = Extract<Step, { at: 'input' }>;
 
 /** A packet arrives: PREROUTING, routing decision, then to this host or through it (net/ipv4/ip_input.c, route.c ip_route_input_slow). */
-export const input = ({ place, device, flight, frame, bridgePort, pass: bridged }: Input, journey: Journey): Step => {
-  const pass = bridged ?? startPass({ journey, place, flight, frame, iif: device.name, bridgeIn: bridgePort });
+export const input = ({ place, device, flight, frame, pass: bridged }: Input, journey: Journey): Step => {
+  const pass = bridged ?? startPass({ journey, place, flight, frame, iif: device.name });
   flight.made = undefined;
   const deaf = deafness(pass, device);
   if (deaf) return stop(journey, deaf);

@@ -1,5 +1,5 @@
 import type { FdbEntry, Link } from '../../node/snapshot.ts';
-import type { Frame, Located } from '../flight.ts';
+import type { Frame, Journey, Located } from '../flight.ts';
 import { isUplink } from '../uplinks.ts';
 import { linkNamed, type Place, peerOf, portsOf } from '../world.ts';
 
@@ -49,6 +49,12 @@ const flood = (place: Place, bridge: Link, ports: Link[], { mac, toAll }: { mac:
 const wayOut = (place: Place, ports: Link[], from: Link | undefined): Found => {
   const [only, ...others] = ports.filter((port) => port.ifindex !== from?.ifindex && isUplink(place, port));
   return only && others.length === 0 ? { port: only } : 'unknown';
+};
+
+/** A bridge notes behind which port an address is, also where an entry says otherwise, but for its own (net/bridge/br_fdb.c br_fdb_update). */
+export const locate = (journey: Pick<Journey, 'located'>, { snapshot, netns }: Place, bridge: Link, mac: string, port: Link): void => {
+  if (port.bridgePort?.learning === false) return;
+  journey.located.push({ node: snapshot.node, netns: netns.inode, bridge: bridge.name, mac, port: port.name });
 };
 
 /** `self` entries are the device's own filter, entries with a destination the tunnel's. */

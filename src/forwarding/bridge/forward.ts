@@ -4,8 +4,9 @@ import { runBridgeHook, runHook, tracksConnections } from '../netfilter/hook.ts'
 import { isV6, type Pass, startPass } from '../pass.ts';
 import { refusal, sayChange } from '../stack/hook.ts';
 import { narrow, piecesTooBig, silentlyTooBig, tooBig } from '../stack/mtu.ts';
-import { type Place, portsOf } from '../world.ts';
-import { entryLine, type Found, portTo } from './fdb.ts';
+import { floodRemotes } from '../tunnel/vxlan-peers.ts';
+import { linkHolding, type Place, portsOf } from '../world.ts';
+import { entryLine, type Found, locate, portTo } from './fdb.ts';
 import { floodProblem, isStop, pairProblem, portProblem, vlanOut } from './ports.ts';
 
 export interface Forwarded {
@@ -28,6 +29,7 @@ export interface Origin {
 export const bridgeForward = (journey: Journey, forwarded: Forwarded, from?: Origin): Step => {
   const { place, bridge, flight, frame, nextHop } = forwarded;
   if (!from && isItself(place, bridge, frame)) return notFound(journey, forwarded, 'nobody');
+  if (from && frame.toAll) echo(journey, forwarded, from.port);
   const found = portTo(place, bridge, frame, { vlan: from?.vlan, from: from?.port, located: journey.located });
   const port = typeof found === 'string' ? undefined : found.port;
   const tag = port && vlanOut(place, bridge, port, from?.vlan, frame);
@@ -47,6 +49,17 @@ export const bridgeForward = (journey: Journey, forwarded: Forwarded, from?: Ori
   }
   const vlan = tag && !isStop(tag) ? tag.tag : undefined;
   return { at: 'emit', place, device: port, flight, frame: { ...frame, vlan }, what: `port of ${bridge.name}`, nextHop };
+};
+
+/**
+ * A VXLAN port that floods to this very node brings a question in again, before anybody has answered it: then the bridge takes whoever asked to
+ * be behind that port (drivers/net/vxlan/vxlan_core.c vxlan_encap_bypass, netif_rx).
+ */
+const echo = (journey: Journey, { place, bridge, frame: { from: mac } }: Forwarded, came: Link): void => {
+  const back = portsOf(place.netns, bridge).find(
+    (port) => port !== came && port.kind === 'vxlan' && port.up && floodRemotes(place, port).some((remote) => linkHolding(place.netns, remote)),
+  );
+  if (back && mac !== undefined) locate(journey, place, bridge, mac, back);
 };
 
 const reassembled = ({ place, bridge, flight }: Forwarded, from: Origin | undefined): StopDetail | undefined =>

@@ -13,6 +13,7 @@ import { refuse } from '../stack/output.ts';
 import { judgeOf, routeQuery } from '../stack/route-query.ts';
 import { forwardingSwitch, sysctl } from '../sysctl.ts';
 import type { Place } from '../world.ts';
+import { locate } from './fdb.ts';
 import { bridgeForward } from './forward.ts';
 import { isOwnMac, isStop, portProblem, vlanIn } from './ports.ts';
 
@@ -46,17 +47,11 @@ export const receiveOnPort = (journey: Journey, arrived: Arrived, port: Link): S
   }
   const vlan = vlanIn(place, bridge, port, frame);
   if (isStop(vlan)) return stop(journey, vlan);
-  locate(journey, arrived, port);
+  if (frame.from !== undefined) locate(journey, place, bridge, frame.from, port);
   if (frame.to === undefined) return lose(journey, 'which address the frame is for was not read');
   const own = isOwnMac(place, bridge, frame.to);
   const origin = { port, pass, translated, vlan: vlan.vlan };
   return own ? passUp(journey, arrived, port, translated ? pass : undefined) : bridgeForward(journey, arrived, origin);
-};
-
-/** A bridge notes behind which port an address is, also where an entry says otherwise, but for its own (net/bridge/br_fdb.c br_fdb_update). */
-const locate = (journey: Journey, { place, bridge, frame: { from: mac } }: Arrived, port: Link): void => {
-  if (mac === undefined || port.bridgePort?.learning === false) return;
-  journey.located.push({ node: place.snapshot.node, netns: place.netns.inode, bridge: bridge.name, mac, port: port.name });
 };
 
 /** br_netfilter hands bridged IP packets to iptables' hooks with the bridge as both interfaces (net/bridge/br_netfilter_hooks.c br_nf_pre_routing). */

@@ -80,7 +80,7 @@ const suppressed = (netns: Netns, { suppressPrefixLength, suppressGroup }: Rule,
 
 /** The first route of the table that can be used; `throw` ends the table. */
 export const lookupTable = (netns: Netns, table: Table | undefined, destination: ParsedAddress, query: RouteQuery): RouteDecision | undefined => {
-  for (const route of candidates(table, destination)) {
+  for (const route of inOrder(candidates(table, destination), query)) {
     if (route.tos !== undefined && route.tos !== 0 && route.tos !== (query.tos ?? 0)) continue;
     if (route.type === 'throw') return undefined;
     const decision = decide(netns, route, query);
@@ -88,6 +88,27 @@ export const lookupTable = (netns: Netns, table: Table | undefined, destination:
   }
   return undefined;
 };
+
+/** Of IPv6 routes that are alike but for their device, the one out of the device that it came in by, or that was asked for (rt6_score_route). */
+const inOrder = (routes: Iterable<Route>, { family, iif, preferred }: RouteQuery): Iterable<Route> => {
+  const device = iif === 'lo' ? preferred : iif;
+  return family === 4 || device === undefined ? routes : favouring(routes, device);
+};
+
+function* favouring(routes: Iterable<Route>, device: string): Generator<Route> {
+  let alike: Route[] = [];
+  for (const route of routes) {
+    if (alike[0] && (alike[0].destination !== route.destination || alike[0].metric !== route.metric)) {
+      yield* first(alike, device);
+      alike = [];
+    }
+    alike.push(route);
+  }
+  yield* first(alike, device);
+}
+
+const first = (alike: Route[], device: string): Route[] =>
+  alike.length < 2 ? alike : [...alike.filter((route) => route.device === device), ...alike.filter((route) => route.device !== device)];
 
 const localTypes = new Set(['local', 'anycast', 'broadcast', 'multicast']);
 

@@ -2,6 +2,7 @@ import type { TcFilter } from '../../node/snapshot.ts';
 import { inPrefix } from '../address.ts';
 import { type Flight, type Frame, type Journey, portOf } from '../flight.ts';
 import { headerBytes } from '../header-bytes.ts';
+import { named } from '../named.ts';
 import { every, type Known } from '../netfilter/context.ts';
 import { isV6, tcpFlagsOf } from '../pass.ts';
 import { protocolNumber, protocolOf } from '../protocol.ts';
@@ -17,7 +18,7 @@ export interface Seen {
 export const filterMatches = (filter: TcFilter, seen: Seen): Known => {
   const protocol = seen.flight.solicits === 'arp' ? arpTakes(filter.protocol) : protocolTakes(filter.protocol, seen);
   if (protocol === false) return false;
-  const keys = classifiers[filter.kind];
+  const keys = named(classifiers, filter.kind);
   if (!keys || filter.keys === undefined) return undefined;
   return every([protocol, ...filter.keys.map((key) => keys(key, seen))]);
 };
@@ -80,7 +81,7 @@ const macMatches = (value: string, own: string | undefined): Known =>
 
 const flowerKey = (key: string, seen: Seen): Known => {
   const [name = '', ...value] = key.split(' ');
-  return flowerKeys[name]?.(value.join(' '), seen);
+  return named(flowerKeys, name)?.(value.join(' '), seen);
 };
 
 const classifiers: Record<string, (key: string, seen: Seen) => Known> = {

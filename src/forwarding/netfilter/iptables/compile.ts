@@ -2,6 +2,7 @@ import { splitWords } from '../../../node/parse/words.ts';
 import type { IptablesChain, IptablesRule, IptablesTable } from '../../../node/snapshot.ts';
 import { parsePrefix } from '../../address.ts';
 import type { RuleRef } from '../../hop.ts';
+import { named } from '../../named.ts';
 import type { Matcher } from '../context.ts';
 import { commonMatches, headerModules } from './header-matches.ts';
 import { conjunction, type Module } from './module.ts';
@@ -26,7 +27,7 @@ const cannotSay: Matcher = () => undefined;
 
 /** An option a module does not know belongs to that of the protocol, which iptables loads unasked. */
 const compileUse = ({ module, options }: MatchUse, rule: RuleWords): { matchers: Matcher[]; chance: number } => {
-  const compile = modules[module];
+  const compile = named(modules, module);
   const compiled = compile?.(options) ?? protocolModule(rule)?.(options);
   if (!compiled) return { matchers: [cannotSay], chance: 1 };
   let chance = 1;
@@ -40,7 +41,7 @@ const compileUse = ({ module, options }: MatchUse, rule: RuleWords): { matchers:
 
 const protocolModule = ({ matches: [common] }: RuleWords): Module | undefined => {
   const protocol = common?.options.find(({ name }) => name === '-p')?.values[0];
-  return protocol === undefined ? undefined : headerModules[protocol];
+  return protocol === undefined ? undefined : named(headerModules, protocol);
 };
 
 const hostOf = ({ matches: [common] }: RuleWords): string | undefined => {

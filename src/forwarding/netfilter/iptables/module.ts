@@ -1,3 +1,4 @@
+import { named } from '../../named.ts';
 import { type Matcher, negateIf } from '../context.ts';
 import type { OptionUse } from './words.ts';
 
@@ -16,7 +17,7 @@ export const conjunction =
   (options) => {
     const compiled: CompiledMatch[] = [];
     for (const { name, values, inverted } of options) {
-      const option = table[name];
+      const option = named(table, name);
       if (option === undefined) return undefined;
       if (option === 'silent') continue;
       const matcher = option(...values);

@@ -1,6 +1,7 @@
 import type { IptablesChain, IptablesTable } from '../../../node/snapshot.ts';
 import { assume, tires } from '../../flight.ts';
 import { choose } from '../../fork.ts';
+import { named } from '../../named.ts';
 import type { Pass } from '../../pass.ts';
 import { placeKey } from '../../world.ts';
 import { proceed, type Verdict } from '../context.ts';
@@ -36,7 +37,7 @@ const runChain = (table: IptablesTable, chain: IptablesChain, pass: Pass, caller
 const runRule = (table: IptablesTable, chain: IptablesChain, compiled: CompiledRule, pass: Pass, path: readonly IptablesChain[]): Verdict => {
   if (!matches(table, chain, compiled, pass)) return proceed;
   const name = compiled.target ?? '';
-  const target = targets[name];
+  const target = named(targets, name);
   if (target) return target({ options: compiled.options, pass, by: refer(table, chain.name, compiled.rule) });
   const next = chainNamed(table, name);
   if (!next) return unknownTarget(table, chain, compiled, pass);

@@ -1,4 +1,5 @@
 import { parseAddress } from '../../address.ts';
+import { named } from '../../named.ts';
 import { protocolNumber } from '../../protocol.ts';
 import { isObject, nameAndBody } from './json.ts';
 
@@ -173,10 +174,10 @@ const conntrackTypes: Record<string, DataType> = {
 export const typeOf = (expression: unknown): DataType => {
   const [name, body] = nameAndBody(expression);
   if (name === 'payload' && isObject(body)) {
-    return payloadTypes[`${body.protocol} ${body.field}`] ?? (/^[sd]port$/.test(String(body.field)) ? 'port' : 'number');
+    return named(payloadTypes, `${body.protocol} ${body.field}`) ?? (/^[sd]port$/.test(String(body.field)) ? 'port' : 'number');
   }
-  if (name === 'meta' && isObject(body)) return metaTypes[String(body.key)] ?? 'number';
-  if (name === 'ct' && isObject(body)) return conntrackTypes[String(body.key)] ?? 'number';
+  if (name === 'meta' && isObject(body)) return named(metaTypes, String(body.key)) ?? 'number';
+  if (name === 'ct' && isObject(body)) return named(conntrackTypes, String(body.key)) ?? 'number';
   if (name === 'fib' && isObject(body)) return body.result === 'type' || body.result === 'oifname' || body.result === 'oif' ? 'word' : 'number';
   if (name === 'rt' && isObject(body)) return body.key === 'nexthop' ? 'address' : 'number';
   const [first] = Array.isArray(body) ? body : [];

@@ -1,6 +1,7 @@
 import type { NftTable } from '../../../node/snapshot.ts';
 import { parseAddress } from '../../address.ts';
 import { and, or, xor } from '../../mark.ts';
+import { named } from '../../named.ts';
 import { isV6, type Pass } from '../../pass.ts';
 import { constant, type DataType, type Scalar, typeOf } from './datatype.ts';
 import { isObject, type Json, nameAndBody } from './json.ts';
@@ -24,7 +25,7 @@ export const compileExpression = (expression: unknown, table: NftTable, like: Da
     return { types: [like], evaluate: () => value };
   }
   const [name, body] = nameAndBody(expression);
-  return compilers[name]?.(body, table, like) ?? unknown;
+  return named(compilers, name)?.(body, table, like) ?? unknown;
 };
 
 const leaf =

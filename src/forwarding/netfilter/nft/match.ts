@@ -1,6 +1,7 @@
 import type { NftTable } from '../../../node/snapshot.ts';
 import { choose } from '../../fork.ts';
 import type { RuleRef } from '../../hop.ts';
+import { named } from '../../named.ts';
 import type { Pass } from '../../pass.ts';
 import type { Known } from '../context.ts';
 import { drawnIs, isDrawnHigh } from '../drawn-port.ts';
@@ -36,7 +37,7 @@ const portIn = (left: unknown): 'sourcePort' | 'destinationPort' | undefined => 
 };
 
 const comparison = (op: string, left: Expression, right: unknown, table: NftTable): Compare => {
-  const order = orders[op];
+  const order = named(orders, op);
   if (order) return ordered(order, left, right, table);
   const equals = equality(op, left, right, table);
   if (op !== '!=') return equals;

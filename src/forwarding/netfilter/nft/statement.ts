@@ -1,6 +1,7 @@
 import type { NftTable } from '../../../node/snapshot.ts';
 import { parseAddress, textOf } from '../../address.ts';
 import type { RuleRef } from '../../hop.ts';
+import { named } from '../../named.ts';
 import { isV6, type Pass } from '../../pass.ts';
 import type { Change, Verdict } from '../context.ts';
 import { redirectAddress, setTtl, throughProgram, untrack } from '../effects.ts';
@@ -36,7 +37,7 @@ const unknown: CompiledStatement = () => 'unknown';
 
 export const compileStatement = (statement: unknown, table: NftTable): CompiledStatement => {
   const [name, body] = nameAndBody(statement);
-  return compilers[name]?.(body, table) ?? unknown;
+  return named(compilers, name)?.(body, table) ?? unknown;
 };
 
 const jump =
@@ -184,7 +185,7 @@ const mangle = ({ key, value }: Json, table: NftTable): CompiledStatement => {
   if (!isObject(body)) return next;
   const type: DataType = typeOf(key);
   const { evaluate } = compileExpression(value, table, type);
-  const write = writers[`${name} ${body.key ?? `${body.protocol} ${body.field}`}`];
+  const write = named(writers, `${name} ${body.key ?? `${body.protocol} ${body.field}`}`);
   if (!write) return next;
   return ({ pass }) => {
     const written = evaluate(pass);

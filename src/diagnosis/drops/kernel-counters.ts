@@ -1,6 +1,7 @@
-import type { Netns, NodeSnapshot, OvsFlow } from '../../node/snapshot.ts';
-import { packetsBefore } from '../../policy/programmed/ovn.ts';
+import type { Netns, NodeSnapshot } from '../../node/snapshot.ts';
 import type { Evidence, Leg } from '../evidence.ts';
+import type { Rise } from './rise.ts';
+import { switchRises } from './switch-counters.ts';
 
 /** Counters that count packets the kernel did not take (net/ipv4/proc.c, net/ipv6/proc.c), and what each means. */
 const MEANING: Record<string, string> = {
@@ -32,11 +33,6 @@ const MEANING: Record<string, string> = {
   'Ip6.OutNoRoutes': 'no route',
   'Udp6.NoPorts': 'no socket on the UDP port',
 };
-
-interface Rise {
-  name: string;
-  by: number;
-}
 
 const protocolRises = (before: Netns, after: Netns): Rise[] =>
   Object.entries(MEANING).flatMap(([name, meaning]) => {
@@ -89,24 +85,6 @@ const pairs = ({ before, snapshots }: Evidence): { after: NodeSnapshot; earlier:
     });
   });
 
-/** Tables that drop what no policy forbids: physical to logical, and OVN's stage ls_in_apply_port_sec (ovn-architecture(7), northd.c; logical tables begin at 8). */
-const MEANT: Record<number, string> = { 0: 'of a port the switch does not know', 9: 'port security: an address the port may not use' };
-
-/** OVN's table 40 ends in a drop that counts whatever goes to another node as well, so that it says nothing. */
-const REMOTE_OUTPUT = 40;
-
-const flowName = ({ table, priority, match }: OvsFlow): string =>
-  [`drop flow of br-int table ${table} priority ${priority}`, match.join(','), MEANT[table] === undefined ? '' : `(${MEANT[table]})`]
-    .filter((words) => words !== '')
-    .join(' ');
-
-const flowRises = ({ ovn: before }: NodeSnapshot, { ovn: after }: NodeSnapshot): Rise[] =>
-  before && after
-    ? after.drops
-        .filter(({ table, priority }) => table !== REMOTE_OUTPUT || priority !== 0)
-        .map((flow) => ({ name: flowName(flow), by: flow.packets - (packetsBefore(before, flow) ?? 0) }))
-    : [];
-
 /**
  * Counters of dropped packets that rose at least as often as attempts of this leg were lost, those that rose least first: what is left to
  * go by where the kernel's own events cannot be had. Others' packets count as well, so that they are hints.
@@ -120,7 +98,7 @@ export const counterHints = (evidence: Evidence, { probe }: Leg): string[] => {
   );
   const switched = (evidence.before ?? []).flatMap((before) => {
     const after = evidence.snapshots.find(({ node }) => node === before.node);
-    const rises = after ? flowRises(before, after).filter(({ by }) => by >= lost) : [];
+    const rises = after ? switchRises(before, after).filter(({ by }) => by >= lost) : [];
     return rises.map(({ name, by }) => ({ by, text: `${before.node}: ${name} rose by ${by}` }));
   });
   return [...found, ...switched]

@@ -1,6 +1,6 @@
 import { sh } from './sh.ts';
 
-/** What else of the node is evidence: CNI files, health endpoints, OVSDB. */
+/** What else of the node is evidence: CNI files, health endpoints, OVSDB, counters of switch ports. */
 export const nodeState = sh`
 # CNI configuration and state. Values whose names sound like a secret never leave the node; files that hold credentials are not opened.
 read_files() {
@@ -98,5 +98,31 @@ read_ovs() {
   fi
   run_section ovs "$@" -t 5 --no-wait --format=json -- --columns=_uuid,name,ports,datapath_type list Bridge \
     -- --columns=_uuid,name,interfaces,tag list Port -- --columns=_uuid,name,type,ofport,ifindex,external_ids,options,error list Interface
+}
+
+# What every port of every switch has counted by now (OVSDB's own figures are up to 5 s old). "@ NAME" stands before what a switch says.
+read_ovs_ports() {
+  beside ovs-vswitchd ovs-ofctl || { skip_section ovs-ports absent; return; }
+  # a switch is known by its socket; /var/run may be a link, which would lead out of that root
+  for rundir in /run/openvswitch /var/run/openvswitch; do
+    for socket in "/proc/$pid/root$rundir"/*.mgmt; do
+      [ -S "$socket" ] && break 2
+    done
+  done
+  open_section ovs-ports "$by"
+  report=$({ {
+    failed=0
+    for socket in "/proc/$pid/root$rundir"/*.mgmt; do
+      [ -S "$socket" ] || continue
+      bridge=\${socket##*/}
+      printf '@ %s\n' "\${bridge%.mgmt}"
+      # shellcheck disable=SC2086
+      guarded $tool -t 4 -O "$openflow" dump-ports "unix:$rundir/$bridge" 2>&3 || failed=$?
+      # one that hangs is not asked again
+      [ "$failed" -lt 124 ] || break
+    done
+    printf '\nrc=%s' "$failed" >&3
+  } | head -c "$ND_LIMIT" >&4; } 3>&1)
+  close_section "\${report##*rc=}" "\${report%rc=*}"
 }
 `;

@@ -100,26 +100,20 @@ read_ovs() {
     -- --columns=_uuid,name,interfaces,tag list Port -- --columns=_uuid,name,type,ofport,ifindex,external_ids,options,error list Interface
 }
 
-# What every port of every switch has counted by now (OVSDB's own figures are up to 5 s old). "@ NAME" stands before what a switch says.
+# What every port of every switch has counted by now (OVSDB's own figures are up to 5 s old). "@ NAME" stands before what a switch says. Switches
+# are known by the sockets that ovs-vswitchd listens on for each: one that it left behind is none.
 read_ovs_ports() {
   beside ovs-vswitchd ovs-ofctl || { skip_section ovs-ports absent; return; }
-  # a switch is known by its socket; /var/run may be a link, which would lead out of that root
-  for rundir in /run/openvswitch /var/run/openvswitch; do
-    for socket in "/proc/$pid/root$rundir"/*.mgmt; do
-      [ -S "$socket" ] && break 2
-    done
-  done
   open_section ovs-ports "$by"
-  report=$({ {
+  report=$({ sed -nE 's,^[^ ]+ [0-9A-F]+ [0-9A-F]+ 00010000 .* (/.*\.mgmt)$,\1,p' "/proc/$pid/net/unix" | sort | {
     failed=0
-    for socket in "/proc/$pid/root$rundir"/*.mgmt; do
-      [ -S "$socket" ] || continue
-      bridge=\${socket##*/}
+    while read -r path; do
+      bridge=\${path##*/}
       printf '@ %s\n' "\${bridge%.mgmt}"
       # shellcheck disable=SC2086
-      guarded $tool -t 4 -O "$openflow" dump-ports "unix:$rundir/$bridge" 2>&3 || failed=$?
-      # one that hangs is not asked again
-      [ "$failed" -lt 124 ] || break
+      guarded $tool -t 4 -O "$openflow" dump-ports "unix:$path" 2>&3 </dev/null || failed=$?
+      # ended by its own alarm, or by ours: whoever hangs is not asked again
+      [ "$failed" -lt 124 ] || { failed=124; break; }
     done
     printf '\nrc=%s' "$failed" >&3
   } | head -c "$ND_LIMIT" >&4; } 3>&1)

@@ -8,6 +8,8 @@ import { sh } from '../../../../src/node/collector/sh.ts';
 export const switchedNode = sh`
 set -e
 mount -t proc proc /proc
+# namespaces that this machine has pinned are none of this node
+umount -R -l /run/netns 2>/dev/null || :
 mount -t tmpfs tmpfs /run
 mkdir -p /run/openvswitch /run/netns
 sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1

@@ -40,7 +40,11 @@ const protocolRises = (before: Netns, after: Netns): Rise[] =>
     return before.counters && by > 0 ? [{ name: `${name} (${meaning})`, by }] : [];
   });
 
-const linkRises = (before: Netns, after: Netns): Rise[] =>
+/** Devices that Open vSwitch takes packets from: with its userspace datapath the kernel counts all of them as meant for another MAC. */
+const switched = ({ ovs }: NodeSnapshot, { role }: Netns): Set<string> =>
+  new Set(role === 'host' ? (ovs?.bridges ?? []).flatMap(({ ports }) => ports.flatMap(({ name, kind }) => (kind === 'internal' ? [] : [name]))) : []);
+
+const linkRises = (before: Netns, after: Netns, ports: ReadonlySet<string>): Rise[] =>
   after.links.flatMap((link) => {
     const old = before.links.find(({ ifindex }) => ifindex === link.ifindex)?.stats;
     const now = link.stats;
@@ -50,7 +54,7 @@ const linkRises = (before: Netns, after: Netns): Rise[] =>
       { name: `receive errors of ${link.name}`, by: now.rxErrors - old.rxErrors },
       { name: `dropped before sending on ${link.name}`, by: now.txDropped - old.txDropped },
       { name: `send errors of ${link.name}`, by: now.txErrors - old.txErrors },
-      { name: `received on ${link.name} for another MAC`, by: now.rxOtherhost - old.rxOtherhost },
+      ...(ports.has(link.name) ? [] : [{ name: `received on ${link.name} for another MAC`, by: now.rxOtherhost - old.rxOtherhost }]),
     ];
   });
 
@@ -69,9 +73,9 @@ const conntrackRises = ({ conntrack: before }: Netns, { conntrack: after }: Netn
       ]
     : [];
 
-const risesIn = (before: Netns, after: Netns): Rise[] => [
+const risesIn = (snapshot: NodeSnapshot, before: Netns, after: Netns): Rise[] => [
   ...protocolRises(before, after),
-  ...linkRises(before, after),
+  ...linkRises(before, after, switched(snapshot, after)),
   ...tcRises(before, after),
   ...conntrackRises(before, after),
 ];
@@ -92,16 +96,16 @@ const pairs = ({ before, snapshots }: Evidence): { after: NodeSnapshot; earlier:
 export const counterHints = (evidence: Evidence, { probe }: Leg): string[] => {
   const lost = probe.attempts.filter(({ outcome }) => outcome !== 'answered').length;
   const found = pairs(evidence).flatMap(({ after, earlier, later }) =>
-    risesIn(earlier, later)
+    risesIn(after, earlier, later)
       .filter(({ by }) => by >= lost)
       .map(({ name, by }) => ({ by, text: `${after.node}${later.role === 'host' ? '' : ` (${later.role})`}: ${name} rose by ${by}` })),
   );
-  const switched = (evidence.before ?? []).flatMap((before) => {
+  const bySwitch = (evidence.before ?? []).flatMap((before) => {
     const after = evidence.snapshots.find(({ node }) => node === before.node);
     const rises = after ? switchRises(before, after).filter(({ by }) => by >= lost) : [];
     return rises.map(({ name, by }) => ({ by, text: `${before.node}: ${name} rose by ${by}` }));
   });
-  return [...found, ...switched]
+  return [...found, ...bySwitch]
     .sort((a, b) => a.by - b.by)
     .slice(0, 4)
     .map(({ text }) => text);

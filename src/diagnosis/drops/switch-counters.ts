@@ -3,16 +3,23 @@ import type { Link, NodeSnapshot, OvsFlow, OvsPort } from '../../node/snapshot.t
 import { packetsBefore } from '../../policy/programmed/ovn.ts';
 import type { Rise } from './rise.ts';
 
-/** Tables that drop what no policy forbids: physical to logical, and OVN's stage ls_in_apply_port_sec (ovn-architecture(7), northd.c; logical tables begin at 8). */
-const MEANT: Record<number, string> = { 0: 'of a port the switch does not know', 9: 'port security: an address the port may not use' };
+/**
+ * What drops and is no policy: the end of physical to logical, and OVN's stage ls_in_apply_port_sec (ovn-architecture(7), northd.c; logical tables begin
+ * at 8).
+ */
+const MEANT: { table: number; priority?: number; words: string }[] = [
+  { table: 0, priority: 0, words: 'of a port the switch does not know' },
+  { table: 9, words: 'port security: an address the port may not use' },
+];
+
+const meaningOf = ({ table, priority }: OvsFlow): string[] =>
+  MEANT.filter((one) => one.table === table && (one.priority ?? priority) === priority).map(({ words }) => `(${words})`);
 
 /** OVN's table 40 ends in a drop that counts whatever goes to another node as well, so that it says nothing. */
 const REMOTE_OUTPUT = 40;
 
-const flowName = ({ table, priority, match }: OvsFlow): string =>
-  [`drop flow of br-int table ${table} priority ${priority}`, match.join(','), MEANT[table] === undefined ? '' : `(${MEANT[table]})`]
-    .filter((words) => words !== '')
-    .join(' ');
+const flowName = (flow: OvsFlow): string =>
+  [`drop flow of br-int table ${flow.table} priority ${flow.priority}`, flow.match.join(','), ...meaningOf(flow)].filter(Boolean).join(' ');
 
 const flowRises = ({ ovn: before }: NodeSnapshot, { ovn: after }: NodeSnapshot): Rise[] =>
   before && after

@@ -111,6 +111,14 @@ describe('a port of Open vSwitch that dropped while probes were lost', () => {
   });
 });
 
+describe('what a device of Open vSwitch receives', () => {
+  it('is for another MAC as far as the kernel knows, and no news', () => {
+    expect(evidenceOf(judged('healthy', { device: { rxOtherhost: 5, rxDropped: 5 } })))
+      .to.include('node1: received and dropped on veth2 rose by 5')
+      .and.to.not.include('for another MAC');
+  });
+});
+
 describe('a switch that sends nothing on', () => {
   const SAYS = 'node1: OVS port veth1 of br-int received 5 lost probes, and no other port of br-int sent a packet meanwhile';
 

@@ -28,8 +28,8 @@ const stats = (more: Partial<LinkStats> = {}): LinkStats => ({
 
 interface Told {
   outcome?: Question['outcome'];
-  /** A capture saw these attempts come in by veth1 of the host. */
-  seen?: { attempt: number; direction: Sighting['direction'] }[];
+  /** What a capture on the host saw: these attempts, by veth1 where it says no other. */
+  seen?: Partial<Sighting>[];
   /** What the kernel's own device veth2 counted meanwhile. */
   device?: Partial<LinkStats>;
   timeoutMs?: number;
@@ -61,14 +61,36 @@ const judged = (name: string, { outcome = 'timeout', seen = [], device, timeoutM
   const { inode } = hostOf(evidence);
   const packet = { source: '10.9.0.1', destination: '10.9.0.2', protocol: 'icmp' as const };
   const sightings = seen.map(
-    (one): Sighting => ({ node: 'node1', netns: inode, interface: 'veth1', time: 1, packet, wireLength: 84, what: 'request', probe: 'main', ...one }),
+    (one): Sighting => ({
+      node: 'node1',
+      netns: inode,
+      interface: 'veth1',
+      time: 1,
+      packet,
+      wireLength: 84,
+      what: 'request',
+      probe: 'main',
+      direction: 'in',
+      ...one,
+    }),
   );
   return { ...evidence, before, taps: [{ node: 'node1', netns: inode, dropped: 0, sightings }] };
 };
 
 const evidenceOf = (evidence: Evidence): string => found(diagnose(evidence).findings[0]).evidence.join('\n');
 
-const all = (direction: Sighting['direction'] = 'in') => [0, 1, 2, 3, 4].map((attempt) => ({ attempt, direction }));
+const all = (direction: Sighting['direction'] = 'in', more: Partial<Sighting> = {}) =>
+  [0, 1, 2, 3, 4].map((attempt) => ({ attempt, direction, ...more }));
+
+/** The node itself was asked, too, and got these packets by its own end of br-int. */
+const toNode = all('in', { interface: 'br-int', probe: 'pod-to-own-node' });
+
+const sentToNode =
+  (packets: number, dropped = 0) =>
+  (after: OvsState): void => {
+    const { tx } = found(portOf(after, 'br-int').counters);
+    Object.assign(tx, { packets: (tx.packets ?? 0) + packets, dropped: (tx.dropped ?? 0) + dropped });
+  };
 
 describe('a port of Open vSwitch that dropped while probes were lost', () => {
   it('is named, with its bridge and the way', () => {
@@ -133,7 +155,15 @@ describe('a switch that sends nothing on', () => {
   it('counts the probes that captures saw come in, and tells how many packets came in all', () =>
     expect(evidenceOf(judged('flow', { seen: all().slice(2) }))).to.include('received 3 lost probes (5 packets in all), and no other port'));
 
+  it('is told where all that other ports sent was seen to be something else', () =>
+    expect(evidenceOf(judged('flow', { seen: [...all(), ...toNode], change: sentToNode(5) }))).to.include(
+      'node1: OVS port veth1 of br-int received 5 lost probes, and no other port of br-int sent any of them: all 5 packets that they sent were others',
+    ));
+
   for (const [says, told] of [
+    ['another port sent a packet that no capture recognised', { seen: [...all(), ...toNode], change: sentToNode(6) }],
+    ['what was seen may be what the port dropped, and what it sent another', { seen: [...all(), ...toNode], change: sentToNode(5, 1) }],
+    ['what another port sent were the lost probes', { seen: [...all(), ...all('in', { interface: 'br-int' })], change: sentToNode(5) }],
     ['captures did not see the probes come in', {}],
     ['captures saw them go out there', { seen: all('out') }],
     ['those that came in were answered', { seen: all().slice(0, 4), outcome: ['answered', 'answered', 'answered', 'answered', 'timeout'] }],

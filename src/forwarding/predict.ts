@@ -1,6 +1,6 @@
 import { inPrefix, sameAddress } from './address.ts';
 import type { WalkOptions } from './flight.ts';
-import type { Fork } from './fork.ts';
+import { type Fork, isUntold } from './fork.ts';
 import { isHeard } from './heard.ts';
 import type { Packet, StopReason, Walk } from './hop.ts';
 import { errorFor, rejectionOf } from './icmp-error.ts';
@@ -84,7 +84,7 @@ const join = (fork: Fork, parts: Part[], doubts: Set<string>): Forecast => {
   const [first] = parts;
   if (!first) return surely('unknown');
   if (fork.kind === 'copies') return parts.reduce((best, part) => (part.forecast.ok > best.forecast.ok ? part : best), first).forecast;
-  if (parts.every(({ forecast }) => same(forecast, first.forecast))) return first.forecast;
+  if (!isUntold(fork) && parts.every(({ forecast }) => same(forecast, first.forecast))) return first.forecast;
   doubts.add(fork.what);
   return surely('unknown');
 };

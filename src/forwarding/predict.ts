@@ -124,18 +124,21 @@ const stoppedResult = (there: Walk, world: World): Result => {
   return taken(icmp, packet.destination.includes(':'));
 };
 
+/** Where a walk got lost it says why. */
+const unsure = ({ hops }: Walk, doubts: Set<string>): Forecast => {
+  for (const { unsure: reason } of hops) if (reason) doubts.add(reason);
+  return surely('unknown');
+};
+
 const resultOf = (there: Walk, world: World, doubts: Set<string>): Forecast => {
   if (there.outcome === 'stopped') return surely(stoppedResult(there, world));
   if (there.outcome === 'left') return fromOutside(there, world, doubts);
-  if (there.outcome !== 'delivered') {
-    for (const hop of there.hops) if (hop.unsure) doubts.add(hop.unsure);
-    return surely('unknown');
-  }
+  if (there.outcome !== 'delivered') return unsure(there, doubts);
   const heard = isHeard(there, world);
   if (heard === undefined) doubts.add(`which sockets listen in ${there.hops.at(-1)?.where ?? 'it'}${there.end ? ` on ${there.end.node}` : ''}`);
   if (heard === false && there.packet.protocol === 'icmp') return surely('timeout');
   const back = walkAllBack(there, world);
-  const answer = back ? fold(back, answerOf, doubts) : surely('unknown');
+  const answer = back ? fold(back, answersIn(doubts), doubts) : surely('unknown');
   return heard === true ? answer : heard === false ? refusal(answer) : same(answer, surely('timeout')) ? answer : surely('unknown');
 };
 
@@ -171,7 +174,7 @@ const fromOutside = (there: Walk, world: World, doubts: Set<string>): Forecast =
     return surely('unknown');
   }
   const back = walkAllBack(there, world);
-  if (back) return fold(back, answerOf, doubts);
+  if (back) return fold(back, answersIn(doubts), doubts);
   doubts.add(`whether the outside can answer ${there.exit?.packet.source ?? there.packet.source}`);
   return surely('unknown');
 };
@@ -185,7 +188,9 @@ const refusal = ({ ok, refused, timeout, unreachable, unknown }: Forecast): Fore
   unknown,
 });
 
-const answerOf = (back: Walk): Forecast => {
-  if (back.outcome === 'delivered') return surely('ok');
-  return surely(back.outcome === 'stopped' ? 'timeout' : 'unknown');
-};
+const answersIn =
+  (doubts: Set<string>) =>
+  (back: Walk): Forecast => {
+    if (back.outcome === 'delivered') return surely('ok');
+    return back.outcome === 'stopped' ? surely('timeout') : unsure(back, doubts);
+  };

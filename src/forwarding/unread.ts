@@ -60,8 +60,10 @@ const neighboursOpen = (step: Going): boolean => {
 /** The far end of a pair may be in a namespace of which too little was read to tell. */
 const peerOpen = (step: Going): boolean => {
   if (step.at !== 'emit' || step.device.kind !== 'veth' || peerOf(step.place, step.device) !== undefined) return false;
-  const { snapshot } = step.place;
-  return unread(step.place, 'nsids', 'ethtool') || snapshot.namespaces.some((netns) => unread({ snapshot, netns }, 'links'));
+  const { snapshot, netns: own } = step.place;
+  if (unread(step.place, 'nsids')) return true;
+  // where namespaces have names, one without is of no pod here
+  return Object.keys(own.nsids).length === 0 && snapshot.namespaces.some((netns) => unread({ snapshot, netns }, 'links'));
 };
 
 /** A node of which so little was read that nobody can say which of its interfaces takes a packet for it. */

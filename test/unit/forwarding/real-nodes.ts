@@ -89,6 +89,14 @@ const filtersOf = (folder: string, side: string): { devices: string; filters: st
   };
 };
 
+/** `nft list tables`, which the collector asks for first. */
+const tablesOf = (folder: string): string | undefined => {
+  const text = read(join(folder, 'nft.json'));
+  if (text === undefined) return undefined;
+  const { nftables } = JSON.parse(text) as { nftables: { table?: { family: string; name: string } }[] };
+  return nftables.flatMap(({ table }) => (table ? `table ${table.family} ${table.name}` : [])).join('\n');
+};
+
 /** Programs end their last line. */
 const ended = (text: string): string => (text === '' || text.endsWith('\n') ? text : `${text}\n`);
 
@@ -104,6 +112,7 @@ const sectionsOf = (folder: string, netns: string): RawSection[] => {
         files.map((file) => read(join(folder, file))).find((text) => text !== undefined),
       ),
     ),
+    ...section('nft-tables', tablesOf(folder)),
     ...section(
       'sysctls',
       (read(join(folder, 'sysctl.txt')) ?? '')

@@ -66,7 +66,9 @@ describe('a collection of a flannel node', () => {
 describe('what is wrong with a section', () => {
   const problemsWith = (change: Partial<RawCollection['sections'][number]>): unknown[] => {
     const raw = recorded('calico-healthy');
-    const sections = [...raw.sections, section('sysctls', '/proc/sys/net/ipv4/ip_forward:1', at.netns)].map((one) => (one.name === 'fdb' ? { ...one, ...change } : one));
+    const sections = [...raw.sections, section('sysctls', '/proc/sys/net/ipv4/ip_forward:1', at.netns)].map((one) =>
+      one.name === 'fdb' ? { ...one, ...change } : one,
+    );
     return parseCollection({ ...raw, sections }).problems;
   };
   const at = { section: 'fdb', netns: '4026531840' };

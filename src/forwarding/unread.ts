@@ -58,12 +58,17 @@ const neighboursOpen = (step: Going): boolean => {
 };
 
 /** The far end of a pair may be in a namespace of which too little was read to tell. */
-const peerOpen = (step: Going): boolean => {
+const peerOpen = (step: Going, { facts }: World): boolean => {
   if (step.at !== 'emit' || step.device.kind !== 'veth' || peerOf(step.place, step.device) !== undefined) return false;
   const { snapshot, netns: own } = step.place;
   if (unread(step.place, 'nsids')) return true;
   // where namespaces have names, one without is of no pod here
-  return Object.keys(own.nsids).length === 0 && snapshot.namespaces.some((netns) => unread({ snapshot, netns }, 'links'));
+  if (Object.keys(own.nsids).length === 0 && snapshot.namespaces.some((netns) => unread({ snapshot, netns }, 'links'))) return true;
+  const { destination } = step.flight.packet;
+  const pod = facts.pods.find(
+    ({ node, hostNetwork, ips }) => node === snapshot.node && !hostNetwork && ips.some((ip) => sameAddress(ip, destination)),
+  );
+  return pod !== undefined && !snapshot.namespaces.some(({ podUid, links }) => podUid === pod.uid && links.length > 0);
 };
 
 /** A node of which so little was read that nobody can say which of its interfaces takes a packet for it. */
@@ -120,12 +125,6 @@ const subjects: Subject[] = [
  */
 export const mindUnread = (step: Going, journey: Journey): void => {
   const { place } = step;
-  if (
-    place.snapshot.problems.length === 0 &&
-    place.netns.seen === undefined &&
-    journey.world.snapshots.every(({ problems }) => problems.length === 0)
-  )
-    return;
   const open = (name: string, where: string): void => {
     const what = `not all ${name} of ${where} could be read`;
     const ways = [{ label: 'as far as they were read' }, { label: 'as nobody knows', untold: true }];

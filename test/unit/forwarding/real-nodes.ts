@@ -207,6 +207,9 @@ export const worldOf = ({ collections, facts, truth }: RecordedScenario): RealWo
 /** One scenario, read as its nodes would have been. */
 export const realWorld = (scenario: string): RealWorld => worldOf(recordedScenario(scenario));
 
+/** An address that cannot be used fails at once, one that nobody answers for after a while, and how soon depends on who waits. */
+export const alike = (result: string): string => (['error', 'unreachable'].includes(result) ? 'timeout' : result);
+
 /** The namespace a recorded connection was tried from: `node/name`, `namespace/pod`, or `pod/name`. A peer pod's processes live in its VM. */
 export const startOfTruth = ({ snapshots, facts }: RealWorld, source: string): Start | undefined => {
   const [kind, name = ''] = source.split('/');

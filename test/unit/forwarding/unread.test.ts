@@ -1,0 +1,134 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { certain, predict, type Result } from '../../../src/forwarding/predict.ts';
+import { parseCollection } from '../../../src/node/parse-collection.ts';
+import type { Netns, NodeSnapshot } from '../../../src/node/snapshot.ts';
+import { type Fixture, judgeFixture, readFixture } from '../../diff/fixture.ts';
+import { cutCollection, cuts, namesIn } from './cuts.ts';
+import { alike, type RealWorld, type RecordedScenario, recordedScenario, scenarios, startOfTruth, worldOf } from './real-nodes.ts';
+
+/** One recording of each network plugin, and each data plane of Calico's; with a drop in it where there is one. */
+const recordings = [
+  'calico/policy-drop',
+  'calico/nft-policy-drop',
+  'cilium/policy-drop',
+  'kube-ovn-1.12/masquerade-missing',
+  'kube-ovn-1.16/healthy',
+  'ovn-kubernetes/peerpod-mac-mismatch',
+];
+
+/** Ways of one question: what the budget of a walk allows, and the first. */
+const MOST_WAYS = 65;
+
+/** What is said wrongly of connections that were really tried, or said to be unknown without a reason. */
+const faultsOf = (world: RealWorld): string[] =>
+  world.truth.flatMap(({ src, dst, dst_ip: destination, proto: protocol, port, result }) => {
+    const start = startOfTruth(world, src);
+    if (!start) return [];
+    const ports = protocol === 'icmp' ? {} : { sourcePort: 61440, destinationPort: port };
+    const { forecast, doubts, ways } = predict({ source: '', destination, protocol, ...ports }, start, world);
+    const predicted: Result = certain(forecast);
+    const label = `${src} → ${dst} ${protocol} ${port}`;
+    if (ways.length > MOST_WAYS) return `${label}: ${ways.length} ways`;
+    if (predicted === 'unknown') return doubts.length > 0 ? [] : `${label}: unknown, and nobody says why`;
+    return alike(predicted) === alike(result) ? [] : `${label}: ${predicted}, and was ${result}`;
+  });
+
+const cutScenario = (
+  scenario: RecordedScenario,
+  ...[cut, at]: [Parameters<typeof cutCollection>[1], Parameters<typeof cutCollection>[2]]
+): RealWorld => worldOf({ ...scenario, collections: scenario.collections.map((raw) => cutCollection(raw, cut, at)) });
+
+if (scenarios().length === 0) it.skip('recordings of real nodes: none lie beside the project', () => undefined);
+
+for (const name of scenarios().filter((scenario) => recordings.includes(scenario))) {
+  describe(`a reading of ${name} that is not whole`, () => {
+    const scenario = recordedScenario(name);
+    const sections = namesIn(scenario.collections);
+
+    for (const cut of cuts) {
+      it(`any section ${cut}: nothing is predicted wrong, or unknown without a reason`, function () {
+        this.timeout(60_000);
+        for (const section of sections) expect(faultsOf(cutScenario(scenario, cut, { name: section })), section).to.deep.equal([]);
+      });
+    }
+
+    it('any section halved in one namespace alone: nothing either', function () {
+      this.timeout(60_000);
+      const places = new Set(scenario.collections.flatMap((raw) => raw.sections.flatMap(({ netns }) => netns ?? [])));
+      for (const section of sections) {
+        for (const netns of places) {
+          expect(faultsOf(cutScenario(scenario, 'halved', { name: section, netns })), `${section} of ${netns}`).to.deep.equal([]);
+        }
+      }
+    });
+
+    it('says of every section that was halved that it was', () => {
+      for (const raw of scenario.collections) {
+        for (const section of raw.sections.filter(({ text }) => text.trim().length > 2)) {
+          const { problems } = parseCollection(cutCollection(raw, 'halved', section));
+          expect(
+            problems.map(({ section: told, netns }) => `${told} ${netns}`),
+            section.text.slice(0, 80),
+          ).to.include(`${section.name} ${section.netns}`);
+        }
+      }
+    });
+  });
+}
+
+/** What a section of the collector becomes in a namespace. */
+const parts: Record<string, (netns: Netns) => unknown[][]> = {
+  links: (netns) => [netns.links],
+  'inet-4': (netns) => [netns.routes, netns.rules, netns.neighbours],
+  'inet-6': (netns) => [netns.routes, netns.rules, netns.neighbours],
+  fdb: (netns) => [netns.fdb],
+  'iptables-nft-4': (netns) => [netns.netfilter.iptables],
+  'iptables-nft-6': (netns) => [netns.netfilter.iptables],
+  nft: (netns) => [netns.netfilter.nft],
+  ipset: (netns) => [netns.netfilter.ipsets],
+  'tc-ingress': (netns) => [netns.tc.filters],
+  sockets: (netns) => [netns.sockets],
+};
+
+const isOf = (section: string, entry: unknown): boolean =>
+  !/-[46]$/.test(section) || (entry as { family?: number }).family === Number(section.slice(-1));
+
+/** The snapshot without its section, or with its first half, as its collection would have made it. */
+const cutSnapshot = (whole: NodeSnapshot, section: string, share: number): NodeSnapshot => {
+  const snapshot = structuredClone(whole);
+  for (const netns of snapshot.namespaces) {
+    if (section === 'sysctls') netns.sysctls = Object.fromEntries(Object.entries(netns.sysctls).slice(0, Object.keys(netns.sysctls).length * share));
+    for (const list of parts[section]?.(netns) ?? []) {
+      const own = list.filter((entry) => isOf(section, entry));
+      const kept = new Set(own.slice(0, Math.floor(own.length * share)));
+      list.splice(0, list.length, ...list.filter((entry) => kept.has(entry) || !own.includes(entry)));
+    }
+    const kind = share === 0 ? ('missing' as const) : ('truncated' as const);
+    snapshot.problems.push({ section, netns: netns.inode, kind, detail: 'cut' });
+  }
+  return snapshot;
+};
+
+const directory = join(import.meta.dirname, '../../fixtures/diff');
+
+describe('what a kernel did, asked of nodes that were not read whole', () => {
+  const files = existsSync(directory) ? readdirSync(directory).filter((name) => !name.startsWith('explained-')) : [];
+  const some: Fixture[] = files.sort().map((name) => readFixture(join(directory, name)));
+
+  for (const section of [...Object.keys(parts), 'sysctls']) {
+    it(`${section}: is not contradicted`, function () {
+      this.timeout(60_000);
+      for (const fixture of some) {
+        for (const share of [0, 0.5]) {
+          const verdicts = judgeFixture({ ...fixture, snapshots: fixture.snapshots.map((snapshot) => cutSnapshot(snapshot, section, share)) });
+          expect(
+            verdicts.filter(({ kind }) => kind === 'disagree'),
+            `${fixture.seen}, ${share}`,
+          ).to.deep.equal([]);
+        }
+      }
+    });
+  }
+});

@@ -137,9 +137,14 @@ const resultOf = (there: Walk, world: World, doubts: Set<string>): Forecast => {
   const heard = isHeard(there, world);
   if (heard === undefined) doubts.add(`which sockets listen in ${there.hops.at(-1)?.where ?? 'it'}${there.end ? ` on ${there.end.node}` : ''}`);
   if (heard === false && there.packet.protocol === 'icmp') return surely('timeout');
-  const back = walkAllBack(there, world);
-  const answer = back ? fold(back, answersIn(doubts), doubts) : surely('unknown');
-  return heard === true ? answer : heard === false ? refusal(answer) : same(answer, surely('timeout')) ? answer : surely('unknown');
+  const answerIf = (listens: boolean): Forecast => {
+    const back = walkAllBack(there, world, listens);
+    return back ? fold(back, answersIn(doubts), doubts) : surely('unknown');
+  };
+  if (heard !== undefined) return heard ? answerIf(true) : refusal(answerIf(false));
+  // neither an answer nor a refusal comes back
+  const silent = [true, false].every((listens) => same(answerIf(listens), surely('timeout')));
+  return surely(silent ? 'timeout' : 'unknown');
 };
 
 /** No network has addresses of Services, and none sends to a pod what its own node sent away. */

@@ -59,7 +59,9 @@ export const predict = (subject: Case, world: World, probe: Probe): Prediction =
   const doubts = doubtsOf(there);
   const branches = waysOf(there).map((walk): Branch => {
     // who ignores echo requests does not answer them
-    const back = walk.packet.protocol === 'icmp' && isHeard(walk, world) === false ? undefined : walkAllBack(walk, world);
+    const heard = isHeard(walk, world);
+    if (walk.outcome === 'delivered' && heard === undefined) doubts.push('which sockets listen was not read');
+    const back = walk.packet.protocol === 'icmp' && heard === false ? undefined : walkAllBack(walk, world);
     if (back) doubts.push(...doubtsOf(back));
     const refusal = walk.outcome === 'stopped' ? refusalOf(walk, world) : undefined;
     return {

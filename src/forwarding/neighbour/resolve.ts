@@ -1,4 +1,4 @@
-import type { Link } from '../../node/snapshot.ts';
+import type { Family, Link } from '../../node/snapshot.ts';
 import { familyOf, sameAddress } from '../address.ts';
 import { assume, decided, type Journey, type Learned } from '../flight.ts';
 import type { Stop } from '../hop.ts';
@@ -63,12 +63,16 @@ interface Asked {
   because?: Stop | undefined;
 }
 
+/** Whoever stands in for others is told by sysctls, routes and entries, of which not all were read. */
+const mayAnswer = (place: Place, family: Family): boolean =>
+  unread(place, 'sysctls', `inet-${family}`, `routes-${family}`, `rules-${family}`, `neighbours-${family}`, `proxies-${family}`);
+
 /** All that would hear the question if nothing stood in the way, and those that do and answer it; both sides then know each other. */
 const ask = (journey: Journey, segment: Segment, asker: End, question: Question): Asked => {
   const asked: Asked = { macs: [], sure: segment.complete && !isListed(segment, question.target) };
   for (const end of hearers(segment, asker)) {
     const answer = answers(end.place, end.link, question);
-    if (answer === undefined) asked.sure = false;
+    if (answer === undefined || (!answer && mayAnswer(end.place, familyOf(question.target)))) asked.sure = false;
     if (answer !== true || end.link.mac === undefined) continue;
     const exchange = solicit(journey, asker, end, question);
     if (exchange.asked) learn(journey, end, question.sender, asker.link.mac);

@@ -11,7 +11,8 @@ import type { PathEvidence } from './judge-path.ts';
 import type { Question } from './plan.ts';
 import { isLost, type Look } from './watch.ts';
 
-interface Known {
+/** What a run knew before its probes, and of sizes that no capture watched. */
+export interface Known {
   question: Question;
   facts: ClusterFacts;
   /** Before any probe. */

@@ -3,7 +3,7 @@ import type { Endpoint } from '../cluster/endpoint.ts';
 import type { ClusterFacts, Protocol } from '../cluster/facts.ts';
 import { vanishing } from '../diagnosis/causes/full-size.ts';
 import type { PathReport } from '../report/report.ts';
-import { evidenceOf } from './evidence-of.ts';
+import { evidenceOf, type Known } from './evidence-of.ts';
 import { judgePath } from './judge-path.ts';
 import { sizeSearch } from './mtu.ts';
 import { planProbes } from './plan.ts';
@@ -48,8 +48,15 @@ export const dnsDomainOf = (facts: ClusterFacts): string => {
 
 export type ResolvePair = (api: ApiReader, from: string, to: string, namespace: string) => Promise<{ from: Endpoint; to: Endpoint }>;
 
-/** One `path` run: resolve, enter, read, watch, send, judge. */
-export const runPath = async (request: PathRequest, resolve: ResolvePair, ports: PathPorts): Promise<PathReport> => {
+/** A question, what was read for it, and what the first probes showed: all that judging needs. */
+interface Gathered {
+  scene: Scene;
+  known: Known;
+  first: Look;
+}
+
+/** Resolves, enters, reads, watches, sends. */
+export const gather = async (request: PathRequest, resolve: ResolvePair, ports: PathPorts): Promise<Gathered> => {
   const { stopwatch, say } = ports;
   const { question, pods, doors, facts, snapshots, notChecked } = await readScene(request, resolve, ports);
   const scene: Scene = { doors, question, pods, mark: ports.mark, traceRules: request.traceRules === true, stopwatch };
@@ -59,14 +66,19 @@ export const runPath = async (request: PathRequest, resolve: ResolvePair, ports:
   const first: Look = typeof requests === 'string' ? { probes: [], raw: [], rules: [] } : await look(scene, snapshots, requests);
   const full = vanishing(first.probes)?.full;
   const sizes = full ? await stopwatch.measure('probe', () => sendAll(doors, sizeSearch(full))) : [];
+  const notes = [...notChecked, ...(typeof requests === 'string' ? [`no probe was sent: ${requests}`] : [])];
+  return { scene, known: { question, facts, snapshots, sizes, notChecked: notes }, first };
+};
+
+/** One `path` run: gathers and judges, and looks once more where nothing explains a loss. */
+export const runPath = async (request: PathRequest, resolve: ResolvePair, ports: PathPorts): Promise<PathReport> => {
+  const { stopwatch, say } = ports;
+  const { scene, known, first } = await gather(request, resolve, ports);
   const judge = async (seen: Look): Promise<Omit<PathReport, 'timings'>> =>
-    stopwatch.measure('judge', async () => {
-      const notes = [...notChecked, ...(typeof requests === 'string' ? [`no probe was sent: ${requests}`] : [])];
-      return judgePath(evidenceOf({ question, facts, snapshots, sizes, notChecked: notes }, seen), ports.now().toISOString());
-    });
+    stopwatch.measure('judge', async () => judgePath(evidenceOf(known, seen), ports.now().toISOString()));
   const judged = await judge(first);
   if (!deservesSecondLook(judged)) return { ...judged, timings: stopwatch.read() };
   say('nothing explains it yet: sending more probes');
-  const second = await lookAgain(scene, first, snapshots);
+  const second = await lookAgain(scene, first, known.snapshots);
   return { ...(second ? await judge(second) : judged), timings: stopwatch.read() };
 };

@@ -4,7 +4,7 @@ import type { NodeSnapshot } from '../../src/node/snapshot.ts';
 import type { Case } from './case.ts';
 import type { Verdict } from './compare.ts';
 import { judgeObservation, type Observation, observationOf } from './judge.ts';
-import type { Shrunk } from './shrink.ts';
+import type { Alone } from './run.ts';
 import { factsOf, worldOf } from './world.ts';
 
 /** A case with all that was read and seen of it: enough to judge it again, without root, for ever. */
@@ -16,7 +16,7 @@ export interface Fixture {
   observation: Observation;
 }
 
-export const fixtureOf = ({ subject, answer, verdict }: Shrunk): Fixture => {
+export const fixtureOf = ({ subject, answer, verdict }: Alone): Fixture => {
   const world = worldOf(subject, answer);
   return { seen: verdict.seen, case: subject, snapshots: world.snapshots, observation: observationOf(subject, answer, world) };
 };

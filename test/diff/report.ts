@@ -30,11 +30,12 @@ const counted = (counts: Map<string, number>, most: number): string[] =>
     .slice(0, most)
     .map(([kind, count]) => `    ${String(count).padStart(6)}  ${kind}`);
 
-export const summary = (totals: Totals, { seed, seconds, processor }: { seed: number; seconds: number; processor: number }): string => {
+export const summary = (totals: Totals, { seeds, seconds, processor }: { seeds: number[]; seconds: number; processor: number }): string => {
   const { cases, refused, probes, attempts, agree, unknown, explained, fleeting, found } = totals;
   const unknowns = sum(unknown);
+  const differing = [...new Set(found.map(({ subject }) => subject.seed))].sort((a, b) => a - b);
   return [
-    `seeds ${seed} to ${seed + cases - 1}: ${cases} cases (${refused.length} refused by the tools that build them), ${probes} probes, ${attempts} attempts`,
+    `seeds ${seeds[0]} to ${seeds.at(-1)}: ${cases} cases (${refused.length} refused by the tools that build them), ${probes} probes, ${attempts} attempts`,
     `  agree     ${agree} (${share(agree, probes)})`,
     `  unknown   ${unknowns} (${share(unknowns, probes)})`,
     ...ranked(
@@ -46,7 +47,8 @@ export const summary = (totals: Totals, { seed, seconds, processor }: { seed: nu
       .map(({ kind, count }) => `    ${String(count).padStart(6)}  ${kind}`),
     `  explained ${sum(explained)} (${share(sum(explained), probes)}): they differ, and no table of a node tells why`,
     ...counted(explained, 15),
-    `  disagree  ${found.length} (${share(found.length, probes)}) in ${new Set(found.map(({ subject }) => subject.seed)).size} cases`,
+    `  disagree  ${found.length} (${share(found.length, probes)}) in ${differing.length} cases`,
+    ...(differing.length > 0 ? [`    --seeds ${differing.join(',')}`] : []),
     ...[...kindsOf(found)].map(([kind, all]) => `    ${String(all.length).padStart(6)}  ${kind} (seed ${all[0]?.subject.seed}…)`),
     `  fleeting  ${sum(fleeting)}: not the same when looked at again or asked alone`,
     ...counted(fleeting, 15),

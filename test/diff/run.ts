@@ -23,10 +23,18 @@ export interface Totals {
   judging: number;
 }
 
-/** A disagreement that was seen twice. */
+/** A disagreement that was seen twice, and what was read and seen when the first of its kind in its case was asked alone. */
 export interface Found {
   subject: Case;
   index: number;
+  verdict: Disagreement;
+  alone?: Alone;
+}
+
+/** A case of one probe. */
+export interface Alone {
+  subject: Case;
+  answer: Answer;
   verdict: Disagreement;
 }
 
@@ -35,9 +43,8 @@ export const ask = async (kernel: Kernel, subject: Case, pace: Pace): Promise<An
   return kernel.ask(plan);
 };
 
-interface Range {
-  seed: number;
-  count: number;
+interface Run {
+  seeds: number[];
   workers: number;
   onCase?: (done: number) => void;
 }
@@ -46,8 +53,7 @@ const count = (counts: Map<string, number>, key: string, more: number): void => 
   counts.set(key, (counts.get(key) ?? 0) + more);
 };
 
-/** Runs the cases of seeds in a row. */
-export const runCases = async (kernel: Kernel, { seed, count: many, workers, onCase }: Range): Promise<Totals> => {
+export const runCases = async (kernel: Kernel, { seeds, workers, onCase }: Run): Promise<Totals> => {
   const totals: Totals = {
     cases: 0,
     refused: [],
@@ -60,9 +66,9 @@ export const runCases = async (kernel: Kernel, { seed, count: many, workers, onC
     found: [],
     judging: 0,
   };
-  const seeds = Array.from({ length: many }, (_, at) => seed + at).values();
+  const ahead = seeds.values();
   const work = async (): Promise<void> => {
-    for (const next of seeds) {
+    for (const next of ahead) {
       await runCase(kernel, generate(next), totals);
       totals.cases += 1;
       onCase?.(totals.cases);
@@ -97,7 +103,7 @@ const runCase = async (kernel: Kernel, subject: Case, totals: Totals): Promise<v
  * probes leave things behind that others meet: a neighbour learned from a question, a size told by an error.
  */
 const confirm = async (kernel: Kernel, subject: Case, first: Verdict[], totals: Totals): Promise<void> => {
-  const again = await judgedAgain(kernel, subject, 'patient');
+  const again = verdictsOf(subject, await ask(kernel, subject, 'patient'));
   const groups = new Map<string, Found[]>();
   first.forEach((verdict, index) => {
     if (verdict.kind !== 'disagree') return;
@@ -109,14 +115,14 @@ const confirm = async (kernel: Kernel, subject: Case, first: Verdict[], totals: 
   });
   for (const [kind, group] of groups) {
     const [{ index } = { index: -1 }] = group;
-    const [alone] = await judgedAgain(kernel, { ...subject, probes: subject.probes.slice(index, index + 1) }, 'hasty');
-    if (alone?.kind === 'disagree' && signatureOf(alone) === kind) totals.found.push(...group);
+    const single = { ...subject, probes: subject.probes.slice(index, index + 1) };
+    const answer = await ask(kernel, single, 'hasty');
+    const [alone] = verdictsOf(single, answer);
+    if (alone?.kind === 'disagree' && signatureOf(alone) === kind)
+      totals.found.push(...group.map((found, at) => (at === 0 ? { ...found, alone: { subject: single, answer, verdict: alone } } : found)));
     else if (alone?.kind === 'explained') count(totals.explained, alone.reason, group.length);
     else count(totals.fleeting, `alone: ${kind}`, group.length);
   }
 };
 
-const judgedAgain = async (kernel: Kernel, subject: Case, pace: Pace): Promise<Verdict[]> => {
-  const answer = await ask(kernel, subject, pace);
-  return answer.error === undefined ? judge(subject, answer) : [];
-};
+const verdictsOf = (subject: Case, answer: Answer): Verdict[] => (answer.error === undefined ? judge(subject, answer) : []);

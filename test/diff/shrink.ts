@@ -1,22 +1,16 @@
 import type { Case, Line } from './case.ts';
 import { judge } from './judge.ts';
-import type { Answer, Kernel } from './kernel.ts';
-import { ask, type Found } from './run.ts';
-import { type Disagreement, storyOf } from './signature.ts';
+import type { Kernel } from './kernel.ts';
+import { type Alone, ask, type Found } from './run.ts';
+import { storyOf } from './signature.ts';
 
-export interface Shrunk {
-  subject: Case;
-  answer: Answer;
-  verdict: Disagreement;
-}
-
-type Holds = (candidate: Case) => Promise<Shrunk | undefined>;
+type Holds = (candidate: Case) => Promise<Alone | undefined>;
 
 /** How many candidates are tried at the same time. */
 const breadth = 4;
 
 /** The smallest case found that shows the same kind of disagreement; undefined when it does not even show alone. */
-export const shrink = async (kernel: Kernel, { subject, index, verdict }: Found): Promise<Shrunk | undefined> => {
+export const shrink = async (kernel: Kernel, { subject, index, verdict }: Found): Promise<Alone | undefined> => {
   const probe = subject.probes[index];
   if (!probe) return undefined;
   const wanted = storyOf(verdict);
@@ -35,7 +29,7 @@ export const shrink = async (kernel: Kernel, { subject, index, verdict }: Found)
 };
 
 /** Leaves out whole namespaces, with the lines that name them. */
-const fewerSpaces = async (start: Shrunk, holds: Holds): Promise<Shrunk> => {
+const fewerSpaces = async (start: Alone, holds: Holds): Promise<Alone> => {
   let best = start;
   for (const { name } of start.subject.spaces) {
     if (best.subject.probes.some(({ from }) => from === name)) continue;
@@ -53,7 +47,7 @@ const withoutSpace = (subject: Case, name: string): Case => ({
 const groupOf = (line: Line): string => [line.space, line.tool, 'table' in line ? line.table : '', line.wiring ? 'wiring' : ''].join(' ');
 
 /** Leaves out all that one tool does in one space at once, as most of it has nothing to do with the matter. */
-const fewerGroups = async (start: Shrunk, holds: Holds): Promise<Shrunk> => {
+const fewerGroups = async (start: Alone, holds: Holds): Promise<Alone> => {
   let best = start;
   const groups = [...new Set(start.subject.lines.filter(({ wiring }) => !wiring).map(groupOf))];
   for (let at = 0; at < groups.length; ) {
@@ -76,7 +70,7 @@ const fewerGroups = async (start: Shrunk, holds: Holds): Promise<Shrunk> => {
 };
 
 /** Leaves out lines that may go, in large pieces first, then one by one, until none can. */
-const fewerLines = async (start: Shrunk, holds: Holds, mayGo: (line: Line) => boolean): Promise<Shrunk> => {
+const fewerLines = async (start: Alone, holds: Holds, mayGo: (line: Line) => boolean): Promise<Alone> => {
   let best = start;
   for (let size = Math.ceil(start.subject.lines.filter(mayGo).length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     let before: number;
@@ -94,7 +88,7 @@ interface Pass {
   mayGo: (line: Line) => boolean;
 }
 
-const onePass = async (start: Shrunk, { size, holds, mayGo }: Pass): Promise<Shrunk> => {
+const onePass = async (start: Alone, { size, holds, mayGo }: Pass): Promise<Alone> => {
   let best = start;
   // from the end: what is built on goes before what it is built on
   for (let end = best.subject.lines.filter(mayGo).length; end > 0; ) {

@@ -12,7 +12,7 @@ import type { PathReport } from '../../../src/report/report.ts';
 /** Incidents recorded on the lab. */
 export const bundles = join(import.meta.dirname, '../../fixtures/bundles');
 
-const opened = async (file: string): Promise<{ request: ModelRequest; ports: PathPorts }> => {
+export const opened = async (file: string): Promise<{ request: ModelRequest; ports: PathPorts }> => {
   const recording = await recordingFromBytes(readFileSync(file));
   return {
     request: recording.meta.request as unknown as ModelRequest,

@@ -116,7 +116,7 @@ const subjects: Subject[] = [
   { name: 'tc filters', isOpen: filtersOpen },
   { name: 'ports of OVS', isOpen: switchOpen },
   { name: 'WireGuard peers', isOpen: peersOpen },
-  { name: 'far ends of interfaces', isOpen: peerOpen },
+  { name: 'far ends of interfaces', isOpen: (step, world) => peerOpen(step, world) || receiverOpen(step, world) },
 ];
 
 /**
@@ -124,12 +124,12 @@ const subjects: Subject[] = [
  * what was not read may do anything with the packet, so whatever is found beyond is an example and no forecast.
  */
 export const mindUnread = (step: Going, journey: Journey): void => {
-  const { place } = step;
-  const open = (name: string, where: string): void => {
-    const what = `not all ${name} of ${where} could be read`;
-    const ways = [{ label: 'as far as they were read' }, { label: 'as nobody knows', untold: true }];
-    assume(journey, `unread ${what} ${placeKey(place)}`, { kind: 'unknown', what, ways });
-  };
-  for (const { name, isOpen } of subjects) if (isOpen(step, journey.world)) open(name, `${labelOf(place, journey.world)} on ${place.snapshot.node}`);
-  if (receiverOpen(step, journey.world)) open('interfaces', 'the node it is for');
+  for (const { name, isOpen } of subjects) if (isOpen(step, journey.world)) leaveOpen(journey, step.place, name);
+};
+
+/** From here on nothing is certain, as not all of what is named was read there. */
+export const leaveOpen = (journey: Journey, place: Place, name: string): void => {
+  const what = `not all ${name} of ${labelOf(place, journey.world)} on ${place.snapshot.node} could be read`;
+  const ways = [{ label: 'as far as they were read' }, { label: 'as nobody knows', untold: true }];
+  assume(journey, `unread ${name} ${placeKey(place)}`, { kind: 'unknown', what, ways });
 };

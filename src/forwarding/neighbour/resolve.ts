@@ -1,7 +1,8 @@
-import type { Family, Link } from '../../node/snapshot.ts';
+import type { Link } from '../../node/snapshot.ts';
 import { familyOf, sameAddress } from '../address.ts';
 import { assume, decided, type Journey, type Learned } from '../flight.ts';
 import type { Stop } from '../hop.ts';
+import { leaveOpen } from '../unread.ts';
 import { type End, type Place, placeKey, unread } from '../world.ts';
 import { answers, askerOf, type Question } from './arp.ts';
 import { entryFor, isValid, isWritten } from './entry.ts';
@@ -18,6 +19,9 @@ export interface Resolution {
   because?: Stop | undefined;
 }
 
+/** Sections by which a question finds its way and is answered. */
+const ANSWERING = ['links', 'inet', 'routes', 'rules', 'neighbours', 'proxies', 'sysctls', 'fdb', 'tc'];
+
 /** Link-level address of the next hop: the neighbour table, else what ARP or ND would find. `source` is the packet's. */
 export const resolve = (journey: Journey, place: Place, device: Link, address: string, source: string): Resolution => {
   const entry = entryFor(place, device, address);
@@ -28,17 +32,14 @@ export const resolve = (journey: Journey, place: Place, device: Link, address: s
   const learned = journey.learned.find((one) => isAbout(one, place, device, address));
   if (learned) return { mac: learned.mac, state: 'learned', fixed: false };
   const question = { target: address, sender: askerOf(place, device, address, source) };
-  const { macs, sure, because } = ask(
-    journey,
-    segmentOf(journey.world, place, device, asked(journey, device, question)),
-    { place, link: device },
-    question,
-  );
+  const segment = segmentOf(journey.world, place, device, asked(journey, device, question));
+  const { macs, sure, because } = ask(journey, segment, { place, link: device }, question);
   const mac = macs.length > 1 ? macs[raced(journey, place, device, address, macs)] : macs[0];
   if (mac !== undefined) {
     learn(journey, { place, link: device }, address, mac);
     return { mac, state: 'answered', fixed: false };
   }
+  if (!sure && [place, ...segment.ends.map((end) => end.place)].some((at) => unread(at, ...ANSWERING))) leaveOpen(journey, place, 'neighbours');
   if (familyOf(address) === 6 && !canAsk(journey, { place, link: device }, question)) return { state: 'mute', fixed: false, because };
   return { state: sure && !unread(place, 'links') ? 'nobody' : 'unknown', fixed: false, because };
 };
@@ -63,16 +64,12 @@ interface Asked {
   because?: Stop | undefined;
 }
 
-/** Whoever stands in for others is told by sysctls, routes and entries, of which not all were read. */
-const mayAnswer = (place: Place, family: Family): boolean =>
-  unread(place, 'sysctls', `inet-${family}`, `routes-${family}`, `rules-${family}`, `neighbours-${family}`, `proxies-${family}`);
-
 /** All that would hear the question if nothing stood in the way, and those that do and answer it; both sides then know each other. */
 const ask = (journey: Journey, segment: Segment, asker: End, question: Question): Asked => {
   const asked: Asked = { macs: [], sure: segment.complete && !isListed(segment, question.target) };
   for (const end of hearers(segment, asker)) {
     const answer = answers(end.place, end.link, question);
-    if (answer === undefined || (!answer && mayAnswer(end.place, familyOf(question.target)))) asked.sure = false;
+    if (answer === undefined) asked.sure = false;
     if (answer !== true || end.link.mac === undefined) continue;
     const exchange = solicit(journey, asker, end, question);
     if (exchange.asked) learn(journey, end, question.sender, asker.link.mac);

@@ -3,6 +3,7 @@ import { parseAddress } from '../../address.ts';
 import { and } from '../../mark.ts';
 import { icmpOf, isV6, type Pass } from '../../pass.ts';
 import { hasPorts, protocolOf } from '../../protocol.ts';
+import { unread } from '../../world.ts';
 import type { Known } from '../context.ts';
 import { type Dimension, type IndexedSet, icmpPort, indexed, type Layer, networkKey } from './index-entries.ts';
 
@@ -104,11 +105,11 @@ const lookUp = (pass: Pass, { name, sides, returnNomatch }: SetQuestion, seen: S
   if (sides.length < index.dimensions.length || (set.family ?? family) !== family) return false;
   const own = index.dimensions.map((dimension, at) => owns[dimension](pass, sides[at] ?? '', index));
   const answer = inLayers(index, own, returnNomatch);
-  return answer === false && index.partly ? undefined : answer;
+  return answer === false && (index.partly || unread(pass.place, 'ipset')) ? undefined : answer;
 };
 
 const inList = (pass: Pass, { entries }: Ipset, question: SetQuestion, seen: Set<string>): Known => {
-  let answer: Known = false;
+  let answer: Known = unread(pass.place, 'ipset') ? undefined : false;
   for (const entry of entries) {
     const one = lookUp(pass, { ...question, name: entry.split(' ')[0] ?? '' }, seen);
     if (one === true) return true;

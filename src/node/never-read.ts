@@ -1,10 +1,12 @@
-import { linesOf } from './parse/json.ts';
+import { linesOf, looksLikeJson } from './parse/json.ts';
 import type { Family, Netns, SectionProblem } from './snapshot.ts';
 
 /** The sections of one place. */
 export interface Told {
   has: (name: string) => boolean;
   text: (name: string) => string;
+  /** It came, nothing was wrong with it, and it says nothing. */
+  isBlank: (name: string) => boolean;
 }
 
 /** `full` and `attach` as the collector was asked, or less where it was not asked for this namespace. */
@@ -82,12 +84,27 @@ const ALWAYS_TOLD: Always[] = [
   { names: ['tc-qdisc'], depths: full },
 ];
 
-const missing = (section: string, { inode }: Pick<Netns, 'inode'>): SectionProblem => ({
-  section,
-  netns: inode,
-  kind: 'missing',
-  detail: 'was not read',
-});
+/** Whatever there is, these say something: of nothing their programs print a list or a heading, or are not asked at all. */
+const NEVER_BLANK = ['links', 'inet-4', 'inet-6', 'rules-4', 'sysctls', 'nft', 'tc-qdisc', 'tc-devices', 'tc-ingress', 'tc-egress'];
+const NEVER_BLANK_TOLD = ['sockets', 'iptables-legacy-4', 'iptables-legacy-6'];
+
+/** The same where iproute2 answers in JSON. */
+const NEVER_BLANK_JSON = ['routes-4', 'routes-6', 'neighbours-4', 'neighbours-6', 'fdb', 'vlans'];
+
+/** And what follows from interfaces: addresses have routes, bridges entries. */
+const blank = ({ links }: Netns, { isBlank, text }: Told, scope: string | undefined): string[] => {
+  const has = (family: Family): boolean => links.some(({ up, addresses }) => up && addresses.some((address) => address.family === family));
+  return [
+    ...NEVER_BLANK,
+    ...(scope === undefined ? [] : NEVER_BLANK_TOLD),
+    ...(looksLikeJson(text('links')) ? NEVER_BLANK_JSON : []),
+    ...([4, 6] as const).flatMap((family) => (has(family) ? `routes-${family}` : [])),
+    ...(links.some(({ kind, up }) => up && kind === 'bridge') ? ['fdb'] : []),
+  ].filter(isBlank);
+};
+
+const empty = { kind: 'truncated', detail: 'is empty' } as const;
+const missing = { kind: 'missing', detail: 'was not read' } as const;
 
 const absent = (netns: Netns, told: Told, scope: string | undefined): string[] => {
   const depth = depthOf(told, scope);
@@ -125,8 +142,14 @@ const absentTables = ({ netfilter: { nft, iptables } }: Netns, { text }: Told): 
 };
 
 /** Sections of a namespace that should be there and are not: the reading ended early, or was made by other means. */
-export const neverRead = (netns: Netns, told: Told, scope: string | undefined): SectionProblem[] =>
-  [...new Set([...absent(netns, told, scope), ...absentFilters(netns, told), ...absentTables(netns, told)])].map((name) => missing(name, netns));
+export const neverRead = (netns: Netns, told: Told, scope: string | undefined): SectionProblem[] => [
+  ...[...new Set([...absent(netns, told, scope), ...absentFilters(netns, told), ...absentTables(netns, told)])].map((section) => ({
+    section,
+    netns: netns.inode,
+    ...missing,
+  })),
+  ...[...new Set(blank(netns, told, scope))].map((section) => ({ section, netns: netns.inode, ...empty })),
+];
 
 const NODE_TOLD: Record<Depth, string[]> = {
   full: ['pins', 'claims', 'addresses', 'daemons', 'ovs', 'health'],
@@ -136,7 +159,9 @@ const NODE_TOLD: Record<Depth, string[]> = {
 };
 
 /** The same of the node as a whole. */
-export const neverReadOfNode = ({ has }: Told, scope: string | undefined): SectionProblem[] =>
-  ['meta', 'processes', ...(scope === 'full' || scope === 'attach' ? NODE_TOLD[scope] : [])]
+export const neverReadOfNode = ({ has, isBlank }: Told, scope: string | undefined): SectionProblem[] => [
+  ...['meta', 'processes', ...(scope === 'full' || scope === 'attach' ? NODE_TOLD[scope] : [])]
     .filter((name) => !has(name))
-    .map((section) => ({ section, kind: 'missing', detail: 'was not read' }));
+    .map((section) => ({ section, ...missing })),
+  ...['meta', 'processes', 'ovs'].filter(isBlank).map((section) => ({ section, ...empty })),
+];

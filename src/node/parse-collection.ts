@@ -39,6 +39,11 @@ class Sections {
 
   has = (name: string): boolean => this.#sections.some((section) => section.name === name);
 
+  isBlank = (name: string): boolean => {
+    const own = this.#sections.filter((section) => section.name === name);
+    return own.length > 0 && own.every((section) => section.status !== 'absent' && section.text.trim() === '' && problemOf(section) === undefined);
+  };
+
   texts = (name: string): string[] => this.#sections.filter((section) => section.name === name).map(wholeLines);
 
   text = (name: string): string => this.texts(name).join('\n');

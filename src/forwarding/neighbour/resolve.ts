@@ -1,4 +1,4 @@
-import type { Link } from '../../node/snapshot.ts';
+import type { Family, Link } from '../../node/snapshot.ts';
 import { familyOf, sameAddress } from '../address.ts';
 import { assume, decided, type Journey, type Learned } from '../flight.ts';
 import type { Stop } from '../hop.ts';
@@ -20,7 +20,10 @@ export interface Resolution {
 }
 
 /** Sections by which a question finds its way and is answered. */
-const ANSWERING = ['links', 'inet', 'routes', 'rules', 'neighbours', 'proxies', 'sysctls', 'fdb', 'tc'];
+const answering = (family: Family): string[] => [
+  ...['links', 'sysctls', 'fdb', 'tc'],
+  ...['inet', 'routes', 'rules', 'neighbours', 'proxies'].map((name) => `${name}-${family}`),
+];
 
 /** Link-level address of the next hop: the neighbour table, else what ARP or ND would find. `source` is the packet's. */
 export const resolve = (journey: Journey, place: Place, device: Link, address: string, source: string): Resolution => {
@@ -39,7 +42,8 @@ export const resolve = (journey: Journey, place: Place, device: Link, address: s
     learn(journey, { place, link: device }, address, mac);
     return { mac, state: 'answered', fixed: false };
   }
-  if (!sure && [place, ...segment.ends.map((end) => end.place)].some((at) => unread(at, ...ANSWERING))) leaveOpen(journey, place, 'neighbours');
+  const halfRead = sure ? undefined : [place, ...segment.ends.map((end) => end.place)].find((at) => unread(at, ...answering(familyOf(address))));
+  if (halfRead) leaveOpen(journey, halfRead, 'sysctls, routes or entries');
   if (familyOf(address) === 6 && !canAsk(journey, { place, link: device }, question)) return { state: 'mute', fixed: false, because };
   return { state: sure && !unread(place, 'links') ? 'nobody' : 'unknown', fixed: false, because };
 };

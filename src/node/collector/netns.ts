@@ -214,7 +214,7 @@ read_sysctls() {
 read_sockets() {
   if has_module tcp_diag tcp_diag_dump && has_module udp_diag udp_diag_dump && find_tool ss; then
     # whose they are takes a walk through every process's descriptors: once, for the host, or where there are few processes
-    if [ "$ND_NETNS" = "$ND_HOST" ] || [ "$ND_REACH" = pod ]; then run_section sockets -Hltunp; else run_section sockets -Hltun; fi
+    if [ "$ND_NETNS" = "$ND_HOST" ] || [ "$ND_REACH" = pod ]; then run_section sockets -ltunp; else run_section sockets -ltun; fi
   else
     quick_section sockets-proc grep -sHE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4} (0A|07) ' /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6
   fi

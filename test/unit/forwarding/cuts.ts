@@ -1,7 +1,7 @@
 import type { RawCollection, RawSection } from '../../../src/node/raw.ts';
 
-/** What may become of a section on its way: it never came, only half of it did, or with it the whole reading ended. */
-export const cuts = ['lost', 'halved', 'the last'] as const;
+/** What may become of a section on its way: it never came, nothing or only half of it did, or with it the whole reading ended. */
+export const cuts = ['lost', 'emptied', 'halved', 'the last'] as const;
 
 export type Cut = (typeof cuts)[number];
 
@@ -21,7 +21,8 @@ export const cutCollection = (raw: RawCollection, cut: Cut, { name, netns }: Cut
   const isHit = (section: RawSection): boolean => section.name === name && (netns === undefined || section.netns === netns);
   const sections = raw.sections.flatMap((section) => {
     if (!isHit(section)) return [section];
-    return cut === 'lost' ? [] : [{ ...section, text: half(section.text), ...(cut === 'the last' ? { status: 'cut' } : {}) }];
+    if (cut === 'lost') return [];
+    return { ...section, text: cut === 'emptied' ? '' : half(section.text), ...(cut === 'the last' ? { status: 'cut' } : {}) };
   });
   const last = cut === 'the last' ? raw.sections.findIndex(isHit) : -1;
   return { ...raw, sections: last < 0 ? sections : sections.slice(0, last + 1) };

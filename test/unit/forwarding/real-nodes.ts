@@ -115,8 +115,8 @@ const sectionsOf = (folder: string, netns: string): RawSection[] => {
     ...section('nft-tables', tablesOf(folder)),
     ...section(
       'sysctls',
-      (read(join(folder, 'sysctl.txt')) ?? '')
-        .split('\n')
+      read(join(folder, 'sysctl.txt'))
+        ?.split('\n')
         .filter((line) => line.includes(' = '))
         .map(sysctlLine)
         .join('\n'),

@@ -3,7 +3,7 @@ import { answered, type Outcome } from '../probe/probe.ts';
 import type { Culprit } from './drops/culprit.ts';
 import { agrees, endOfDrop } from './drops/end-of-drop.ts';
 import type { DropKind } from './drops/meaning.ts';
-import { dropWords, type ObservedDrop, observedDrops } from './drops/observed.ts';
+import { dropWords, isOfFew, type ObservedDrop, observedDrops } from './drops/observed.ts';
 import { type Evidence, failingLegs, type Leg, legOf, outcomes, score } from './evidence.ts';
 import { type ModelStop, stopOf } from './model-stop.ts';
 import { contradicted } from './sightings.ts';
@@ -37,12 +37,16 @@ const believable = (evidence: Evidence, leg: Leg, stop: ModelStop): boolean => {
   return !contradicted(evidence, stop);
 };
 
-/** Where this leg's packets end: the kernel's own word before the model's, both together where they agree. */
+/**
+ * Where this leg's packets end: the kernel's own word before the model's, both together where they agree. Its word about few of them does not
+ * outweigh what the packets did not refute.
+ */
 export const endOf = (evidence: Evidence, leg: Leg): PacketEnd | undefined => {
   const predicted = stopOf(evidence, leg);
   const [drop] = observedDrops(evidence, leg);
-  if (drop) return endOfDrop(evidence, leg, drop, predicted);
-  if (predicted && believable(evidence, leg, predicted)) return predicted;
+  const stands = predicted && believable(evidence, leg, predicted) ? predicted : undefined;
+  if (drop && !(stands && isOfFew(leg, drop) && !agrees(stands, drop))) return endOfDrop(evidence, leg, drop, predicted);
+  if (stands) return stands;
   return answered(leg.probe) === 0 ? unansweredNeighbour(evidence, leg) : undefined;
 };
 

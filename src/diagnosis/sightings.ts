@@ -1,7 +1,7 @@
 import type { Hop } from '../forwarding/hop.ts';
 import { linkNamed } from '../forwarding/world.ts';
 import type { Sighting, TapResult } from '../probe/observation.ts';
-import { dropWords } from './drops/observed.ts';
+import { dropWords, isOfFew, type ObservedDrop } from './drops/observed.ts';
 import type { PacketEnd } from './end.ts';
 import type { Evidence, Leg } from './evidence.ts';
 import type { Confidence } from './finding.ts';
@@ -68,11 +68,14 @@ const beyond = (evidence: Pick<Evidence, 'taps' | 'snapshots'>, { leg, direction
 /** The packet was seen past the place where the model ends it: the packet wins. */
 export const contradicted = (evidence: Pick<Evidence, 'taps' | 'snapshots'>, end: PacketEnd): boolean => beyond(evidence, end).length > 0;
 
+/** That a rule did it is certain where the kernel says so, which one only with its name; of few packets alone not even the place is. */
+const isToldWhole = ({ leg, hop, stop, culprit }: PacketEnd, drop: ObservedDrop): boolean =>
+  !(stop.reason === 'rule' && stop.decidedBy === undefined) && (!isOfFew(leg, drop) || hop.stop !== undefined || culprit?.counted !== undefined);
+
 /** `certain` when the kernel says so of a packet that a capture recognised, or captures saw it right up to the predicted end and nowhere after it. */
 export const confidenceIn = (evidence: Pick<Evidence, 'taps' | 'snapshots'>, end: PacketEnd): Confidence => {
   const { leg, direction, walk, index, hop } = end;
-  // that a rule did it is certain then, which one only with its name
-  if (end.drop) return end.stop.reason === 'rule' && end.stop.decidedBy === undefined ? 'likely' : 'certain';
+  if (end.drop) return isToldWhole(end, end.drop) ? 'certain' : 'likely';
   // A packet that ends on its way out of a device was last seen at the place before.
   const last = hop.direction === 'in' ? hop : walk.hops[index - 1];
   if (contradicted(evidence, end)) return 'likely';

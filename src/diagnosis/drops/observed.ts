@@ -53,6 +53,10 @@ export const observedDrops = ({ drops }: Pick<Evidence, 'drops'>, leg: Leg): Obs
   return groups.sort((a, b) => b.attempts - a.attempts || reached(leg, b) - reached(leg, a) || b.times - a.times);
 };
 
+/** Of less than half of what was lost: what became of the others it does not tell, and a buffer taken for another one's would look like that. */
+export const isOfFew = ({ probe }: Pick<Leg, 'probe'>, { attempts }: ObservedDrop): boolean =>
+  attempts * 2 < probe.attempts.filter(({ outcome }) => outcome !== 'answered').length;
+
 /** `the kernel of node2 dropped 5 of 5 for NETFILTER_DROP in nft_do_chain, at the FORWARD hook, after flannel.1` */
 export const dropWords = ({ drop, attempts, hook }: ObservedDrop, total: number): string => {
   const { node, reason, function: place, interface: name, direction } = drop;

@@ -1,6 +1,7 @@
 import type { PodFacts } from '../../cluster/facts.ts';
 import { inPrefix, sameAddress } from '../../forwarding/address.ts';
 import type { Netns } from '../../node/snapshot.ts';
+import { COPY_FOR_SOCKETS } from '../../probe/drops/copies.ts';
 import type { KernelDrop } from '../../probe/watch/kernel-drop.ts';
 import type { DropKind } from '../drops/meaning.ts';
 import { tcpFlagsIn } from './packet.ts';
@@ -68,7 +69,7 @@ const HARMLESS_FUNCTIONS: [RegExp, string][] = [
     /^(inet_sock_destruct|udp_destruct_common|udpv?6?_destruct|sk_stream_kill_queues|skb_queue_purge|__skb_queue_purge|tcp_write_queue_purge|unix_|netlink_|packet_release|sock_def_destruct)/,
     'its socket was closed',
   ],
-  [/^(packet_rcv|tpacket_rcv|packet_rcv_spkt|raw_rcv|raw_local_deliver|rawv6_rcv|raw_v4_input|raw6_local_deliver)/, 'a copy for a raw socket'],
+  [COPY_FOR_SOCKETS, 'a copy for a raw socket'],
   [/^(arp_process|arp_rcv|arp_send)/, 'ARP that was for somebody else'],
   [/^(ndisc_rcv|ndisc_recv_|icmpv6_rcv|icmpv6_notify)/, 'ICMPv6 that was for somebody else, or was answered'],
   [

@@ -1,6 +1,7 @@
 import type { Drop, DropResult, Sighting, TapResult } from '../observation.ts';
 import { ETHERTYPE } from '../tap/link-layer.ts';
 import { clockOffset } from './clock.ts';
+import { isCopy } from './copies.ts';
 import { type DeviceEvent, type FreeEvent, parseTrace, type Trace } from './parse-trace.ts';
 
 /**
@@ -167,6 +168,7 @@ export const joinDrops = (node: string, text: string | undefined, taps: TapResul
     return { ...nothing, lostEvents: trace.lostEvents, notTraced: 'its clock could not be matched with that of the captures' };
   const known = identify(devices, sightings, offset);
   const drops = ends(trace).flatMap(({ free, last, before }) => {
+    if (isCopy(free)) return [];
     const found = belongs(free, last) ? recognise(known, last, before) : undefined;
     if (!found || !isFamilyOf(free, found.sighting) || isDelivery(free, found.sighting) || wentOn(sightings, found.sighting, free.time + offset))
       return [];

@@ -94,6 +94,32 @@ describe('a drop that the kernel tells of', () => {
     expect(first(evidence).evidence.join('\n')).to.include('dropped 2 of 5');
   });
 
+  describe('of one lost attempt in five', () => {
+    const few = (cluster: FlannelCluster, evidence: Evidence): Evidence => ({
+      ...evidence,
+      drops: [
+        {
+          node: 'node2',
+          lostEvents: 0,
+          drops: [drop(cluster, { attempt: 1, reason: 'SOCKET_FILTER', function: 'udp_queue_rcv_one_skb', stack: [] })],
+        },
+      ],
+    });
+
+    it('does not outweigh a prediction that no packet refutes, and the report says so', () => {
+      const cluster = flannelCluster();
+      dropRoutes(cluster.host('node1'), '10.244.1.0/24');
+      const evidence = few(cluster, ask(cluster, crossNode));
+      expect(first(evidence).code).to.equal('ND2102');
+      expect(diagnose(evidence).notes.join('\n')).to.include('SOCKET_FILTER');
+    });
+
+    it('makes nothing certain by itself', () => {
+      const cluster = flannelCluster();
+      expect(first(few(cluster, ask(cluster, crossNode)))).to.include({ code: 'ND3015', confidence: 'likely' });
+    });
+  });
+
   it('does not count for an attempt that was answered', () => {
     const cluster = flannelCluster();
     const evidence = dropped(cluster, ask(cluster, { ...crossNode, outcome: 'answered' }), { reason: 'NETFILTER_DROP' });

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { isCopy } from '../../../src/probe/drops/copies.ts';
 import { identify, isFamilyOf } from '../../../src/probe/drops/join-drops.ts';
 import type { DeviceEvent, FreeEvent } from '../../../src/probe/drops/parse-trace.ts';
 import type { Sighting } from '../../../src/probe/observation.ts';
@@ -51,6 +52,19 @@ describe('a buffer that is another packet by now', () => {
 
   it('cannot be told by what is neither family', () => {
     expect(isFamilyOf(freed(VLAN, 'br_handle_frame'), v4)).to.equal(true);
+  });
+});
+
+describe('a copy that a listening socket was given', () => {
+  it('is none of the packet, whatever the socket does with it', () => {
+    expect(isCopy(freed(IPV6, 'sk_filter_trim_cap', 'sock_queue_rcv_skb_reason', 'rawv6_rcv', 'raw6_local_deliver', 'ip6_input_finish'))).to.equal(
+      true,
+    );
+    expect(isCopy(freed(IPV4, 'sk_filter_trim_cap', 'raw_rcv', 'raw_local_deliver'))).to.equal(true);
+    expect(isCopy(freed(IPV4, 'packet_rcv', 'dev_queue_xmit_nit', 'dev_hard_start_xmit'))).to.equal(true);
+    // the socket that the packet itself was for, and one that sends it
+    expect(isCopy(freed(IPV4, 'sk_filter_trim_cap', 'udp_queue_rcv_one_skb', 'udp_unicast_rcv_skb', '__udp4_lib_rcv'))).to.equal(false);
+    expect(isCopy(freed(IPV4, 'nf_hook_slow', 'raw_send_hdrinc', 'raw_sendmsg'))).to.equal(false);
   });
 });
 

@@ -17,8 +17,10 @@ export interface CutAt {
   netns?: string | undefined;
 }
 
+/** The very same collection where it has no such section. */
 export const cutCollection = (raw: RawCollection, cut: Cut, { name, netns }: CutAt): RawCollection => {
   const isHit = (section: RawSection): boolean => section.name === name && (netns === undefined || section.netns === netns);
+  if (!raw.sections.some(isHit)) return raw;
   const sections = raw.sections.flatMap((section) => {
     if (!isHit(section)) return [section];
     if (cut === 'lost') return [];

@@ -1,4 +1,5 @@
 import type { RawCollection, RawSection } from '../../../src/node/raw.ts';
+import type { Netns, NodeSnapshot } from '../../../src/node/snapshot.ts';
 
 /** What may become of a section on its way: it never came, nothing or only half of it did, or with it the whole reading ended. */
 export const cuts = ['lost', 'emptied', 'halved', 'the last'] as const;
@@ -33,3 +34,39 @@ export const cutCollection = (raw: RawCollection, cut: Cut, { name, netns }: Cut
 export const namesIn = (collections: RawCollection[]): string[] => [
   ...new Set(collections.flatMap(({ sections }) => sections.map(({ name }) => name))),
 ];
+
+/** What a section of the collector becomes in a namespace. */
+const parts: Record<string, (netns: Netns) => unknown[][]> = {
+  links: (netns) => [netns.links],
+  'inet-4': (netns) => [netns.routes, netns.rules, netns.neighbours],
+  'inet-6': (netns) => [netns.routes, netns.rules, netns.neighbours],
+  fdb: (netns) => [netns.fdb],
+  'iptables-nft-4': (netns) => [netns.netfilter.iptables],
+  'iptables-nft-6': (netns) => [netns.netfilter.iptables],
+  nft: (netns) => [netns.netfilter.nft],
+  ipset: (netns) => [netns.netfilter.ipsets],
+  'tc-ingress': (netns) => [netns.tc.filters],
+  sockets: (netns) => [netns.sockets],
+};
+
+/** Those that a snapshot tells apart. */
+export const sectionsOfSnapshots = [...Object.keys(parts), 'sysctls'];
+
+const isOf = (section: string, entry: unknown): boolean =>
+  !/-[46]$/.test(section) || (entry as { family?: number }).family === Number(section.slice(-1));
+
+/** The snapshot without its section, or with its first half, as its collection would have made it. */
+export const cutSnapshot = (whole: NodeSnapshot, section: string, share: number): NodeSnapshot => {
+  const snapshot = structuredClone(whole);
+  for (const netns of snapshot.namespaces) {
+    if (section === 'sysctls') netns.sysctls = Object.fromEntries(Object.entries(netns.sysctls).slice(0, Object.keys(netns.sysctls).length * share));
+    for (const list of parts[section]?.(netns) ?? []) {
+      const own = list.filter((entry) => isOf(section, entry));
+      const kept = new Set(own.slice(0, Math.floor(own.length * share)));
+      list.splice(0, list.length, ...list.filter((entry) => kept.has(entry) || !own.includes(entry)));
+    }
+    const kind = share === 0 ? ('missing' as const) : ('truncated' as const);
+    snapshot.problems.push({ section, netns: netns.inode, kind, detail: 'cut' });
+  }
+  return snapshot;
+};

@@ -105,8 +105,12 @@ const lookUp = (pass: Pass, { name, sides, returnNomatch }: SetQuestion, seen: S
   if (sides.length < index.dimensions.length || (set.family ?? family) !== family) return false;
   const own = index.dimensions.map((dimension, at) => owns[dimension](pass, sides[at] ?? '', index));
   const answer = inLayers(index, own, returnNomatch);
-  return answer === false && (index.partly || unread(pass.place, 'ipset')) ? undefined : answer;
+  if (unread(pass.place, 'ipset') && !(answer === true && isExact(index))) return undefined;
+  return answer === false && index.partly ? undefined : answer;
 };
+
+/** An entry that is there says it all: no longer network, which might be an exception, comes before it. */
+const isExact = ({ dimensions }: IndexedSet): boolean => !dimensions.includes('net');
 
 const inList = (pass: Pass, { entries }: Ipset, question: SetQuestion, seen: Set<string>): Known => {
   let answer: Known = unread(pass.place, 'ipset') ? undefined : false;

@@ -24,6 +24,8 @@ export interface Connection {
   mark: number;
   /** Which side's NAT rules were asked already; they are asked once (nf_nat_initialized). */
   asked: { source: boolean; destination: boolean };
+  /** Whether the asker's port was drawn at random before it came here, and as it goes on from here. */
+  drawn?: { before: boolean; after: boolean };
   /** What translated it, first rule first. */
   by: RuleRef[];
   seenReply: boolean;
@@ -110,6 +112,22 @@ export const rewrite = (packet: Packet, { connection, direction }: Found, side: 
   if (sameAddress(packet[side], target[side]) && packet[port] === target[port]) return packet;
   return { ...packet, [side]: target[side], ...(target[port] === undefined ? {} : { [port]: target[port] }) };
 };
+
+/** A port of one of its tuples as rules see it. */
+export const trackedPort = (
+  { drawn, ...tuples }: Connection,
+  which: 'original' | 'reply',
+  side: 'sourcePort' | 'destinationPort',
+): number | undefined => {
+  const isDrawn = which === 'original' ? side === 'sourcePort' && drawn?.before : side === 'destinationPort' && drawn?.after;
+  return isDrawn === true ? undefined : tuples[which][side];
+};
+
+/** Is an answer to this port one to a port drawn at random? */
+export const isDrawn = (connections: Connection[], { destination, destinationPort }: Tuple): boolean =>
+  connections.some(
+    ({ drawn, reply }) => drawn?.after === true && reply.destinationPort === destinationPort && sameAddress(reply.destination, destination),
+  );
 
 export const translationOf = (connection: Connection): Translation | undefined => {
   if (!isTranslated(connection, 'source') && !isTranslated(connection, 'destination')) return undefined;

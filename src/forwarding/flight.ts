@@ -11,6 +11,12 @@ import { labelOf, type Place, type World } from './world.ts';
 export interface Flight {
   packet: Packet;
   mark: number;
+  /** The port that a source translation drew at random: the packet has another than its text says, and which one nobody can foresee. */
+  drawn?: 'sourcePort' | 'destinationPort' | undefined;
+  /** Bytes of the largest fragment, where its sender cut it. */
+  pieces?: number | undefined;
+  /** Its fragments were put together on a bridge, and it is cut anew wherever it has to be. */
+  whole?: boolean | undefined;
   /** Hops left; absent until the packet was sent. */
   ttl?: number;
   direction: 'request' | 'reply';
@@ -52,6 +58,10 @@ export interface Frame {
   vlan?: number | undefined;
   /** The destination was written down by somebody, and no answer will correct it. */
   fixed?: boolean | undefined;
+  /** A question to everybody on the link; `to` is the one whose copy is followed. */
+  toAll?: 'multicast' | 'broadcast' | undefined;
+  /** It is for somebody out there whose address nobody here knows, and for nobody here. */
+  stranger?: boolean | undefined;
   /** Handed to this very host, whatever its destination says (skb->pkt_type PACKET_HOST). */
   own?: boolean | undefined;
   /** Why there is no destination: nobody answers, or it is not known who would. */
@@ -75,9 +85,10 @@ export type Step =
 
 /** A neighbour entry that a question on the link left behind. */
 export interface Learned {
-  node: string;
-  netns: string;
-  device: string;
+  /** Whose entry it is; absent where it is a stranger's on the link who was asked, such as a router between the nodes. */
+  node?: string;
+  netns?: string;
+  device?: string;
   address: string;
   mac: string;
 }
@@ -131,6 +142,10 @@ export const ownedFlight = (flight: Flight, netns: string): Flight | undefined =
   if (flight.carries) return ownedFlight(flight.carries.inner, netns);
   return flight.made === netns && !isKernels(flight) ? flight : undefined;
 };
+
+/** A port as rules see it; undefined where it is not known. */
+export const portOf = ({ packet, drawn }: Flight, side: 'sourcePort' | 'destinationPort'): number | undefined =>
+  drawn === side ? undefined : packet[side];
 
 /** The innermost packet: what both ends talk about. */
 export const innermost = (flight: Flight): Packet => (flight.carries ? innermost(flight.carries.inner) : flight.packet);

@@ -1,4 +1,5 @@
 import { parseAddress } from './address.ts';
+import { portOf } from './flight.ts';
 import { icmpOf, isV6, type Pass, tcpFlagsOf } from './pass.ts';
 import { hasPorts, protocolOf } from './protocol.ts';
 
@@ -56,7 +57,7 @@ const transport = (pass: Pick<Pass, 'flight' | 'journey'>): (number | undefined)
     return [type, code];
   }
   if (!hasPorts(packet)) return [];
-  const ports = [...u16(packet.sourcePort), ...u16(packet.destinationPort)];
+  const ports = [...u16(portOf(pass.flight, 'sourcePort')), ...u16(portOf(pass.flight, 'destinationPort'))];
   if (packet.protocol !== 'tcp') return ports;
   return [...ports, ...unknown(9), tcpFlagsOf(pass).reduce((bits, flag) => bits | tcpBits[flag], 0)];
 };

@@ -108,7 +108,7 @@ const taken = ({ type, code }: { type: number; code: number }, v6: boolean): Res
 };
 
 /** A packet that was stopped: what comes back of it, and whether that arrives. */
-const stoppedResult = (there: Walk, world: World): Result => {
+const stoppedResult = (there: Walk, world: World, doubts: Set<string>): Result => {
   const { stop } = there.hops.findLast((hop) => hop.stop) ?? {};
   const { stopped, packet } = there;
   if (!stop || !stopped) return 'timeout';
@@ -120,6 +120,10 @@ const stoppedResult = (there: Walk, world: World): Result => {
   // a neighbour is given up after three seconds, longer than anybody waits here
   if (!icmp || stop.reason === 'no-neighbour' || stop.reason === 'no-carrier') return 'timeout';
   const error = walkError(there, world);
+  if (error && error.doubts.length > 0) {
+    for (const doubt of error.doubts) doubts.add(doubt);
+    return 'unknown';
+  }
   if (error?.outcome !== 'delivered') return error?.outcome === 'unknown' ? 'unknown' : 'timeout';
   return taken(icmp, packet.destination.includes(':'));
 };
@@ -131,7 +135,7 @@ const unsure = ({ hops }: Walk, doubts: Set<string>): Forecast => {
 };
 
 const resultOf = (there: Walk, world: World, doubts: Set<string>): Forecast => {
-  if (there.outcome === 'stopped') return surely(stoppedResult(there, world));
+  if (there.outcome === 'stopped') return surely(stoppedResult(there, world, doubts));
   if (there.outcome === 'left') return fromOutside(there, world, doubts);
   if (there.outcome !== 'delivered') return unsure(there, doubts);
   const heard = isHeard(there, world);

@@ -1,5 +1,5 @@
 import { hostPort, sameAddress } from './address.ts';
-import { tupleOf } from './conntrack.ts';
+import { invert, isDrawn, tupleOf } from './conntrack.ts';
 import { explore, type RunTree } from './explore.ts';
 import { doubt, type Flight, translationsOf, type WalkOptions } from './flight.ts';
 import { type Fork, leadsToEndpoints, type Taken } from './fork.ts';
@@ -157,8 +157,9 @@ const treeOf = (tree: RunTree, judge: (walk: Walk) => Walk): WalkTree => {
 
 /** An ICMPv6 echo is answered with its route asked for by the device it came in by (net/ipv6/icmp.c icmpv6_echo_reply). */
 const answer = (there: Walk, from: Start, world: World, heard = isHeard(there, world)): Departure => {
-  const leaving = departure(replyTo(there, heard), from, world, 'reply', memoryOf(there));
-  const { packet } = leaving.flight;
+  const packet = replyTo(there, heard);
+  const first = departure(packet, from, world, 'reply', memoryOf(there));
+  const leaving = isDrawn(there.connections, packet) ? { ...first, flight: { ...first.flight, drawn: 'destinationPort' as const } } : first;
   const device = there.hops.at(-1)?.interface;
   const asks = there.end && packet.protocol === 'icmp' && packet.destination.includes(':') && device !== 'lo';
   return asks ? { ...leaving, flight: { ...leaving.flight, preferred: device } } : leaving;
@@ -214,11 +215,20 @@ const astray = ({ end, hops }: Walk, { start, packet }: Walk): Stop | undefined 
   };
 };
 
-const untranslated = ({ arrived }: Walk, { packet }: Walk): Stop | undefined => {
-  if (!arrived || sameAddress(arrived.source, packet.destination)) return undefined;
+const untranslated = ({ arrived, connections }: Walk, { packet }: Walk): Stop | undefined => {
+  if (!arrived) return undefined;
+  const facts = { source: arrived.source, asked: hostPort(packet.destination, packet.destinationPort) };
+  if (isDrawn(connections, invert(tupleOf(arrived)))) {
+    return {
+      reason: 'not-translated',
+      message: `the reply comes from another port than ${packet.destinationPort}: it passed a node's translation twice, which took it for a new flow`,
+      facts,
+    };
+  }
+  if (sameAddress(arrived.source, packet.destination)) return undefined;
   return {
     reason: 'not-translated',
     message: `the reply comes from ${arrived.source}, but ${packet.destination} was asked: it missed the node's translation`,
-    facts: { source: arrived.source, asked: hostPort(packet.destination, packet.destinationPort) },
+    facts,
   };
 };

@@ -13,6 +13,7 @@ import { parseNeighbours } from './parse/neighbours.ts';
 import { parseNft, withDevices, withoutIptables } from './parse/nft.ts';
 import { parseOvnAcls, parseOvnFlows } from './parse/ovn.ts';
 import { parseOvs } from './parse/ovs.ts';
+import { parseOvsPorts, withCounters } from './parse/ovs-ports.ts';
 import { parseConntrack, parseSysctls, readGrepped } from './parse/proc.ts';
 import { parseProtocolCounters } from './parse/protocol-counters.ts';
 import { parseProxyHealth } from './parse/proxy-health.ts';
@@ -185,7 +186,7 @@ export const parseCollection = (raw: RawCollection): NodeSnapshot => {
     daemons: parseDaemons(node.text('daemons')),
     health: parseHealth(node.text('health')),
     ...optional('proxyWrote', parseProxyHealth(node.text('health'))),
-    ...(withOvs ? { ovs: node.read('ovs', parseOvs) } : {}),
+    ...(withOvs ? { ovs: withCounters(node.read('ovs', parseOvs), node.read('ovs-ports', parseOvsPorts)) } : {}),
     ...(said('ovn-flows') || said('ovn-acls') ? { ovn: { ...node.read('ovn-acls', parseOvnAcls), ...node.read('ovn-flows', parseOvnFlows) } } : {}),
     ...(said('cilium-metrics') ? { cilium: readCilium(node) } : {}),
   };

@@ -123,7 +123,7 @@ export interface Link {
   addresses: Address[];
   vxlan?: { vni: number; port: number; local?: string; remote?: string; group?: string; underlay?: string; learning: boolean; external: boolean };
   /** Ports of a bridge only. */
-  bridgePort?: { state: string; hairpin: boolean; learning: boolean; flood: boolean; isolated: boolean; guard: boolean };
+  bridgePort?: BridgePort;
   /** Bridges only. `callIptables`: br_netfilter for this bridge alone. */
   bridge?: { stp: boolean; vlanFiltering: boolean; groupForwardMask: string; callIptables?: boolean; callIp6tables?: boolean };
   /** macvlan, macvtap and ipvlan. */
@@ -219,11 +219,26 @@ export interface Neighbour {
   router: boolean;
 }
 
+export interface BridgePort {
+  state: string;
+  hairpin: boolean;
+  learning: boolean;
+  /** Takes frames for addresses that no entry leads to. */
+  flood: boolean;
+  /** False where frames for many, or for all, do not go out by it. */
+  multicastFlood?: boolean;
+  broadcastFlood?: boolean;
+  isolated: boolean;
+  guard: boolean;
+}
+
 export interface FdbEntry {
   mac: string;
   device: string;
   /** VTEP the MAC lies behind (vxlan devices). */
   destination?: string;
+  /** Device that packets to the VTEP leave by, where the entry says so. */
+  via?: string;
   vni?: number;
   port?: number;
   vlan?: number;
@@ -396,6 +411,22 @@ export interface OvsPort {
   externalIds: Record<string, string>;
   options: Record<string, string>;
   error?: string;
+  /** Absent where no switch was asked. */
+  counters?: OvsPortCounters;
+}
+
+/** Since the port was added, from the switch's side: `rx` came in by the port, `tx` went out of it. */
+export interface OvsPortCounters {
+  rx: OvsCount;
+  tx: OvsCount;
+}
+
+/** A figure is absent where this kind of port counts no such thing, as patch ports no drops. */
+export interface OvsCount {
+  packets?: number;
+  bytes?: number;
+  dropped?: number;
+  errors?: number;
 }
 
 export interface OvnState {

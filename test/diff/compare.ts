@@ -44,8 +44,9 @@ export const compare = (subject: Case, world: World, probe: Probe, { branches, d
   for (const [index, attempt] of attempts.entries()) {
     const differences = branches.map((branch) => differenceOf({ subject, world, probe, branch, attempt }));
     if (!differences.includes(undefined))
-      return explanation(subject, branches, attempt) ?? { kind: 'disagree', attempt: index, ...nearest(differences) };
-    fitting.push(branches.filter((_, at) => differences[at] === undefined));
+      return explanation(subject, probe, branches, attempt) ?? { kind: 'disagree', attempt: index, ...nearest(differences) };
+    // what the system call refuses passes nothing that could count it
+    fitting.push(attempt.errno === tooLong ? [] : branches.filter((_, at) => differences[at] === undefined));
   }
   return { kind: 'agree', fitting };
 };
@@ -60,8 +61,20 @@ const brokenChecksum = 'the outer packet of a tunnel is translated, which breaks
 /** What a node learned after it was read: only where a probe is alone, as others' probes make neighbours ask. */
 const introducedItself = 'a neighbour that answers no question asked one itself, and so made itself known, after the node was read';
 
-const explanation = ({ probes }: Case, branches: Branch[], { asked = [] }: Attempt): Verdict | undefined => {
+/** EMSGSIZE of include/uapi/asm-generic/errno.h */
+const tooLong = 90;
+
+/**
+ * A packet that does not fit its way tells its sender so, by an ICMP error or from a tunnel of the same node (net/ipv4/route.c
+ * __ip_rt_update_pmtu, ip_tunnel_core.c skb_tunnel_check_pmtu): the next one to there is refused by the system call.
+ */
+const learnedSize = 'its sender had learned from a packet before that it does not fit its way';
+
+const explanation = ({ probes }: Case, probe: Probe, branches: Branch[], { asked = [], errno, sightings }: Attempt): Verdict | undefined => {
   if (branches.some(({ translatesTunnel }) => translatesTunnel)) return { kind: 'explained', reason: brokenChecksum };
+  const { length = 0 } = packetOf(probe);
+  const isNarrow = branches.some(({ request: { mtu = length } }) => mtu < length);
+  if (errno === tooLong && isNarrow && sightings.every(({ what }) => what !== 'request')) return { kind: 'explained', reason: learnedSize };
   const silent = branches.flatMap(({ request, replies }) => [request, ...replies].flatMap(({ hops }) => silentAddress(hops.at(-1)) ?? []));
   return probes.length === 1 && silent.some((address) => asked.some((asker) => sameAddress(asker, address)))
     ? { kind: 'explained', reason: introducedItself }
@@ -84,9 +97,6 @@ interface Pair {
   branch: Branch;
   attempt: Attempt;
 }
-
-/** EMSGSIZE of include/uapi/asm-generic/errno.h */
-const tooLong = 90;
 
 /** What may not be cut and does not fit the first device the sender is told by the system call; the model's senders cut to fit. */
 const isRefusedAtOnce = ({ world, probe, branch, attempt }: Pair): boolean => {
@@ -247,8 +257,9 @@ const beforeTheDevice: ReadonlySet<StopReason> = new Set([
   'no-translation',
 ]);
 
+/** Nothing comes in by a device that is down. */
 const isSeen = ({ interface: device, direction, stop }: Hop): boolean =>
-  device !== '' && !(direction === 'out' && stop && beforeTheDevice.has(stop.reason));
+  device !== '' && !(stop && (direction === 'out' ? beforeTheDevice.has(stop.reason) : stop.reason === 'link-down'));
 
 const signalsOf = ({ errno, sightings }: Attempt): string[] => [
   ...(errno === 0 ? [] : [`errno ${errno}`]),
@@ -293,7 +304,9 @@ const compareReply = (pair: Pair, reply: Leg): Difference | undefined => {
   const last = reply.hops.at(-1);
   const foreign = last?.stop?.reason === 'not-translated' || last?.stop?.reason === 'astray';
   const end = foreign && last ? spaceAt(pair.world, last.node, last.netns ?? '') : reply.end;
-  if (reply.outcome === 'delivered' || foreign ? end !== undefined && got.includes(end) : got.length === 0) {
+  // whoever has the address out there gets it
+  const nowhere = reply.outcome === 'left' ? got.every((space) => space === outsideOf(pair.subject)) : got.length === 0;
+  if (reply.outcome === 'delivered' || foreign ? end !== undefined && got.includes(end) : nowhere) {
     return compareTranslation('reply translation', reply, seen) ?? comparePlaces('reply place', pair, reply, whats);
   }
   return {

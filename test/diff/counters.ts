@@ -1,6 +1,7 @@
+import { familyOf } from '../../src/forwarding/address.ts';
 import type { World } from '../../src/forwarding/world.ts';
 import { parseCollection } from '../../src/node/parse-collection.ts';
-import type { IptablesTable, Netns, NftTable } from '../../src/node/snapshot.ts';
+import type { Family, IptablesTable, Netns, NftTable } from '../../src/node/snapshot.ts';
 import type { Case } from './case.ts';
 import type { Answer } from './kernel.ts';
 import { type Branch, spaceAt } from './predict.ts';
@@ -52,13 +53,15 @@ const isCounter = (statement: unknown): statement is { counter: { packets: numbe
 /** The rules that one attempt must have counted at: what stopped the request, what translated it. */
 export const rulesOf = (world: World, { request, translatedBy }: Branch): string[] => {
   const last = request.hops.at(-1);
-  const family = last?.packet.destination.includes(':') ? 6 : 4;
+  const family = familyOf(last?.packet.destination ?? '');
   const { backend, table, chain, number } = last?.stop?.facts ?? {};
   const stopped = request.outcome === 'stopped' && backend !== undefined && number !== undefined;
-  const key = (space: string, by: { backend: string; table: string; chain: string; number: number | string }): string =>
+  const key = (space: string, family: Family, by: { backend: string; table: string; chain: string; number: number | string }): string =>
     `${space} ${by.backend} ${by.backend === 'nft' ? '-' : family} ${by.table} ${by.chain} ${by.number}`;
   return [
-    ...(stopped && last ? [key(spaceAt(world, last.node, last.netns ?? ''), { backend, table: table ?? '', chain: chain ?? '', number })] : []),
-    ...translatedBy.flatMap(({ space, by }) => (by.number === undefined ? [] : key(space, { ...by, number: by.number }))),
+    ...(stopped && last
+      ? [key(spaceAt(world, last.node, last.netns ?? ''), family, { backend, table: table ?? '', chain: chain ?? '', number })]
+      : []),
+    ...translatedBy.flatMap(({ space, family: own, by }) => (by.number === undefined ? [] : key(space, own, { ...by, number: by.number }))),
   ];
 };

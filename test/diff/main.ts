@@ -64,14 +64,13 @@ try {
   const onCase = (done: number): void => {
     if (done % 100 === 0) process.stderr.write(`${done} of ${seeds.length}\n`);
   };
-  const totals = await runCases(kernel, { seeds, workers, onCase });
+  const totals = await runCases(kernel, { seeds, workers, onCase, ...(values.keep ? { onFound: keepWhole } : {}) });
   const seconds = (performance.now() - started) / 1000;
   process.stdout.write(`${summary(totals, { seeds, seconds, processor: await kernel.processorSeconds() })}\n`);
   const read = seeds.filter((_, at) => at % parityEvery === 0);
   const unlike: string[] = [];
   for (const one of read) unlike.push(...(await parityOf(kernel, generate(one))));
   process.stdout.write(`${[`read by the collector, too: ${read.length} cases, ${unlike.length} differences`, ...unlike].join('\n  ')}\n`);
-  if (values.keep) for (const found of totals.found) keepWhole(found);
   for (const [, found] of kindsOf(totals.found)) for (const one of found.slice(0, each)) await showShrunk(kernel, one);
   process.exitCode = totals.found.length + unlike.length > 0 ? 1 : 0;
 } finally {

@@ -1,8 +1,10 @@
+import { familyOf } from '../../src/forwarding/address.ts';
 import { isHeard } from '../../src/forwarding/heard.ts';
 import type { Hop, Outcome, Packet, RuleRef, Walk } from '../../src/forwarding/hop.ts';
 import { errorFor, rejectionOf } from '../../src/forwarding/icmp-error.ts';
 import { type WalkTree, walkAll, walkAllBack, walkError } from '../../src/forwarding/walk.ts';
 import { placeAt, type World } from '../../src/forwarding/world.ts';
+import type { Family } from '../../src/node/snapshot.ts';
 import type { Case, Probe, Space } from './case.ts';
 
 /** What the model says of one probe: every way that chance may take, and what kept it from being certain. */
@@ -20,7 +22,7 @@ export interface Branch {
   /** The outer packet of a tunnel is translated, there or back. */
   translatesTunnel: boolean;
   /** Rules that translated the request, and where. */
-  translatedBy: { space: string; by: RuleRef }[];
+  translatedBy: { space: string; family: Family; by: RuleRef }[];
 }
 
 export interface Leg {
@@ -29,11 +31,13 @@ export interface Leg {
   /** Where it was delivered, and the packet there. */
   end?: string;
   arrived?: Packet;
+  /** Bytes that its way lets through whole, as far as it goes. */
+  mtu?: number;
 }
 
 export interface Refusal {
   what: 'reset' | { type: number; code: number };
-  /** Whether it is said to get back to who asked, whatever the dice say. */
+  /** Whether it is said to get back to who asked, whatever the dice say and whatever rules do that nobody can judge. */
   arrives: boolean;
 }
 
@@ -71,7 +75,9 @@ export const predict = (subject: Case, world: World, probe: Probe): Prediction =
         connections.some(({ by, entered }) => by.length > 0 && isTunnels(entered)),
       ),
       ...(refusal ? { refusal } : {}),
-      translatedBy: walk.connections.flatMap(({ node, netns, by }) => by.map((rule) => ({ space: spaceAt(world, node, netns), by: rule }))),
+      translatedBy: walk.connections.flatMap(({ node, netns, by, original }) =>
+        by.map((rule) => ({ space: spaceAt(world, node, netns), family: familyOf(original.destination), by: rule })),
+      ),
     };
   });
   return { branches, doubts: [...new Set(doubts)] };
@@ -102,14 +108,15 @@ const refusalOf = (there: Walk, world: World): Refusal | undefined => {
     return { what: 'reset', arrives: false };
   const icmp = errorFor(there);
   const error = icmp && walkError(there, world);
-  return icmp && { what: icmp, arrives: error?.outcome === 'delivered' && error.choices.length === 0 };
+  return icmp && { what: icmp, arrives: error?.outcome === 'delivered' && error.choices.length === 0 && error.doubts.length === 0 };
 };
 
-const legOf = ({ outcome, hops, end, arrived, packet }: Walk, world: World): Leg => ({
+const legOf = ({ outcome, hops, end, arrived, packet, mtu }: Walk, world: World): Leg => ({
   outcome,
   hops,
   ...(end ? { end: spaceAt(world, end.node, end.netns) } : {}),
   ...(outcome === 'delivered' ? { arrived: arrived ?? packet } : {}),
+  ...(mtu ? { mtu: mtu.bytes } : {}),
 });
 
 /** A namespace's name in the case: a host's is its node's, a pod's that of its mount. */

@@ -47,13 +47,14 @@ interface Run {
   seeds: number[];
   workers: number;
   onCase?: (done: number) => void;
+  onFound?: (found: Found) => void;
 }
 
 const count = (counts: Map<string, number>, key: string, more: number): void => {
   counts.set(key, (counts.get(key) ?? 0) + more);
 };
 
-export const runCases = async (kernel: Kernel, { seeds, workers, onCase }: Run): Promise<Totals> => {
+export const runCases = async (kernel: Kernel, { seeds, workers, onCase, onFound }: Run): Promise<Totals> => {
   const totals: Totals = {
     cases: 0,
     refused: [],
@@ -69,7 +70,10 @@ export const runCases = async (kernel: Kernel, { seeds, workers, onCase }: Run):
   const ahead = seeds.values();
   const work = async (): Promise<void> => {
     for (const next of ahead) {
-      await runCase(kernel, generate(next), totals);
+      for (const found of await runCase(kernel, generate(next), totals)) {
+        totals.found.push(found);
+        onFound?.(found);
+      }
       totals.cases += 1;
       onCase?.(totals.cases);
     }
@@ -79,11 +83,12 @@ export const runCases = async (kernel: Kernel, { seeds, workers, onCase }: Run):
   return totals;
 };
 
-const runCase = async (kernel: Kernel, subject: Case, totals: Totals): Promise<void> => {
+/** Counts what agrees and what is unknown; what is left differs. */
+const runCase = async (kernel: Kernel, subject: Case, totals: Totals): Promise<Found[]> => {
   const answer = await ask(kernel, subject, 'hasty');
   if (answer.error !== undefined) {
     totals.refused.push({ seed: subject.seed, error: answer.error });
-    return;
+    return [];
   }
   const started = performance.now();
   const verdicts = judge(subject, answer);
@@ -95,14 +100,14 @@ const runCase = async (kernel: Kernel, subject: Case, totals: Totals): Promise<v
     if (verdict.kind === 'explained') count(totals.explained, verdict.reason, 1);
     if (verdict.kind === 'unknown') count(totals.unknown, verdict.reasons[0] ?? '', 1);
   }
-  if (verdicts.some(({ kind }) => kind === 'disagree')) await confirm(kernel, subject, verdicts, totals);
+  return verdicts.some(({ kind }) => kind === 'disagree') ? confirm(kernel, subject, verdicts, totals) : [];
 };
 
 /**
  * What disagrees is built anew and watched for longer, as on a busy machine a packet may come late; then one of each kind is asked alone, as
  * probes leave things behind that others meet: a neighbour learned from a question, a size told by an error.
  */
-const confirm = async (kernel: Kernel, subject: Case, first: Verdict[], totals: Totals): Promise<void> => {
+const confirm = async (kernel: Kernel, subject: Case, first: Verdict[], totals: Totals): Promise<Found[]> => {
   const again = verdictsOf(subject, await ask(kernel, subject, 'patient'));
   const groups = new Map<string, Found[]>();
   first.forEach((verdict, index) => {
@@ -113,16 +118,18 @@ const confirm = async (kernel: Kernel, subject: Case, first: Verdict[], totals: 
       groups.set(kind, [...(groups.get(kind) ?? []), { subject, index, verdict: second }]);
     else count(totals.fleeting, `at second sight: ${kind}`, 1);
   });
+  const confirmed: Found[] = [];
   for (const [kind, group] of groups) {
     const [{ index } = { index: -1 }] = group;
     const single = { ...subject, probes: subject.probes.slice(index, index + 1) };
     const answer = await ask(kernel, single, 'hasty');
     const [alone] = verdictsOf(single, answer);
     if (alone?.kind === 'disagree' && signatureOf(alone) === kind)
-      totals.found.push(...group.map((found, at) => (at === 0 ? { ...found, alone: { subject: single, answer, verdict: alone } } : found)));
+      confirmed.push(...group.map((found, at) => (at === 0 ? { ...found, alone: { subject: single, answer, verdict: alone } } : found)));
     else if (alone?.kind === 'explained') count(totals.explained, alone.reason, group.length);
     else count(totals.fleeting, `alone: ${kind}`, group.length);
   }
+  return confirmed;
 };
 
 const verdictsOf = (subject: Case, answer: Answer): Verdict[] => (answer.error === undefined ? judge(subject, answer) : []);

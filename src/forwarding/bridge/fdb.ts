@@ -1,4 +1,5 @@
 import type { FdbEntry, Link } from '../../node/snapshot.ts';
+import type { Frame } from '../flight.ts';
 import { isUplink } from '../uplinks.ts';
 import { linkNamed, type Place, peerOf, portsOf } from '../world.ts';
 
@@ -6,13 +7,19 @@ import { linkNamed, type Place, peerOf, portsOf } from '../world.ts';
 export type Found = { port: Link; entry?: FdbEntry } | 'nobody' | 'unknown';
 
 /** FDB, else flooding: then the port whose far end has the address takes the frame (net/bridge/br_input.c br_handle_frame_finish). */
-export const portTo = (place: Place, bridge: Link, mac: string | undefined, vlan: number | undefined, from: Link | undefined): Found => {
+export const portTo = (place: Place, bridge: Link, { to: mac, toAll }: Frame, vlan: number | undefined, from: Link | undefined): Found => {
   const ports = portsOf(place.netns, bridge);
   if (mac === undefined) return wayOut(place, ports, from);
   const entry = entryFor(place, ports, mac, vlan);
   const known = entry && linkNamed(place.netns, entry.device);
-  if (entry && known) return { port: known, entry };
-  const flooded = ports.filter((port) => port.bridgePort?.flood !== false);
+  if (entry && known && toAll === undefined) return { port: known, entry };
+  const flooded = flood(place, bridge, ports, { mac, toAll }, from);
+  // no entry is asked where a question to everybody goes; of somebody whose cable is not known it says where he is
+  return entry && known && flooded === 'unknown' ? { port: known } : flooded;
+};
+
+const flood = (place: Place, bridge: Link, ports: Link[], { mac, toAll }: { mac: string; toAll: Frame['toAll'] }, from: Link | undefined): Found => {
+  const flooded = ports.filter((port) => toAll !== undefined || port.bridgePort?.flood !== false);
   const ends = flooded
     .filter((candidate) => candidate.ifindex !== from?.ifindex || candidate.bridgePort?.hairpin === true)
     .map((candidate) => ({ candidate, peer: peerOf(place, candidate) }));
@@ -62,11 +69,12 @@ const isElsewhere = (place: Place, bridge: Link, mac: string): boolean =>
   );
 
 /** `0a:58:0a:f4:00:05 dev veth1 master cni0` */
-export const entryLine = ({ mac, device, master, destination, vlan, flags, state }: FdbEntry): string =>
+export const entryLine = ({ mac, device, master, destination, via, vlan, flags, state }: FdbEntry): string =>
   [
     mac,
     `dev ${device}`,
     destination === undefined ? '' : `dst ${destination}`,
+    via === undefined ? '' : `via ${via}`,
     vlan === undefined ? '' : `vlan ${vlan}`,
     master === undefined ? '' : `master ${master}`,
     ...flags.filter((flag) => flag !== 'master' && flag !== state),

@@ -1,12 +1,12 @@
 import type { Link } from '../../node/snapshot.ts';
 import { addHop, decided, type Flight, type Frame, type Journey, lose, type Step, type StopDetail, stop } from '../flight.ts';
-import { runBridgeHook, runHook } from '../netfilter/hook.ts';
-import { type Pass, startPass } from '../pass.ts';
+import { runBridgeHook, runHook, tracksConnections } from '../netfilter/hook.ts';
+import { isV6, type Pass, startPass } from '../pass.ts';
 import { refusal, sayChange } from '../stack/hook.ts';
-import { narrow, silentlyTooBig, tooBig } from '../stack/mtu.ts';
-import type { Place } from '../world.ts';
+import { narrow, piecesTooBig, silentlyTooBig, tooBig } from '../stack/mtu.ts';
+import { type Place, portsOf } from '../world.ts';
 import { entryLine, type Found, portTo } from './fdb.ts';
-import { isStop, pairProblem, portProblem, vlanOut } from './ports.ts';
+import { floodProblem, isStop, pairProblem, portProblem, vlanOut } from './ports.ts';
 
 export interface Forwarded {
   place: Place;
@@ -27,20 +27,20 @@ export interface Origin {
 /** From one port, or from the bridge itself, to the port that leads to the address (net/bridge/br_forward.c). */
 export const bridgeForward = (journey: Journey, forwarded: Forwarded, from?: Origin): Step => {
   const { place, bridge, flight, frame, nextHop } = forwarded;
-  const found = portTo(place, bridge, frame.to, from?.vlan, from?.port);
+  if (!from && isItself(place, bridge, frame)) return notFound(journey, forwarded, 'nobody');
+  const found = portTo(place, bridge, frame, from?.vlan, from?.port);
   const port = typeof found === 'string' ? undefined : found.port;
   const tag = port && vlanOut(place, bridge, port, from?.vlan, frame);
-  const closed =
-    port &&
-    (downProblem(port) ?? portProblem(port, bridge) ?? (from && pairProblem(from.port, port, bridge)) ?? (tag && isStop(tag) ? tag : undefined));
+  const closed = port && (closedTo(forwarded, port, from) ?? (tag && isStop(tag) ? tag : undefined));
   // a port that may not have the frame is passed over before any rule is asked (should_deliver)
-  const refused = closed ? undefined : filterBetween(journey, forwarded, port, from);
+  const isAsked = port ? !closed : found === 'unknown' || isFlooded(forwarded, from);
+  const refused = isAsked ? filterBetween(journey, forwarded, port, from) : undefined;
   if (refused) return stop(journey, refused);
   if (!port) return notFound(journey, forwarded, found);
   if (typeof found !== 'string' && found.entry) decided(journey, 'next', { by: 'fdb', object: entryLine(found.entry) });
   narrow(journey, place, port, port.mtu, flight);
   // where br_netfilter is on it cuts what does not fit, or says that it may not (net/bridge/br_netfilter_hooks.c br_nf_dev_queue_xmit)
-  const lost = closed ?? (from?.translated ? tooBig(flight, port, port.mtu) : silentlyTooBig(flight, port));
+  const lost = closed ?? reassembled(forwarded, from) ?? (from?.translated ? tooBig(flight, port, port.mtu) : silentlyTooBig(flight, port));
   if (lost) {
     addHop(journey, { place, device: port, direction: 'out', what: `port of ${bridge.name}`, flight });
     return stop(journey, lost);
@@ -48,6 +48,22 @@ export const bridgeForward = (journey: Journey, forwarded: Forwarded, from?: Ori
   const vlan = tag && !isStop(tag) ? tag.tag : undefined;
   return { at: 'emit', place, device: port, flight, frame: { ...frame, vlan }, what: `port of ${bridge.name}`, nextHop };
 };
+
+const reassembled = ({ place, bridge, flight }: Forwarded, from: Origin | undefined): StopDetail | undefined =>
+  from?.translated === true && flight.pieces !== undefined && tracksConnections(place.netns, isV6(flight.packet) ? 6 : 4)
+    ? piecesTooBig(flight, bridge)
+    : undefined;
+
+/** The entry for the bridge's own address has no port: what the host sends there is freed (net/bridge/br_device.c br_dev_xmit, br_forward). */
+const isItself = ({ netns }: Place, bridge: Link, { to }: Frame): boolean =>
+  to !== undefined && to === bridge.mac && !portsOf(netns, bridge).some(({ mac }) => mac === to);
+
+const closedTo = ({ bridge, frame }: Forwarded, port: Link, from: Origin | undefined): StopDetail | undefined =>
+  downProblem(port) ?? portProblem(port, bridge) ?? (from && (pairProblem(from.port, port, bridge) ?? floodProblem(port, bridge, frame)));
+
+/** Does any port get a copy of a frame that is for nobody known? */
+const isFlooded = (forwarded: Forwarded, from: Origin | undefined): boolean =>
+  portsOf(forwarded.place.netns, forwarded.bridge).some((port) => port.bridgePort?.flood !== false && !closedTo(forwarded, port, from));
 
 const downProblem = (port: Link): StopDetail | undefined =>
   port.up ? undefined : { reason: 'link-down', message: `${port.name} is down`, facts: { interface: port.name } };

@@ -19,6 +19,22 @@ export const portProblem = (port: Link, bridge: Link): StopDetail | undefined =>
   };
 };
 
+const floodings = {
+  multicast: { setting: 'multicastFlood', name: 'mcast_flood' },
+  broadcast: { setting: 'broadcastFlood', name: 'bcast_flood' },
+} as const;
+
+/** Ports that are not to have what is for everybody, unless the host itself sends it (net/bridge/br_forward.c br_flood). */
+export const floodProblem = (port: Link, bridge: Link, { toAll }: Frame): StopDetail | undefined => {
+  const flooding = toAll && floodings[toAll];
+  if (!flooding || port.bridgePort?.[flooding.setting] !== false) return undefined;
+  return {
+    reason: 'bridge-port',
+    message: `port ${port.name} of ${bridge.name} does not take frames for everybody (${flooding.name} off)`,
+    facts: { interface: port.name, bridge: bridge.name, state: `${flooding.name} off` },
+  };
+};
+
 /** What two ports may not do with each other (net/bridge/br_forward.c should_deliver, br_skb_isolated). */
 export const pairProblem = (from: Link, to: Link, bridge: Link): StopDetail | undefined => {
   const isolated = from.bridgePort?.isolated === true && to.bridgePort?.isolated === true;

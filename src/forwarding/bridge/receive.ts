@@ -1,8 +1,9 @@
 import type { Link } from '../../node/snapshot.ts';
 import { filterIn } from '../device/filter.ts';
+import { unansweredStop } from '../device/uplink.ts';
 import { addHop, type Flight, type Frame, type Journey, lose, type Step, type StopDetail, say, stop } from '../flight.ts';
 import { resolve } from '../neighbour/resolve.ts';
-import { runBridgeHook, runHook } from '../netfilter/hook.ts';
+import { runBridgeHook, runHook, tracksConnections } from '../netfilter/hook.ts';
 import { isV6, type Pass, startPass } from '../pass.ts';
 import { lookupRoute, type RouteDecision } from '../route/lookup.ts';
 import { martianAddress, sourceProblem } from '../route/reverse-path.ts';
@@ -61,6 +62,8 @@ const isFiltered = ({ place, bridge, flight, frame }: Arrived): boolean => {
 
 /** To the IP stack of the netns, as if it had come in by the bridge itself (br_pass_frame_up). */
 const passUp = (journey: Journey, { place, bridge, flight, frame }: Arrived, port: Link, pass: Pass | undefined): Step => {
+  // what it came in is forgotten on the way up, so that forwarding may cut it to any size (ip6_rcv_core clears IP6CB, nf_ct_frag6_reasm sets ignore_df)
+  if (pass && flight.pieces !== undefined && tracksConnections(place.netns, isV6(flight.packet) ? 6 : 4)) flight.whole = true;
   const local = pass ?? startPass({ journey, place, flight, frame, iif: bridge.name, bridgeIn: port.name });
   const filtered = refusal(runBridgeHook(local, 'input', bridge.name), local);
   // asked before a capture on the bridge itself sees it
@@ -88,7 +91,8 @@ const isHost = ({ place, flight }: Pass, bridge: Link): boolean =>
 
 /**
  * A translation on the bridge: to a neighbour on the same bridge it stays a frame, anywhere else it goes up. What has no way is freed here
- * and the bridge's own interface never sees it: in IPv6 for any route that refuses, in IPv4 for a bad source (br_nf_pre_routing_finish).
+ * and the bridge's own interface never sees it: in IPv6 for any route that refuses, in IPv4 for a bad source (br_nf_pre_routing_finish). Whose
+ * neighbour does not answer is told so, as if it had been routed (br_nf_pre_routing_finish_bridge, neigh->output).
  */
 const redirect = (journey: Journey, arrived: Arrived, port: Link, pass: Pass): Step => {
   const { place, bridge, flight, frame } = arrived;
@@ -98,7 +102,12 @@ const redirect = (journey: Journey, arrived: Arrived, port: Link, pass: Pass): S
   const late = odd ?? refusal(runBridgeHook(pass, 'prerouting', bridge.name, 'after'), pass);
   if (late) return stop(journey, late);
   if (route.kind !== 'unicast' || route.paths[0].device !== bridge.name || isHost(pass, bridge)) return passUp(journey, arrived, port, pass);
-  const { mac } = resolve(journey, place, bridge, route.paths[0].gateway ?? flight.packet.destination, flight.packet.source);
-  if (mac === undefined) return lose(journey, `who has ${flight.packet.destination} on ${bridge.name} was not read`);
+  const nextHop = route.paths[0].gateway ?? flight.packet.destination;
+  const { mac, state, because } = resolve(journey, place, bridge, nextHop, flight.packet.source);
+  if (mac === undefined && (state === 'nobody' || state === 'mute')) {
+    addHop(journey, { place, device: bridge, direction: 'out', what: '', flight });
+    return stop(journey, unansweredStop(bridge, nextHop, because));
+  }
+  if (mac === undefined) return lose(journey, `who has ${nextHop} on ${bridge.name} was not read`);
   return bridgeForward(journey, { ...arrived, frame: { ...frame, to: mac } }, { port, pass, translated: true, vlan: undefined });
 };

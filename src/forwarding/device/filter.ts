@@ -4,6 +4,7 @@ import { runDeviceHook } from '../netfilter/hook.ts';
 import { startPass } from '../pass.ts';
 import { refusal } from '../stack/hook.ts';
 import { runTc, type TcResult } from '../tc/run.ts';
+import { isUplink } from '../uplinks.ts';
 import { linkNamed, type Place } from '../world.ts';
 
 export interface AtDevice {
@@ -62,7 +63,9 @@ const redirect = (
       facts: { interface: device.name, target: name },
     });
   }
+  // it keeps the address of the next hop it was meant for
+  const same = frame.to === undefined && isUplink(place, device) ? { ...frame, stranger: true } : frame;
   return into === 'egress'
-    ? { at: 'emit', place, device: target, flight, frame, what: `redirected from ${device.name}` }
-    : { at: 'receive', place, device: target, flight, frame };
+    ? { at: 'emit', place, device: target, flight, frame: same, what: `redirected from ${device.name}` }
+    : { at: 'receive', place, device: target, flight, frame: same };
 };

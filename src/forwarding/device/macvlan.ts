@@ -31,14 +31,15 @@ export const sendMacvlan = ({ place, device, flight, frame, nextHop }: Emit, jou
       message: `${parent.link.name} below ${device.name} is down`,
       facts: { interface: parent.link.name },
     });
+  const asked = nextHop ?? flight.packet.destination;
   if (device.macvlanMode === 'bridge') {
     const sibling = childrenOf(parent.place, parent.link).find(
-      ({ link }) => link !== device && link.macvlanMode === 'bridge' && isFor(link, flight, frame),
+      ({ link }) => link !== device && link.macvlanMode === 'bridge' && isFor(link, asked, frame),
     );
     // to the device below first, for those who capture there
     if (sibling) return { at: 'receive', place: parent.place, device: parent.link, flight: scrub(flight, { place, link: device }, parent), frame };
   }
-  if (parent.link.mac === frame.to || (frame.to === undefined && holdsAddress(parent.link, flight.packet.destination))) {
+  if (parent.link.mac === frame.to || (frame.to === undefined && holdsAddress(parent.link, asked))) {
     return stop(journey, {
       reason: 'no-receiver',
       message: `${device.name} (macvlan ${device.macvlanMode}) cannot reach ${parent.link.name}, the device it sits on`,
@@ -56,8 +57,8 @@ export const sendMacvlan = ({ place, device, flight, frame, nextHop }: Emit, jou
   };
 };
 
-const isFor = (link: Link, { packet }: Flight, { to }: Frame): boolean =>
-  to === undefined ? holdsAddress(link, packet.destination) : link.mac === to;
+/** Where nobody knows the link-level address it is that of whoever has the next hop's. */
+const isFor = (link: Link, asked: string, { to }: Frame): boolean => (to === undefined ? holdsAddress(link, asked) : link.mac === to);
 
 /** L2 mode sends like macvlan; L3 modes hand the packet to the IP stack below (drivers/net/ipvlan/ipvlan_core.c). */
 export const sendIpvlan = ({ place, device, flight, frame, nextHop }: Emit, journey: Journey): Step => {

@@ -36,6 +36,7 @@ export const receive = ({ place, device, flight, frame }: Receive, journey: Jour
       facts: { interface: device.name, vlan: frame.vlan },
     });
   }
+  if (frame.stranger === true) return otherhost(journey, place, device, 'somebody in the network outside');
   if (frame.to !== undefined && frame.own !== true && device.mac !== undefined && frame.to !== device.mac)
     return otherhost(journey, place, device, frame.to);
   return { at: 'input', place, device, flight, frame };

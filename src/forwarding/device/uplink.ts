@@ -55,6 +55,9 @@ export const sendUplink = ({ place, device, flight, frame, nextHop }: Emit, jour
 
 /** Does a router find the node that holds the address? */
 const isFound = (journey: Journey, { holder, place, link }: Arrival, target: string, router: string): boolean => {
+  if (!link.up) return false;
+  // on its way here the packet that is answered made its sender ask a router
+  if (journey.learned.some(({ node, address }) => node === undefined && sameAddress(address, target))) return true;
   const found = answersStranger(journey, holder ?? { place, link }, { target, sender: router });
   if (found !== undefined) return found;
   const what = `${place.snapshot.node} hears no question for ${target}: whether a router knows it all the same`;
@@ -95,21 +98,32 @@ const arrivalOf = (world: World, { snapshot }: Place, { to }: Frame, nextHop: st
   const pod = direct ? undefined : stackedHolding(world, nextHop, snapshot.node);
   const below = pod && parentOf(pod.place, pod.link);
   if (pod && below) return { ...portOf(below), mac: pod.link.mac, routed: false };
-  const holder = direct ?? (nextHop === destination ? undefined : routedTo(world, destination, snapshot.node));
+  const holder = direct ?? (nextHop === destination ? undefined : routedTo(world, destination, nextHop, snapshot.node));
   if (!holder) return undefined;
   const port = portOf(holder);
   return { ...port, mac: port.link.master === undefined ? port.link.mac : holder.link.mac, routed: direct === undefined, holder };
 };
 
 /** Routers between the nodes know the nodes' own networks; addresses on bridges and tunnels, or single ones, are nobody's business out there. */
-const routedTo = (world: World, destination: string, except: string): End | undefined => {
+const routedTo = (world: World, destination: string, router: string, except: string): End | undefined => {
   const holder = nodeHolding(world, destination, except);
   if (!holder) return undefined;
   const { place, link } = holder;
   const own = link.addresses.find(({ address }) => sameAddress(address, destination));
+  if (own && inPrefix(`${own.address}/${own.prefix}`, router) && !isDefaultGateway(world, router)) return undefined;
   const isNetwork = own !== undefined && own.prefix < (own.family === 4 ? 32 : 128) && isUplink(place, link) && isRouted(holder, own);
   return isNetwork || world.facts.nodes.some(({ ips }) => ips.some((ip) => sameAddress(ip, destination))) ? holder : undefined;
 };
+
+/** Beside the destination itself only who is known for a router is taken for one. */
+const isDefaultGateway = ({ snapshots }: World, router: string): boolean =>
+  snapshots.some((snapshot) =>
+    hostNetns(snapshot)?.routes.some(
+      ({ destination, gateway, nexthops }) =>
+        /^(0\.0\.0\.0|::)\/0$/.test(destination) &&
+        [gateway, ...nexthops.map((hop) => hop.gateway)].some((one) => one !== undefined && sameAddress(one, router)),
+    ),
+  );
 
 /** A router has an address in the networks it knows: where it is in another one of this device's, it need not know this one. */
 const isRouted = ({ place, link }: End, own: Address): boolean => {
@@ -134,8 +148,8 @@ const portOf = ({ place, link }: End): End => {
   if (link.kind === '' && link.name !== 'lo') return { place, link };
   const { netns } = place;
   if (hasPorts.has(link.kind)) {
-    const port = portsOf(netns, link).find((candidate) => candidate.up && isUplink(place, candidate));
-    return { place, link: port ?? link };
+    const ports = portsOf(netns, link).filter((candidate) => isUplink(place, candidate));
+    return { place, link: ports.find(({ up }) => up) ?? ports[0] ?? link };
   }
   if (isUplink(place, link)) return { place, link };
   const route = netns.routes.find(({ destination, table, device }) => destination === '0.0.0.0/0' && table === 'main' && device !== undefined);

@@ -1,5 +1,5 @@
-import type { Family, Link, Netns } from '../../node/snapshot.ts';
-import { familyOf, inPrefix, sameAddress } from '../address.ts';
+import type { Address, Family, Link, Netns } from '../../node/snapshot.ts';
+import { familyOf, inPrefix, networkOf, sameAddress } from '../address.ts';
 import { lookupRoute } from '../route/lookup.ts';
 import { type Arrival, sourceProblem } from '../route/reverse-path.ts';
 import { select4 } from '../route/source.ts';
@@ -84,13 +84,22 @@ const leavesBy = (netns: Place['netns'], link: Link, sender: string, target: str
   return decision.kind === 'unicast' && decision.paths[0].device === link.name;
 };
 
-/** net/ipv6/ndisc.c ndisc_recv_ns: for addresses of the interface itself, and those it was told to stand in for. */
+/**
+ * net/ipv6/ndisc.c ndisc_recv_ns: for addresses of the interface itself, those it was told to stand in for, and on a router for the first of
+ * each of its networks, which is any router's (RFC 4291, 2.6.1; net/ipv6/addrconf.c addrconf_join_anycast).
+ */
 const answersNdp = ({ netns }: Place, link: Link, { target }: Question): boolean => {
   const own = link.addresses.find((address) => sameAddress(address.address, target));
   if (own) return !own.flags.includes('tentative') && !own.flags.includes('dadfailed');
-  const proxies = ['all', link.name].some((which) => interfaceSysctl(netns, 6, which, 'proxy_ndp') === '1');
   const forwards = interfaceSysctl(netns, 6, link.name, 'forwarding') === '1';
+  if (forwards && link.addresses.some((address) => isAnyRouters(address, target))) return true;
+  const proxies = ['all', link.name].some((which) => interfaceSysctl(netns, 6, which, 'proxy_ndp') === '1');
   return proxies && forwards && netns.neighbours.some(({ proxy, address, device }) => proxy && device === link.name && sameAddress(address, target));
+};
+
+const isAnyRouters = ({ family, address, prefix }: Address, target: string): boolean => {
+  const [first = ''] = networkOf(address, prefix).split('/');
+  return family === 6 && prefix < 127 && sameAddress(first, target);
 };
 
 /** The packet's own source where the device has it, else the device's link-local address (ndisc_solicit, ndisc_send_ns). */

@@ -3,11 +3,12 @@ import { familyOf, sameAddress } from '../address.ts';
 import { assume, decided, type Journey, type Learned } from '../flight.ts';
 import type { Stop } from '../hop.ts';
 import { leaveOpen } from '../unread.ts';
+import { isUplink } from '../uplinks.ts';
 import { type End, type Place, placeKey, unread } from '../world.ts';
 import { answers, askerOf, type Question } from './arp.ts';
 import { entryFor, isValid, isWritten } from './entry.ts';
 import { isListed, type Segment, segmentOf } from './segment.ts';
-import { asked, canAsk, solicit } from './solicit.ts';
+import { asked, canAsk, leaves, solicit } from './solicit.ts';
 
 export interface Resolution {
   mac?: string;
@@ -44,6 +45,7 @@ export const resolve = (journey: Journey, place: Place, device: Link, address: s
   }
   const halfRead = sure ? undefined : [place, ...segment.ends.map((end) => end.place)].find((at) => unread(at, ...answering(familyOf(address))));
   if (halfRead) leaveOpen(journey, halfRead, 'sysctls, routes or entries');
+  if (isUplink(place, device)) introduce(journey, { place, link: device }, question);
   if (familyOf(address) === 6 && !canAsk(journey, { place, link: device }, question)) return { state: 'mute', fixed: false, because };
   return { state: sure && !unread(place, 'links') ? 'nobody' : 'unknown', fixed: false, because };
 };
@@ -53,6 +55,12 @@ const raced = (journey: Journey, place: Place, device: Link, address: string, ma
   const what = `${macs.length} interfaces answer for ${address}: ${macs.join(', ')}`;
   const ways = macs.map((mac) => ({ label: `${address} is at ${mac}` }));
   return assume(journey, `${placeKey(place)} ${device.ifindex} neighbour ${address}`, { kind: 'unknown', what, ways });
+};
+
+/** Who is asked for his own address notes down who asks (net/ipv4/arp.c arp_process, net/ipv6/ndisc.c ndisc_recv_ns). */
+const introduce = (journey: Journey, asker: End, question: Question): void => {
+  const { mac } = asker.link;
+  if (mac !== undefined && leaves(journey, asker, question)) journey.learned.push({ address: question.sender, mac });
 };
 
 const isAbout = (known: Learned, { snapshot, netns }: Place, device: Link, address: string): boolean =>

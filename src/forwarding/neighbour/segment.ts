@@ -6,7 +6,7 @@ import { filtersOn } from '../tc/filters.ts';
 import { filterMatches, type Seen } from '../tc/match.ts';
 import { vxlansHearing } from '../tunnel/vxlan-peers.ts';
 import { isUplink, uplinksBeside } from '../uplinks.ts';
-import { type End, farNetns, linkAt, linkNamed, type Place, peerOf, placeKey, portsOf, type World } from '../world.ts';
+import { type End, farNetns, linkAt, linkNamed, type Place, peerOf, placeKey, portsOf, unread, type World } from '../world.ts';
 
 /** Who hears a broadcast. */
 export interface Segment {
@@ -89,9 +89,10 @@ const acrossUnderlay = (spread: Spread, place: Place, device: Link): void => {
 
 const acrossVeth = (spread: Spread, place: Place, device: Link): void => {
   const peer = peerOf(place, device);
-  const known = farNetns(place, device)?.localAddresses;
+  const far = farNetns(place, device);
   if (peer) comeIn(spread, peer.place, peer.link);
-  else if (known) spread.listed.push({ addresses: known });
+  // of one that is not there any more, or was not read at all, nobody knows any
+  else if (far?.localAddresses?.length && !unread(place, 'addresses')) spread.listed.push({ addresses: far.localAddresses });
   else spread.complete = false;
 };
 

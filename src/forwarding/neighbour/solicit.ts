@@ -1,6 +1,6 @@
 import type { Link } from '../../node/snapshot.ts';
-import { familyOf, isLinkLocal6, isMulticast, parseAddress, textOf } from '../address.ts';
-import type { Flight, Journey, Step } from '../flight.ts';
+import { familyOf, isLinkLocal6, isMulticast, parseAddress, sameAddress, textOf } from '../address.ts';
+import type { Flight, Frame, Journey, Step } from '../flight.ts';
 import type { Stop } from '../hop.ts';
 import type { Known } from '../netfilter/context.ts';
 import { runHook } from '../netfilter/hook.ts';
@@ -27,9 +27,15 @@ export interface Exchange {
  */
 export const solicit = (journey: Journey, asker: End, end: End, { target, sender }: Question): Exchange => {
   const v6 = familyOf(target) === 6;
-  const there = send(journey, asker, end, v6 ? message(sender, solicitedNode(target), 135) : arp(sender, target));
+  const question = v6 ? message(sender, solicitedNode(target), 135) : arp(sender, target);
+  const there = send(journey, asker, end, { flight: question, toAll: v6 ? 'multicast' : 'broadcast' });
   if (!there.arrived) return { asked: false, answered: false, stop: there.stop };
-  const back = send(journey, end, asker, v6 ? message(target, sender, 136) : arp(target, sender), v6 ? writtenMac(end, sender) : undefined);
+  const back = send(
+    journey,
+    end,
+    asker,
+    v6 ? { flight: message(target, sender, 136), mac: writtenMac(end, sender) } : { flight: arp(target, sender) },
+  );
   return { asked: true, answered: back.arrived, stop: back.stop };
 };
 
@@ -44,9 +50,13 @@ const passesHere = (journey: Journey, end: End, flight: Flight, way: 'out' | 'in
   );
 };
 
-/** Whether this host's own rules let it ask anybody on its link, and hear the answer. */
-export const canAsk = (journey: Journey, end: End, { target, sender }: Question): boolean =>
-  passesHere(journey, end, message(sender, solicitedNode(target), 135), 'out') && passesHere(journey, end, message(target, sender, 136), 'in');
+/** Whether this host's own rules let it ask anybody on its link. */
+export const leaves = (journey: Journey, end: End, { target, sender }: Question): boolean =>
+  familyOf(target) === 4 || passesHere(journey, end, message(sender, solicitedNode(target), 135), 'out');
+
+/** Whether they let it hear the answer, too. */
+export const canAsk = (journey: Journey, end: End, question: Question): boolean =>
+  leaves(journey, end, question) && passesHere(journey, end, message(question.target, question.sender, 136), 'in');
 
 /** An answer by ND is sent like any packet, to where a neighbour entry that was written down says (net/core/neighbour.c neigh_update). */
 const writtenMac = ({ place, link }: End, address: string): string | undefined => {
@@ -67,8 +77,14 @@ export const answersStranger = (journey: Journey, end: End, question: Question):
   return passesHere(journey, end, message(target, solicitedNode(sender), 135), 'out') ? undefined : false;
 };
 
+/** With the option for one link-level address: 40 bytes of IPv6, 24 of the message, 8 of the option (RFC 4861, 4.3 and 4.6.1). */
+const MESSAGE_BYTES = 72;
+
+/** net/ipv4/arp.c arp_hdr_len for Ethernet. */
+const ARP_BYTES = 28;
+
 const message = (source: string, destination: string, type: number): Flight => ({
-  packet: { source, destination, protocol: 'icmp', icmp: { type, code: 0 } },
+  packet: { source, destination, protocol: 'icmp', icmp: { type, code: 0 }, length: MESSAGE_BYTES },
   mark: 0,
   ttl: UNROUTED,
   direction: 'request',
@@ -76,7 +92,7 @@ const message = (source: string, destination: string, type: number): Flight => (
 });
 
 const arp = (source: string, destination: string): Flight => ({
-  packet: { source, destination, protocol: 'any' },
+  packet: { source, destination, protocol: 'any', length: ARP_BYTES },
   mark: 0,
   direction: 'request',
   solicits: 'arp',
@@ -88,12 +104,17 @@ const solicitedNode = (address: string): string => {
   return textOf(6, (0xff02_0000_0000_0000_0000_0001_ff00_0000n & ~0xffffffn) | (BigInt(value ?? 0) & 0xffffffn));
 };
 
-/** An answer that a rule of OUTPUT marked is routed again, and may leave by another device, where nobody waits for it (ip6_route_me_harder). */
+/**
+ * An answer that a rule of OUTPUT marked is routed again, and may leave by another device, where nobody waits for it, or for a gateway, which
+ * is not who asked (net/ipv6/netfilter.c ip6_route_me_harder).
+ */
 const staysOn = (journey: Journey, { place, link }: End, flight: Flight): boolean => {
   const { destination } = flight.packet;
   if (isMulticast(destination) || isLinkLocal6(destination)) return true;
   const decision = lookupRoute(place.netns, routeQuery(flight, place), judgeOf(journey, place));
-  return decision.kind === 'unicast' && decision.paths[0].device === link.name;
+  if (decision.kind !== 'unicast') return false;
+  const [{ device, gateway = destination }] = decision.paths;
+  return device === link.name && sameAddress(gateway, destination);
 };
 
 /** The question as a filter sees it, on its way to everybody. */
@@ -107,7 +128,12 @@ export const asked = (journey: Journey, { mac }: Link, { target, sender }: Quest
 const MOST_STEPS = 50;
 
 /** The message on a journey of its own, whose hops are nobody's; what it had to assume is assumed for the packet as well. */
-const send = (journey: Journey, from: End, to: End, flight: Flight, mac = to.link.mac): { arrived: boolean; stop?: Stop | undefined } => {
+const send = (
+  journey: Journey,
+  from: End,
+  to: End,
+  { flight, mac = to.link.mac, toAll }: { flight: Flight; mac?: string | undefined; toAll?: Frame['toAll'] },
+): { arrived: boolean; stop?: Stop | undefined } => {
   const aside: Journey = { ...journey, hops: [...journey.hops], pending: [], connections: [] };
   const pass = startPass({ journey: aside, place: from.place, flight });
   pass.oif = from.link.name;
@@ -116,7 +142,7 @@ const send = (journey: Journey, from: End, to: End, flight: Flight, mac = to.lin
     if (refused) return { arrived: false, stop: { reason: refused.reason, message: refused.message, facts: {} } };
   }
   if (pass.reroute && !staysOn(aside, from, flight)) return { arrived: false, stop: undefined };
-  const frame = { from: from.link.mac, to: mac };
+  const frame = { from: from.link.mac, to: mac, toAll };
   let step: Step = { at: 'emit', place: from.place, device: from.link, flight, frame, what: '', nextHop: flight.packet.destination };
   for (let steps = 0; step.at !== 'end' && steps < MOST_STEPS; steps += 1) step = aside.advance(step, aside);
   const arrived = step.at === 'end' && step.outcome === 'delivered' && step.place?.netns === to.place.netns;

@@ -24,6 +24,8 @@ export interface Change {
   side: 'destination' | 'source';
   address?: string;
   port?: number;
+  /** Another port, which the kernel draws (`--random`, or of several). */
+  random?: true;
   /** The address is that of the interface it leaves by. */
   masquerade?: true;
 }

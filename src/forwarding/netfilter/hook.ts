@@ -137,6 +137,12 @@ const tracking = {
   nft: /"(ct|masquerade|snat|dnat|redirect)":|"type":"nat"/,
 };
 
+/** Does a rule here need connections to be tracked? Then fragments are put together first (nf_defrag_ipv4, nf_defrag_ipv6). */
+export const tracksConnections = ({ netfilter }: Netns, family: Family): boolean =>
+  netfilter.iptables.some(
+    (table) => table.family === family && table.chains.some(({ rules }) => rules.some(({ text }) => tracking.iptables.test(text))),
+  ) || netfilter.nft.some((table) => familiesOf[family].includes(table.family) && tracking.nft.test(JSON.stringify(table.chains)));
+
 const translating = { iptables: /-j (MASQUERADE|SNAT|DNAT|REDIRECT|NETMAP)\b/, nft: /"type":"nat"/ };
 
 const isDormant = (flags: string[] | undefined): boolean => flags?.includes('dormant') === true;

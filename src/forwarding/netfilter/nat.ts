@@ -1,7 +1,9 @@
-import { hostPort } from '../address.ts';
-import { type Found, invert, isTranslated, rewrite } from '../conntrack.ts';
+import type { Family, Netns } from '../../node/snapshot.ts';
+import { familyOf, hostPort } from '../address.ts';
+import { type Connection, type Found, invert, isTranslated, rewrite, sameTuple } from '../conntrack.ts';
 import type { Packet } from '../hop.ts';
 import type { HookName, Pass } from '../pass.ts';
+import { hasPorts } from '../protocol.ts';
 import { masqueradeAddress } from '../route/source.ts';
 import { type Change, proceed, type Verdict } from './context.ts';
 
@@ -26,14 +28,45 @@ export const translate = (pass: Pass, chains: ((pass: Pass) => Verdict)[]): Verd
     connection.asked[side] = true;
     const refused = ask(pass, found, side, chains);
     if (refused) return refused;
+    if (side === 'source') evade(pass, connection);
   }
   if (pass.flight.about && !isTranslated(connection, direction === 'original' ? side : opposite[side])) return proceed;
   const before = pass.flight.packet;
   pass.flight.packet = rewrite(before, found, side);
+  followPort(pass, found, side);
   if (pass.flight.about) pass.flight.about = found.direction === 'reply' ? connection.original : connection.reply;
   if (pass.hook === 'output' && before.destination !== pass.flight.packet.destination) pass.reroute = true;
   return proceed;
 };
+
+/** A port drawn for a flow is its own again where the translation is undone (net/netfilter/nf_nat_core.c nf_nat_l4proto_unique_tuple). */
+const followPort = ({ flight }: Pass, { connection: { drawn }, direction }: Found, side: Side): void => {
+  if (!drawn || flight.about) return;
+  if (direction === 'original' && side === 'source') flight.drawn = drawn.after ? 'sourcePort' : undefined;
+  if (direction === 'reply' && side === 'destination') flight.drawn = drawn.before ? 'destinationPort' : undefined;
+};
+
+/**
+ * A flow whose answers would look like another flow's packets gets another source port, whether a rule asked for it or not, wherever
+ * anything is translated at all (net/netfilter/nf_nat_core.c get_unique_tuple, nf_nat_used_tuple, nf_nat_alloc_null_binding).
+ */
+const evade = ({ journey, place: { snapshot, netns }, flight }: Pass, connection: Connection): void => {
+  const { reply, zone, drawn } = connection;
+  const clashes = journey.connections.some(
+    (other) =>
+      other !== connection &&
+      other.node === snapshot.node &&
+      other.netns === netns.inode &&
+      other.zone === zone &&
+      (sameTuple(other.original, reply) || sameTuple(other.reply, reply)),
+  );
+  if (clashes && hasPorts(flight.packet) && translates(netns, familyOf(flight.packet.destination)))
+    connection.drawn = { before: drawn?.before === true, after: true };
+};
+
+const translates = ({ netfilter: { iptables, nft } }: Netns, family: Family): boolean =>
+  iptables.some((table) => table.table === 'nat' && table.family === family) ||
+  nft.some((table) => (table.family === 'inet' || table.family === (family === 4 ? 'ip' : 'ip6')) && table.chains.some(({ type }) => type === 'nat'));
 
 /** What an error is about went the other way; untranslated flows leave its own source alone (nf_nat_icmp_reply_translation). */
 const opposite: Record<Side, Side> = { source: 'destination', destination: 'source' };
@@ -66,6 +99,10 @@ const apply = (pass: Pass, { connection }: Found, { change, by }: Extract<Verdic
       ? { ...sent, destination: address ?? sent.destination, ...(port === undefined ? {} : { destinationPort: port }) }
       : { ...sent, source: address ?? sent.source, ...(port === undefined || sent.sourcePort === undefined ? {} : { sourcePort: port }) };
   connection.reply = invert(changed);
+  if (change.side === 'source' && hasPorts(pass.flight.packet)) {
+    const before = connection.drawn?.before === true;
+    connection.drawn = { before, after: change.random === true || (before && port === undefined) };
+  }
   connection.by.push(by);
   return undefined;
 };

@@ -30,6 +30,7 @@ export const track = (pass: Pass): Verdict => {
   }
   if (!canStart(pass)) return proceed;
   const connection = newConnection(sought, flight.packet);
+  if (flight.drawn === 'sourcePort') connection.drawn = { before: true, after: true };
   journey.connections.push(connection);
   const established = journey.options.connection === 'established' && flight.direction === 'request' && !flight.carries;
   pass.tracking = { ...tracking, state: established ? 'ESTABLISHED' : 'NEW', found: { connection, direction: 'original' } };

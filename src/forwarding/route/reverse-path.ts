@@ -1,6 +1,6 @@
 import type { Link } from '../../node/snapshot.ts';
-import { familyOf, isLimitedBroadcast, isLoopback, isMulticast, isZeroNet } from '../address.ts';
-import type { StopDetail } from '../flight.ts';
+import { familyOf, isLimitedBroadcast, isLinkLocal6, isLoopback, isMulticast, isZeroNet } from '../address.ts';
+import { portOf, type StopDetail } from '../flight.ts';
 import type { Known } from '../netfilter/context.ts';
 import type { Pass } from '../pass.ts';
 import { protocolOf } from '../protocol.ts';
@@ -23,7 +23,8 @@ interface Back {
 export type Arrival = Pick<Pass, 'flight' | 'place' | 'iif'>;
 
 /** The lookup for a packet back to the source. */
-const backwards = ({ flight: { packet, solicits }, place, iif }: Arrival, { mark, iif: from, ignoreLinkState }: Back): RouteDecision => {
+const backwards = ({ flight, place, iif }: Arrival, { mark, iif: from, ignoreLinkState }: Back): RouteDecision => {
+  const { packet, solicits } = flight;
   const query: RouteQuery = {
     family: familyOf(packet.source),
     destination: packet.source,
@@ -35,9 +36,11 @@ const backwards = ({ flight: { packet, solicits }, place, iif }: Arrival, { mark
     // a question by ARP has neither protocol nor ports (fib4_rules_early_flow_dissect)
     ...(solicits === 'arp'
       ? { protocol: 0, sourcePort: 0, destinationPort: 0 }
-      : { protocol: protocolOf(packet), sourcePort: packet.destinationPort, destinationPort: packet.sourcePort }),
+      : { protocol: protocolOf(packet), sourcePort: portOf(flight, 'destinationPort'), destinationPort: portOf(flight, 'sourcePort') }),
     vrf: vrfOf(place.netns, iif),
     ignoreLinkState,
+    // every link has that network: only the packet's own counts (nft_fib_ipv6.c nft_fib6_flowi_init, ip6t_rpfilter.c rpfilter_lookup_reverse6)
+    ...(isLinkLocal6(packet.source) ? { oif: iif } : {}),
   };
   return lookupRoute(place.netns, query);
 };

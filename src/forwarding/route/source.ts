@@ -51,7 +51,7 @@ export const select6 = (netns: Netns, device: string, destination: string): stri
   return scored.sort((a, b) => compareScores(b.score, a.score))[0]?.address;
 };
 
-/** Larger is better, the first difference decides. */
+/** Larger is better, the first difference decides; of equals the first listed, which is the newest (ipv6_get_saddr_eval, ipv6_link_dev_addr). */
 const score6 = (address: Address, link: Link, device: string, destination: string, target: ParsedAddress | undefined): number[] => {
   const own = parseAddress(address.address);
   return [
@@ -60,7 +60,7 @@ const score6 = (address: Address, link: Link, device: string, destination: strin
     link.name === device ? 1 : 0,
     label(address.address) === label(destination) ? 1 : 0,
     address.flags.includes('temporary') ? 1 : 0,
-    own?.family === 6 && target?.family === 6 ? commonBits(own.value, target.value) : 0,
+    own?.family === 6 && target?.family === 6 ? Math.min(commonBits(own.value, target.value), address.prefix) : 0,
   ];
 };
 

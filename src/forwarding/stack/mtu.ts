@@ -19,8 +19,8 @@ export const narrow = (journey: Journey, place: Place, device: Link, mtu: number
 const mayFragment = (packet: Packet): boolean => !isV6(packet) && packet.dontFragment === false;
 
 /** A packet to be forwarded that does not fit: the sender is told (net/ipv4/ip_forward.c, net/ipv6/ip6_output.c), unless it may be cut. */
-export const tooBig = ({ packet }: Flight, device: Link, mtu: number): StopDetail | undefined => {
-  if (packet.length === undefined || mtu <= 0 || packet.length <= mtu || mayFragment(packet)) return undefined;
+export const tooBig = ({ packet, whole }: Flight, device: Link, mtu: number): StopDetail | undefined => {
+  if (packet.length === undefined || mtu <= 0 || packet.length <= mtu || mayFragment(packet) || whole === true) return undefined;
   return {
     reason: 'too-big',
     message: `${packet.length} bytes do not fit through ${device.name} (MTU ${mtu}); the sender is told by ICMP`,
@@ -31,8 +31,29 @@ export const tooBig = ({ packet }: Flight, device: Link, mtu: number): StopDetai
 /** What the sender itself puts on a device is cut to fit: into segments, or into fragments. */
 export const cutToFit = (flight: Flight, mtu: number): void => {
   const { packet } = flight;
-  if (packet.length !== undefined && mtu > 0 && packet.length > mtu) flight.packet = { ...packet, length: mtu };
+  if (packet.length === undefined || mtu <= 0 || packet.length <= mtu) return;
+  if (packet.protocol !== 'tcp' && !flight.carries) flight.pieces = largestPiece(packet, mtu);
+  flight.packet = { ...packet, length: mtu };
 };
+
+/** Data is cut in units of eight bytes; IPv6 has a header for it (RFC 791, RFC 8200 4.5). */
+const largestPiece = (packet: Packet, mtu: number): number => {
+  const header = isV6(packet) ? 48 : 20;
+  return header + Math.floor((mtu - header) / 8) * 8;
+};
+
+/**
+ * Where connections are tracked fragments are put together, and br_netfilter cuts them anew, by the MTU of the bridge and no larger than they
+ * came: those that came larger are dropped, of IPv6 with a word to the sender (br_nf_dev_queue_xmit, br_nf_ip_fragment, ip6_fragment).
+ */
+export const piecesTooBig = ({ packet, pieces = 0 }: Flight, bridge: Link): StopDetail | undefined =>
+  pieces <= bridge.mtu
+    ? undefined
+    : {
+        reason: 'too-big',
+        message: `fragments of ${pieces} bytes are put together for the rules of ${bridge.name} and do not fit its MTU of ${bridge.mtu} again`,
+        facts: { interface: bridge.name, mtu: bridge.mtu, length: pieces, told: isV6(packet) ? 'icmp' : 'nobody' },
+      };
 
 /** A frame too long for the device that should take it is dropped without a word (net/core/dev.c is_skb_forwardable: 4 bytes more for a VLAN tag). */
 export const silentlyTooBig = ({ packet }: Flight, device: Link): StopDetail | undefined => {

@@ -1,6 +1,6 @@
 import type { Rule } from '../../node/snapshot.ts';
 import { familyOf } from '../address.ts';
-import { assume, type Flight, isKernels, type Journey } from '../flight.ts';
+import { assume, type Flight, isKernels, type Journey, portOf } from '../flight.ts';
 import { protocolOf } from '../protocol.ts';
 import type { Judge } from '../route/lookup.ts';
 import type { RouteQuery } from '../route/rules.ts';
@@ -21,8 +21,8 @@ export const routeQuery = (flight: Flight, place: Place, iif?: string, oif?: str
     tos: packet.tos,
     uid: iif !== undefined || isKernels(flight) ? 0 : packet.uid,
     protocol: protocolOf(packet),
-    sourcePort: packet.sourcePort,
-    destinationPort: packet.destinationPort,
+    sourcePort: portOf(flight, 'sourcePort'),
+    destinationPort: portOf(flight, 'destinationPort'),
     vrf: vrfOf(place.netns, iif ?? oif),
   };
 };

@@ -1,6 +1,6 @@
 import type { TcFilter } from '../../node/snapshot.ts';
 import { inPrefix } from '../address.ts';
-import type { Flight, Frame, Journey } from '../flight.ts';
+import { type Flight, type Frame, type Journey, portOf } from '../flight.ts';
 import { headerBytes } from '../header-bytes.ts';
 import { every, type Known } from '../netfilter/context.ts';
 import { isV6, tcpFlagsOf } from '../pass.ts';
@@ -63,8 +63,8 @@ const flowerKeys: Record<string, (value: string, seen: Seen) => Known> = {
   },
   dst_ip: (value, { flight }) => inPrefix(value, flight.packet.destination),
   src_ip: (value, { flight }) => inPrefix(value, flight.packet.source),
-  dst_port: (value, { flight }) => inPorts(value, flight.packet.destinationPort),
-  src_port: (value, { flight }) => inPorts(value, flight.packet.sourcePort),
+  dst_port: (value, { flight }) => inPorts(value, portOf(flight, 'destinationPort')),
+  src_port: (value, { flight }) => inPorts(value, portOf(flight, 'sourcePort')),
   dst_mac: (value, { frame }) => macMatches(value, frame.to),
   src_mac: (value, { frame }) => macMatches(value, frame.from),
   vlan_id: (value, { frame }) => frame.vlan === Number(value),

@@ -9,8 +9,8 @@ import { isV6 } from '../pass.ts';
 import { lookupRoute, type RouteDecision } from '../route/lookup.ts';
 import { mtuOf, tooBig } from '../stack/mtu.ts';
 import { judgeOf, routeQuery } from '../stack/route-query.ts';
-import { linkNamed, type Place, unread } from '../world.ts';
-import { devicesOf, floodRemotes, socketPlace, speaks, tunnelEntries } from './vxlan-peers.ts';
+import { hostNetns, linkHolding, linkNamed, type Place, unread } from '../world.ts';
+import { devicesOf, floodRemotes, socketPlace, speaks, tunnelEntries, zeroMac } from './vxlan-peers.ts';
 
 /** Outer Ethernet is the next link's: inner Ethernet 14, VXLAN 8, UDP 8, IP 20 or 40. */
 const overhead = (remote: string): number => 14 + 8 + 8 + (familyOf(remote) === 4 ? 20 : 40);
@@ -24,18 +24,19 @@ export const sendVxlan = ({ place, device, flight, frame, nextHop, what }: Emit,
   const socket = socketPlace(place, device);
   if (!socket) return lose(journey, `where the socket of ${device.name} is was not read`);
   const entries = tunnelEntries(place, device);
-  const entry = frame.to === undefined ? undefined : entries.find(({ mac }) => mac === frame.to);
+  const entry = frame.to === undefined || frame.toAll ? undefined : entries.find(({ mac }) => mac === frame.to);
   const flooded = entry ? [] : floodRemotes(place, device);
   const unresolved = missing(place, device, frame.to, nextHop ?? flight.packet.destination, frame.state, flooded.length > 0);
   if (unresolved === 'unread') return lose(journey, 'the neighbours here could not be read');
   if (!entry && flooded.length === 0 && unread(place, 'fdb')) return lose(journey, 'the FDB here could not be read');
   if (unresolved) return stop(journey, unresolved);
-  const remote = entry?.destination ?? pickRemote(journey, place, device, flooded);
+  const remote = entry?.destination ?? towards(journey, flooded, frame) ?? pickRemote(journey, place, device, flooded);
   if (remote === undefined) return lose(journey, `${device.name} floods by multicast, and who listens was not read`);
   if (entry) decided(journey, 'here', { by: 'fdb', object: entryLine(entry) });
   hop.what = joined(what, `VXLAN ${entry?.vni ?? vxlan.vni} → ${remote}`, frame.to === undefined ? '' : `VTEP ${frame.to}`);
-  const outer = carrier({ place, socket, device, flight, frame, remote, entry });
-  const oif = boundTo(socket, device, entry);
+  const used = entry ?? entries.find(({ mac, destination }) => mac === zeroMac && destination === remote);
+  const outer = carrier({ place, socket, device, flight, frame, remote, entry: used });
+  const oif = boundTo(socket, device, used);
   const route = lookupRoute(socket.netns, routeQuery(outer, socket, undefined, oif), judgeOf(journey, socket));
   if (route.kind === 'local' && route.route.type === 'local') return comeRound(journey, socket, outer, oif);
   const big = route.kind === 'unicast' ? tooBigInside(place, device, flight, limitOf(socket, route, outer)) : undefined;
@@ -91,6 +92,14 @@ const missing = (
     : { reason: 'no-fdb', message: `no FDB entry for ${mac} on ${device.name}`, facts: { interface: device.name, mac, address } };
 };
 
+/** Of a question to everybody, the copy for the node of who is meant. */
+const towards = ({ world }: Journey, remotes: string[], { to, toAll }: Emit['frame']): string | undefined => {
+  if (toAll === undefined || remotes.length < 2) return undefined;
+  const node = world.snapshots.find(({ namespaces }) => namespaces.some(({ links }) => links.some(({ mac }) => mac === to)));
+  const host = node && hostNetns(node);
+  return host && remotes.find((remote) => linkHolding(host, remote) !== undefined);
+};
+
 /** Flooding sends a copy to each remote; the one that leads to the receiver is the one that counts. */
 const pickRemote = (journey: Journey, place: Place, device: Link, remotes: string[]): string | undefined => {
   const known = remotes.filter((remote) => !isMulticast(remote));
@@ -99,11 +108,9 @@ const pickRemote = (journey: Journey, place: Place, device: Link, remotes: strin
   return known[choose(journey, { kind: 'copies', what: `${device.name} on ${place.snapshot.node} floods to ${known.length} remotes`, ways: copies })];
 };
 
-/** Only entries made with a device, or the one the interface itself was made with, bind the tunnel's socket to it. */
+/** An entry made with a device binds its packets to it, as the remote does that the interface itself was made with (vxlan_xmit_one, remote_ifindex). */
 const boundTo = (socket: Place, device: Link, entry: FdbEntry | undefined): string | undefined =>
-  entry === undefined && device.vxlan?.underlay !== undefined && socket.netns.links.some(({ name }) => name === device.vxlan?.underlay)
-    ? device.vxlan.underlay
-    : undefined;
+  linkNamed(socket.netns, entry ? entry.via : device.vxlan?.underlay)?.name;
 
 interface Wrapping {
   place: Place;
@@ -136,7 +143,7 @@ const carrier = ({ place, socket, device, flight, frame, remote, entry }: Wrappi
       vni: entry?.vni ?? vni,
       port: entry?.port ?? port,
       inner: flight,
-      frame: { from: frame.from, to: frame.to },
+      frame: { from: frame.from, to: frame.to, toAll: frame.toAll },
       overhead: added,
     },
   };

@@ -1,5 +1,5 @@
 import { parseFdb } from '../../node/parse/fdb.ts';
-import type { BridgeVlan, FdbEntry, Link, Netns } from '../../node/snapshot.ts';
+import type { BridgePort, BridgeVlan, FdbEntry, Netns } from '../../node/snapshot.ts';
 import { linkNamed } from '../world.ts';
 import { readArguments } from './arguments.ts';
 import { fail, type Tool } from './change.ts';
@@ -36,16 +36,16 @@ const fdb: Change = (netns, verb, words) => {
   return known.length > 0 ? { ...netns, fdb: others } : fail(`bridge fdb: there is no entry for ${made.mac} on ${made.device}`);
 };
 
-type Port = NonNullable<Link['bridgePort']>;
-
 const STATES = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'];
 
 const isOn = (word: string): boolean => (word === 'on' || word === 'off' ? word === 'on' : fail(`bridge link: on or off, not ${word}`));
 
-const portSettings: Record<string, (port: Port, value: string) => Port> = {
+const portSettings: Record<string, (port: BridgePort, value: string) => BridgePort> = {
   hairpin: (port, value) => ({ ...port, hairpin: isOn(value) }),
   learning: (port, value) => ({ ...port, learning: isOn(value) }),
   flood: (port, value) => ({ ...port, flood: isOn(value) }),
+  mcast_flood: (port, value) => ({ ...port, multicastFlood: isOn(value) }),
+  bcast_flood: (port, value) => ({ ...port, broadcastFlood: isOn(value) }),
   isolated: (port, value) => ({ ...port, isolated: isOn(value) }),
   guard: (port, value) => ({ ...port, guard: isOn(value) }),
   state: (port, value) => ({

@@ -151,6 +151,7 @@ read_node() {
   [ "$1" = full ] || return
   read_files
   read_health
+  read_ovs_ports
   read_ovn_flows
   read_ovn_acls
   read_cilium

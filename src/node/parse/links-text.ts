@@ -142,6 +142,8 @@ const readDetail = (link: UnresolvedLink, line: string): boolean => {
       hairpin: after(line, 'hairpin') === 'on',
       learning: after(line, 'learning') !== 'off',
       flood: after(line, 'flood') !== 'off',
+      ...(after(line, 'mcast_flood') === 'off' ? { multicastFlood: false } : {}),
+      ...(after(line, 'bcast_flood') === 'off' ? { broadcastFlood: false } : {}),
       isolated: after(line, 'isolated') === 'on',
       guard: after(line, 'guard') === 'on',
     };

@@ -77,6 +77,8 @@ const readBridgePort = (data: Json): NonNullable<Link['bridgePort']> => ({
   hairpin: data.hairpin === true,
   learning: data.learning !== false,
   flood: data.flood !== false,
+  ...(data.mcast_flood === false ? { multicastFlood: false } : {}),
+  ...(data.bcast_flood === false ? { broadcastFlood: false } : {}),
   isolated: data.isolated === true,
   guard: data.guard === true,
 });

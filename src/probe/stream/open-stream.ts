@@ -1,4 +1,5 @@
 import { AgentError, type AgentSession, type RunResult } from '../../cluster/agent-session.ts';
+import { lostPackets } from '../tap/lost-packets.ts';
 import type { TapRequest } from '../tap/tap-output.ts';
 import { createPcapReader, type StreamedPacket } from './pcap-reader.ts';
 import { STREAM_SCRIPT, STREAM_STOP_SCRIPT } from './stream-script.ts';
@@ -75,8 +76,8 @@ const complaint = (stderr: string): string =>
     .slice(0, 200);
 
 const endOf = ({ stderr, exitCode }: RunResult): StreamEnd => {
-  const dropped = /(\d+) packets? dropped by kernel/.exec(stderr)?.[1];
-  if (dropped !== undefined) return { lost: Number(dropped) };
+  const lost = lostPackets(stderr);
+  if (lost !== undefined) return { lost };
   return { broken: complaint(stderr) || `the capture ended with exit code ${exitCode}` };
 };
 

@@ -1,6 +1,7 @@
 import { constants, gunzipSync } from 'node:zlib';
 import type { TapResult } from '../observation.ts';
 import { type Frame, readFrames } from './frame.ts';
+import { lostPackets } from './lost-packets.ts';
 import { type TunnelPorts, USUAL_TUNNEL_PORTS } from './tunnel.ts';
 
 /** One netns to watch. */
@@ -84,8 +85,6 @@ const inflate = (gzip: Buffer): Buffer | undefined => {
   }
 };
 
-const count = (messages: string, pattern: RegExp): number => Number(pattern.exec(messages)?.[1] ?? 0);
-
 /** tcpdump's complaint without its chatter. */
 const complaint = (messages: string): string =>
   messages
@@ -105,7 +104,7 @@ const readSection = ({ node, netns }: TapRequest, section: Section | undefined, 
   const read = pcap && readFrames(pcap, interfaceNames(section.links), ports);
   if (!read) return { ...place, frames: [], dropped: 0, notSeen: complaint(section.messages) };
   const { frames, claims, records } = read;
-  const dropped = count(section.messages, /(\d+) packets? dropped by kernel/);
+  const dropped = lostPackets(section.messages) ?? 0;
   return { ...place, frames, dropped, ...(records >= limit ? { full: true } : {}), ...(claims.length > 0 ? { claims } : {}) };
 };
 

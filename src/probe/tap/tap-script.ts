@@ -67,12 +67,22 @@ place() {
   done
 }
 
+# Each tcpdump says what it has lost so far: that was before its filter (lost-packets.ts).
+count_lost() {
+  for file in "$dir"/*.pid; do
+    pid= child=
+    read -r pid 2>/dev/null <"$file" && read -r child _ 2>/dev/null <"/proc/$pid/task/$pid/children"
+    [ -n "$child" ] && kill -USR1 "$child" 2>/dev/null
+  done
+}
+
 wait_until_armed() {
   tries=0
   until armed || [ "$tries" -ge 200 ]; do
     sleep 0.02 2>/dev/null || sleep 1
     tries=$((tries + 1))
   done
+  count_lost
 }
 
 # For packets still under way; TERM makes tcpdump forget what it has not read.

@@ -1,5 +1,6 @@
 import { constants, gunzipSync } from 'node:zlib';
 import { parseTrace, type Trace } from '../drops/parse-trace.ts';
+import { lostPackets } from '../tap/lost-packets.ts';
 import type { TapRequest } from '../tap/tap-output.ts';
 
 /** Packets at which a capture ends by itself. */
@@ -80,7 +81,7 @@ const captureOf = (tap: TapRequest, number: number, parts: Map<string, Buffer>):
   const messages = parts.get(`messages${number}`)?.toString('utf8') ?? '';
   const pcap = inflate(parts.get(`pcap${number}`));
   const links = parts.get(`links${number}`)?.toString('utf8') ?? '';
-  const lost = Number(/(\d+) packets? dropped by kernel/.exec(messages)?.[1] ?? 0);
+  const lost = lostPackets(messages) ?? 0;
   const failed = pcap.length >= 24 ? {} : { failed: messages.trim().split('\n').at(-1)?.slice(0, 200) || 'the capture did not come back' };
   return { tap, pcap, interfaces: new Map([...links.matchAll(LINK)].map(([, index, name = '']) => [Number(index), name])), lost, ...failed };
 };

@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { type Frames, readFrames } from '../../../src/probe/tap/frame.ts';
+import { lostPackets } from '../../../src/probe/tap/lost-packets.ts';
 import { readPcap } from '../../../src/probe/tap/pcap.ts';
 import { parseTaps } from '../../../src/probe/tap/tap-output.ts';
 import { USUAL_TUNNEL_PORTS } from '../../../src/probe/tap/tunnel.ts';
@@ -184,6 +185,17 @@ describe('capture output', () => {
     const output = Buffer.concat([Buffer.from(`@ndt tap 0 ${gzip.length} 0 0\n`), gzip]);
     const [capture] = parseTaps({ node: 'n1', taps, output, tunnels: { vxlan: [14789], geneve: [] } });
     expect(capture?.frames[0]?.outer).to.include({ vni: 9, port: 14789 });
+  });
+
+  it('does not count what was lost before its filter was set', () => {
+    const heard = 'tcpdump: listening on any, link-type LINUX_SLL2\n';
+    const last = '0 packets captured\n12 packets received by filter\n14903 packets dropped by kernel\n';
+    const first = 'tcpdump: 0 packets captured, 0 packets received by filter, 14901 packets dropped by kernel\n';
+    expect(lostPackets(heard + first + last)).to.equal(2);
+    expect(lostPackets(heard + last)).to.equal(14903);
+    // killed before it could say more
+    expect(lostPackets(heard + first)).to.equal(0);
+    expect(lostPackets(heard)).to.equal(undefined);
   });
 
   it('says when it is not complete', () => {

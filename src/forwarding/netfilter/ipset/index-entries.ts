@@ -11,6 +11,8 @@ export interface Layer {
   lengths: (number | undefined)[];
   /** Key → whether it is an exception (`nomatch`). */
   keys: Map<string, boolean>;
+  /** Of hash:net,iface the networks alone: the longest that holds the packet decides, whatever interface it was written with. */
+  nets?: Set<string>;
 }
 
 export interface IndexedSet {
@@ -112,8 +114,13 @@ const indexSet = (set: Ipset): IndexedSet => {
     }
     const lengths = parts.map((part) => part?.length);
     const name = lengths.join();
-    const layer = layers.get(name) ?? { lengths, keys: new Map<string, boolean>() };
+    const layer = layers.get(name) ?? {
+      lengths,
+      keys: new Map<string, boolean>(),
+      ...(set.type === 'hash:net,iface' ? { nets: new Set<string>() } : {}),
+    };
     layers.set(name, layer);
+    layer.nets?.add(parts[0]?.key ?? '');
     layer.keys.set(parts.map((part) => part?.key).join('|'), options.includes('nomatch'));
     if (options.includes('wildcard')) wildcards.push(words.split(',').at(-1) ?? '');
   }

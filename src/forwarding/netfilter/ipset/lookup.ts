@@ -1,5 +1,6 @@
 import type { Ipset, Netns } from '../../../node/snapshot.ts';
 import { parseAddress } from '../../address.ts';
+import { portOf } from '../../flight.ts';
 import { and } from '../../mark.ts';
 import { icmpOf, isV6, type Pass } from '../../pass.ts';
 import { hasPorts, protocolOf } from '../../protocol.ts';
@@ -41,7 +42,7 @@ const addressOwn = (pass: Pass, side: string, { set }: IndexedSet): Own => {
 const portOwn = (pass: Pass, side: string, { set }: IndexedSet): Own => {
   const { packet } = pass.flight;
   const protocol = protocolOf(packet);
-  const port = side === 'src' ? packet.sourcePort : packet.destinationPort;
+  const port = portOf(pass.flight, side === 'src' ? 'sourcePort' : 'destinationPort');
   return () => {
     if (protocol === undefined) return undefined;
     if (packet.protocol === 'icmp') {
@@ -75,7 +76,10 @@ const owns: Record<Dimension, (pass: Pass, side: string, set: IndexedSet) => Own
   set: () => () => 'none',
 };
 
-/** `nomatch` entries are exceptions to wider ones: the longest network that holds the packet decides. */
+/**
+ * `nomatch` entries are exceptions to wider ones: the longest network that holds the packet decides. With interfaces, that network's interfaces
+ * do, and no wider network is asked (net/netfilter/ipset/ip_set_hash_gen.h mtype_test_cidrs, `multi` of ip_set_hash_netiface.c).
+ */
 const inLayers = ({ layers }: IndexedSet, own: Own[], returnNomatch: boolean): Known => {
   let unknown = false;
   for (const layer of layers) {
@@ -83,6 +87,7 @@ const inLayers = ({ layers }: IndexedSet, own: Own[], returnNomatch: boolean): K
     if (key === undefined) unknown = true;
     const exception = key === undefined ? undefined : layer.keys.get(key);
     if (exception !== undefined) return unknown ? undefined : !exception || returnNomatch;
+    if (layer.nets?.has(own[0]?.(layer.lengths[0]) ?? '') === true) break;
   }
   return unknown ? undefined : false;
 };

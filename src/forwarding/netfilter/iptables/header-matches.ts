@@ -1,8 +1,9 @@
 import { contains, inAddressRange, parseAddress, parsePrefix } from '../../address.ts';
 import { hasAddresses } from '../../device/link.ts';
+import { portOf } from '../../flight.ts';
 import { headerBytes } from '../../header-bytes.ts';
 import { and } from '../../mark.ts';
-import { icmpOf, isV6, type Pass, tcpFlagsOf } from '../../pass.ts';
+import { icmpOf, isV6, tcpFlagsOf } from '../../pass.ts';
 import { hasPorts, protocolNumber, protocolOf } from '../../protocol.ts';
 import { linkNamed } from '../../world.ts';
 import type { Known, Matcher } from '../context.ts';
@@ -60,8 +61,6 @@ export const portInRange = (text: string, port: number): boolean => {
   return port >= first && port <= last;
 };
 
-const ofPacket = (pass: Pass, side: Port): number | undefined => pass.flight.packet[side];
-
 /** A port nobody named can be any; a packet without ports has none. */
 const inPorts = (list: string, ...sides: Port[]): Matcher => {
   const ranges = list.split(',');
@@ -70,7 +69,7 @@ const inPorts = (list: string, ...sides: Port[]): Matcher => {
     if (packet.protocol !== 'any' && !hasPorts(packet)) return false;
     let answer: Known = false;
     for (const side of sides) {
-      const port = ofPacket(pass, side);
+      const port = portOf(pass.flight, side);
       if (port === undefined) answer = undefined;
       else if (ranges.some((range) => portInRange(range, port))) return true;
     }

@@ -1,5 +1,5 @@
 import { contains, familyOf, isMulticast, parseAddress, parsePrefix, sameAddress } from '../../address.ts';
-import { isTranslated, type Tuple, tupleOf } from '../../conntrack.ts';
+import { isTranslated, type Tuple, trackedPort, tupleOf } from '../../conntrack.ts';
 import { ownedFlight } from '../../flight.ts';
 import { matchesMark } from '../../mark.ts';
 import type { Pass } from '../../pass.ts';
@@ -36,12 +36,13 @@ const tracked =
     };
   };
 
-const trackedPort =
+const portOfFlow =
   (which: 'original' | 'reply', side: 'sourcePort' | 'destinationPort') =>
   (text = ''): Matcher =>
   (pass) => {
-    if (!pass.tracking.found) return false;
-    const port = tupleOfFlow(pass, which)?.[side];
+    const { found } = pass.tracking;
+    if (!found) return false;
+    const port = trackedPort(found.connection, which, side);
     return port === undefined ? undefined : portInRange(text, port);
   };
 
@@ -68,10 +69,10 @@ const conntrack: OptionTable = {
   '--ctorigdst': tracked('original', 'destination'),
   '--ctreplsrc': tracked('reply', 'source'),
   '--ctrepldst': tracked('reply', 'destination'),
-  '--ctorigsrcport': trackedPort('original', 'sourcePort'),
-  '--ctorigdstport': trackedPort('original', 'destinationPort'),
-  '--ctreplsrcport': trackedPort('reply', 'sourcePort'),
-  '--ctrepldstport': trackedPort('reply', 'destinationPort'),
+  '--ctorigsrcport': portOfFlow('original', 'sourcePort'),
+  '--ctorigdstport': portOfFlow('original', 'destinationPort'),
+  '--ctreplsrcport': portOfFlow('reply', 'sourcePort'),
+  '--ctrepldstport': portOfFlow('reply', 'destinationPort'),
   '--ctstatus': status,
   '--ctdir':
     (direction = '') =>

@@ -19,14 +19,23 @@ export const harmless: ReadonlySet<string> = new Set(
 );
 
 /** `10.0.0.1:80`, `10.0.0.1-10.0.0.9`, `[fd00::1]:80`, `:80-90`; of a range of ports the first. */
-export const readTarget = (text: string): { first?: string; last?: string; port?: number } => {
-  const [, bracketed, afterBracket] = /^\[([^\]]+)\](?::(\d+))?/.exec(text) ?? [];
+export const readTarget = (text: string): { first?: string; last?: string; port?: number; isRange?: true } => {
+  const [, bracketed, afterBracket] = /^\[([^\]]+)\](?::(\S+))?/.exec(text) ?? [];
   const plain = bracketed ?? (parseAddress(text.split('-')[0] ?? '')?.family === 6 ? text : text.split(':')[0]) ?? '';
   const portText = bracketed === undefined && plain !== text ? text.split(':')[1] : afterBracket;
   const [first, last = first] = plain.split('-');
-  const port = portText === undefined ? undefined : Number(portText.split('-')[0]);
-  return { ...(first ? { first, ...(last ? { last } : {}) } : {}), ...(port === undefined ? {} : { port }) };
+  return { ...(first ? { first, ...(last ? { last } : {}) } : {}), ...portsOf(portText) };
 };
+
+/** `80`, or of a range the first, and that it is one of several. */
+const portsOf = (text: string | undefined): { port?: number; isRange?: true } => {
+  const [low, high = low] = text?.split('-') ?? [];
+  return low === undefined ? {} : { port: Number(low), ...(low === high ? {} : { isRange: true }) };
+};
+
+/** `--random`, `--random-fully`, or one of several ports: only of the asker's own port does it matter which. */
+const drawn = (options: readonly OptionUse[], isRange: true | undefined): Pick<Change, 'random'> =>
+  isRange || has(options, '--random') || has(options, '--random-fully') ? { random: true } : {};
 
 /** More addresses than this of a range are not told apart. */
 const MOST_ADDRESSES = 16;
@@ -45,19 +54,20 @@ const pickAddress = ({ pass, by }: TargetInput, first: string | undefined, last:
 const nat =
   (side: Change['side'], option: string) =>
   (input: TargetInput): Verdict => {
-    const { first, last, port } = readTarget(optionValue(input.options, option) ?? '');
+    const { first, last, port, isRange } = readTarget(optionValue(input.options, option) ?? '');
     const address = pickAddress(input, first, last);
-    return { kind: 'nat', change: { side, ...(address === undefined ? {} : { address }), ...(port === undefined ? {} : { port }) }, by: input.by };
+    const change = { side, ...(address === undefined ? {} : { address }), ...(port === undefined ? {} : { port }), ...drawn(input.options, isRange) };
+    return { kind: 'nat', change, by: input.by };
   };
 
-const portOf = (options: readonly OptionUse[]): { port?: number } => {
-  const text = optionValue(options, '--to-ports')?.split('-')[0];
-  return text === undefined ? {} : { port: Number(text) };
+const toPorts = (options: readonly OptionUse[]): Pick<Change, 'port' | 'random'> => {
+  const { port, isRange } = portsOf(optionValue(options, '--to-ports'));
+  return { ...(port === undefined ? {} : { port }), ...drawn(options, isRange) };
 };
 
 const redirect = ({ options, pass, by }: TargetInput): Verdict => {
   const address = redirectAddress(pass);
-  return address === undefined ? { kind: 'drop', by } : { kind: 'nat', change: { side: 'destination', address, ...portOf(options) }, by };
+  return address === undefined ? { kind: 'drop', by } : { kind: 'nat', change: { side: 'destination', address, ...toPorts(options) }, by };
 };
 
 /** The network part is exchanged, the host part stays (xt_NETMAP.c). */
@@ -164,7 +174,7 @@ export const targets: Record<string, (input: TargetInput) => Verdict> = {
   CONNMARK: connmark,
   DNAT: nat('destination', '--to-destination'),
   SNAT: nat('source', '--to-source'),
-  MASQUERADE: ({ options, by }) => ({ kind: 'nat', change: { side: 'source', masquerade: true, ...portOf(options) }, by }),
+  MASQUERADE: ({ options, by }) => ({ kind: 'nat', change: { side: 'source', masquerade: true, ...toPorts(options) }, by }),
   REDIRECT: redirect,
   NETMAP: netmap,
   CT: ct,

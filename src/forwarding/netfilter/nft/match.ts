@@ -61,8 +61,8 @@ const equality = (op: string, left: Expression, right: unknown, table: NftTable)
   if (typeof right === 'string' && right.startsWith('@')) return inSet(right, left, table);
   const [name, body] = nameAndBody(right);
   if (name === 'set') return inSet(right, left, table);
-  const fibMiss = isFib(left, right);
-  if (fibMiss) return (value) => value === '' || value === 0;
+  const wanted = presenceOf(left, right);
+  if (wanted !== undefined) return (value) => (value === undefined ? undefined : (value !== '' && value !== 0) === wanted);
   const words = Array.isArray(right) ? right : name === '|' && Array.isArray(body) ? body.flat(Number.POSITIVE_INFINITY) : undefined;
   if (words && isBits(type)) return anyBit(op, words, table, type);
   if (op === 'in' && isBits(type)) return anyBit(op, [right], table, type);
@@ -76,9 +76,11 @@ const equality = (op: string, left: Expression, right: unknown, table: NftTable)
   };
 };
 
-/** `fib … oif 0`, `missing` or false ask whether there is no such route. */
-const isFib = ({ types: [type] }: Expression, right: unknown): boolean =>
-  type === 'word' && (right === 0 || right === false || right === 'missing' || right === '0');
+/** `fib … oif exists` is printed as true, `missing` as false, `missing` or 0, by version: is there such a route? */
+const presenceOf = ({ types: [type] }: Expression, right: unknown): boolean | undefined => {
+  if (right === true || right === false) return right;
+  return type === 'word' && (right === 0 || right === 'missing' || right === '0') ? false : undefined;
+};
 
 const inSet =
   (reference: unknown, { types }: Expression, table: NftTable): Compare =>

@@ -1,4 +1,4 @@
-import { isTranslated } from '../../conntrack.ts';
+import { isTranslated, trackedPort } from '../../conntrack.ts';
 import { ownedFlight } from '../../flight.ts';
 import { isV6, type Pass } from '../../pass.ts';
 import { protocolOf } from '../../protocol.ts';
@@ -88,9 +88,9 @@ export const conntrack = ({ key, dir }: Json, { tracking: { state, found, zone }
     case 'ip6 daddr':
       return addressValue(tuple.destination);
     case 'proto-src':
-      return tuple.sourcePort ?? absent;
+      return tuple.sourcePort === undefined ? absent : trackedPort(connection, dir === 'reply' ? 'reply' : 'original', 'sourcePort');
     case 'proto-dst':
-      return tuple.destinationPort ?? absent;
+      return tuple.destinationPort === undefined ? absent : trackedPort(connection, dir === 'reply' ? 'reply' : 'original', 'destinationPort');
     default:
       return undefined;
   }

@@ -1,4 +1,5 @@
 import { parseAddress } from '../../address.ts';
+import { portOf } from '../../flight.ts';
 import { headerBytes } from '../../header-bytes.ts';
 import { icmpOf, isV6, type Pass, tcpFlagsOf } from '../../pass.ts';
 import { protocolOf } from '../../protocol.ts';
@@ -72,7 +73,7 @@ const transportField = (protocol: string, field: string, pass: Pass): Value => {
   if (protocol !== 'th' && packet.protocol !== protocol) return absent;
   if (field === 'sport' || field === 'dport') {
     if (!transports.has(packet.protocol)) return absent;
-    return field === 'sport' ? packet.sourcePort : packet.destinationPort;
+    return portOf(pass.flight, field === 'sport' ? 'sourcePort' : 'destinationPort');
   }
   return field === 'flags' && packet.protocol === 'tcp' ? tcpFlagsOf(pass).reduce((bits, flag) => bits | tcpBits[flag], 0) : undefined;
 };

@@ -120,12 +120,16 @@ const rejects = (body: unknown, { flight: { packet } }: Pass): boolean | undefin
 };
 
 /** A constant port of `masquerade to :80` or `redirect to :80`; of a range the first. */
-const portIn = (body: unknown): { port?: number } => {
+const portIn = (body: unknown): Pick<Change, 'port' | 'random'> => {
   if (!isObject(body)) return {};
   const [name, range] = nameAndBody(body.port);
   const port = name === 'range' && Array.isArray(range) ? Number(range[0]) : Number(body.port);
-  return Number.isNaN(port) ? {} : { port };
+  return { ...(Number.isNaN(port) ? {} : { port }), ...drawn(body) };
 };
+
+/** `random`, `fully-random`, or one of several ports: only of the asker's own port does it matter which. */
+const drawn = ({ flags, port }: Json): Pick<Change, 'random'> =>
+  nameAndBody(port)[0] === 'range' || [flags].flat().some((flag) => flag === 'random' || flag === 'fully-random') ? { random: true } : {};
 
 /** The first of a range of addresses or of a prefix: which one is a matter of a hash. */
 const firstOf = (address: unknown): unknown => {
@@ -144,7 +148,7 @@ const translate = (body: unknown, table: NftTable, side: Change['side']): Compil
     if (family !== undefined && (family === 'ip6') !== isV6(at.pass.flight.packet)) return 'next';
     const change = changeFrom(side, address?.evaluate(at.pass), port?.evaluate(at.pass), isV6(at.pass.flight.packet) ? 6 : 4);
     if (change === undefined) return address && address.evaluate(at.pass) !== undefined ? 'no' : 'unknown';
-    return { kind: 'nat', change, by: at.by() };
+    return { kind: 'nat', change: { ...change, ...drawn(body) }, by: at.by() };
   };
 };
 

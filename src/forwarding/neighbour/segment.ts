@@ -1,4 +1,4 @@
-import type { Link, TcFilter } from '../../node/snapshot.ts';
+import type { Link, Netns, TcFilter } from '../../node/snapshot.ts';
 import { sameAddress } from '../address.ts';
 import { childrenOf, parentOf } from '../device/stacked.ts';
 import { deciderAt } from '../opaque.ts';
@@ -91,10 +91,16 @@ const acrossVeth = (spread: Spread, place: Place, device: Link): void => {
   const peer = peerOf(place, device);
   const far = farNetns(place, device);
   if (peer) comeIn(spread, peer.place, peer.link);
-  // of one that is not there any more, or was not read at all, nobody knows any
-  else if (far?.localAddresses?.length && !unread(place, 'addresses')) spread.listed.push({ addresses: far.localAddresses });
+  else if (far && isListedWhole(place, far)) spread.listed.push({ addresses: far.localAddresses ?? [] });
   else spread.complete = false;
 };
+
+/** It answers for its addresses and no others; where none is known it may have any, and a host may stand in for others. */
+const isListedWhole = ({ snapshot }: Place, netns: Netns): boolean =>
+  netns.role !== 'host' &&
+  netns.localAddresses !== undefined &&
+  netns.localAddresses.length > 0 &&
+  !unread({ snapshot, netns }, 'links', 'addresses');
 
 /** A frame arrives at the device from outside. */
 const comeIn = (spread: Spread, place: Place, device: Link): void => {

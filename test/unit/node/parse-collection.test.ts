@@ -138,7 +138,10 @@ describe('a collection that tells also what there is nothing of', () => {
   const absent = (name: string, netns: string): RawSection => ({ ...section(name, '', netns), status: 'absent' });
   const full = new Set(old.sections.flatMap(({ name, netns }) => (name === 'sysctls' && netns !== undefined ? netns : [])));
   const sections = [
-    ...old.sections.map((one) => (one.name === 'meta' ? { ...one, text: `${one.text}scope full\n` } : one)),
+    ...old.sections.map((one) => {
+      if (one.name === 'sockets') return { ...one, text: `Netid State Recv-Q Send-Q Local Address:Port Peer Address:Port\n${one.text}` };
+      return one.name === 'meta' ? { ...one, text: `${one.text}scope full\n` } : one;
+    }),
     ...[...full].flatMap((netns) => [
       section('nft-tables', netns === host?.inode ? 'table ip filter\ntable ip nat\ntable ip mangle' : '', netns),
       ...['iptables-legacy-4', 'iptables-legacy-6', 'ipset', 'ipvs'].map((name) => absent(name, netns)),

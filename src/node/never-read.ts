@@ -84,18 +84,28 @@ const ALWAYS_TOLD: Always[] = [
   { names: ['tc-qdisc'], depths: full },
 ];
 
+/** Filters are asked for by device: whoever lists devices, or their qdiscs, has them, too. */
+const filterSections = ({ tc }: Netns, { text }: Told): string[] => {
+  const kinds = [...linesOf(text('tc-devices')).map((line) => line.split(' ')[0]), ...tc.qdiscs.map(({ kind }) => kind)];
+  const clsact = kinds.includes('clsact');
+  return [...(clsact || kinds.includes('ingress') ? ['tc-ingress'] : []), ...(clsact ? ['tc-egress'] : [])];
+};
+
 /** Whatever there is, these say something: of nothing their programs print a list or a heading, or are not asked at all. */
-const NEVER_BLANK = ['links', 'inet-4', 'inet-6', 'rules-4', 'sysctls', 'nft', 'tc-qdisc', 'tc-devices', 'tc-ingress', 'tc-egress'];
+const NEVER_BLANK = ['links', 'inet-4', 'inet-6', 'rules-4', 'sysctls', 'nft', 'tc-qdisc', 'tc-devices'];
 const NEVER_BLANK_TOLD = ['sockets', 'iptables-legacy-4', 'iptables-legacy-6'];
 
 /** The same where iproute2 answers in JSON. */
 const NEVER_BLANK_JSON = ['routes-4', 'routes-6', 'neighbours-4', 'neighbours-6', 'fdb', 'vlans'];
 
 /** And what follows from interfaces: addresses have routes, bridges entries. */
-const blank = ({ links }: Netns, { isBlank, text }: Told, scope: string | undefined): string[] => {
+const blank = (netns: Netns, told: Told, scope: string | undefined): string[] => {
+  const { links } = netns;
+  const { isBlank, text } = told;
   const has = (family: Family): boolean => links.some(({ up, addresses }) => up && addresses.some((address) => address.family === family));
   return [
     ...NEVER_BLANK,
+    ...filterSections(netns, told),
     ...(scope === undefined ? [] : NEVER_BLANK_TOLD),
     ...(looksLikeJson(text('links')) ? NEVER_BLANK_JSON : []),
     ...([4, 6] as const).flatMap((family) => (has(family) ? `routes-${family}` : [])),
@@ -111,13 +121,6 @@ const absent = (netns: Netns, told: Told, scope: string | undefined): string[] =
   return [...ALWAYS, ...(scope === undefined ? [] : ALWAYS_TOLD)]
     .filter(({ names, depths, where }) => depths.includes(depth) && !names.some(told.has) && (where?.(netns) ?? true))
     .map(({ names }) => names.at(-1) ?? '');
-};
-
-/** Filters are asked for by device: whoever lists devices, or their qdiscs, has them, too. */
-const absentFilters = ({ tc }: Netns, { has, text }: Told): string[] => {
-  const kinds = [...linesOf(text('tc-devices')).map((line) => line.split(' ')[0]), ...tc.qdiscs.map(({ kind }) => kind)];
-  const isThere = { 'tc-ingress': kinds.some((kind) => kind === 'ingress' || kind === 'clsact'), 'tc-egress': kinds.includes('clsact') };
-  return Object.entries(isThere).flatMap(([name, wanted]) => (wanted && !has(name) ? name : []));
 };
 
 const IPTABLES_TABLES = ['filter', 'nat', 'mangle', 'raw', 'security'];
@@ -143,7 +146,9 @@ const absentTables = ({ netfilter: { nft, iptables } }: Netns, { text }: Told): 
 
 /** Sections of a namespace that should be there and are not: the reading ended early, or was made by other means. */
 export const neverRead = (netns: Netns, told: Told, scope: string | undefined): SectionProblem[] => [
-  ...[...new Set([...absent(netns, told, scope), ...absentFilters(netns, told), ...absentTables(netns, told)])].map((section) => ({
+  ...[
+    ...new Set([...absent(netns, told, scope), ...filterSections(netns, told).filter((name) => !told.has(name)), ...absentTables(netns, told)]),
+  ].map((section) => ({
     section,
     netns: netns.inode,
     ...missing,

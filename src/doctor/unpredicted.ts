@@ -65,7 +65,7 @@ const hopOf = (world: World, place: TapPlace, like: Hop | undefined, leg: Leg): 
 export const withUnpredicted = (walk: Walk | undefined, places: TapPlace[], leg: Leg, world: World, others: Set<number>): HopReport[] => {
   const hops = walk?.hops ?? [];
   // a model that knows its limits (an outside host, BPF, OVS) is not contradicted by what lies behind them
-  const surprise = walk && walk.outcome !== 'unknown' ? { unpredicted: true } : {};
+  const surprise = walk && walk.outcome !== 'unknown' && walk.doubts.length === 0 ? { unpredicted: true } : {};
   const crossed = places.filter((place) => [...timesOf(place, leg).keys()].some((attempt) => !others.has(attempt)));
   const extra = crossed
     .filter((place) => place.interface !== 'lo' && !hops.some((hop) => isAt(place, hop)) && !isFlooded(world, crossed, place))

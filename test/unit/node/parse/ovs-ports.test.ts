@@ -56,7 +56,8 @@ describe('counters of the ports of Open vSwitch', () => {
 
 describe('a port that OVSDB lists', () => {
   const portsOf = (...sections: Parameters<typeof section>[]): Record<string, number | undefined> => {
-    const { ovs, problems } = parseCollection({ node: 'node1', reach: 'node', sections: sections.map((one) => section(...one)) });
+    const all = [section('meta', 'host 1'), section('processes', 'P 1 1'), ...sections.map((one) => section(...one))];
+    const { ovs, problems } = parseCollection({ node: 'node1', reach: 'node', sections: all });
     expect(problems).to.deep.equal([]);
     return Object.fromEntries((ovs?.bridges ?? []).flatMap(({ ports }) => ports.map(({ name, counters }) => [name, counters?.tx.packets])));
   };

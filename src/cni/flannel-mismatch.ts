@@ -43,7 +43,7 @@ export const flannelMismatches = (snapshot: NodeSnapshot, peerName: string, fact
     const [ownNode, peerNode] = [snapshot.node, peerName].map((name) => facts.nodes.find((node) => node.name === name));
     const own = ownNode && announced(ownNode, family);
     const peer = peerNode && announced(peerNode, family);
-    if (!host || !own || !peer || !wasRead(host) || unread({ snapshot, netns: host }, 'links', 'routes', 'neighbours', 'fdb')) return [];
+    if (!host || !own || !peer || !wasRead(host) || unread({ snapshot, netns: host }, 'links', 'inet', 'routes', 'neighbours', 'fdb')) return [];
     const backend = flannelBackend(snapshot, facts);
     const device = `${family === 4 ? 'flannel' : 'flannel-v6'}.${peer.vni ?? own.vni ?? 1}`;
     const pair: Pair = { snapshot, host, own, peer, far, device };

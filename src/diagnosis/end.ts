@@ -84,10 +84,14 @@ const droppedElsewhere = (evidence: Evidence, leg: Leg): string[] => {
   if (predicted && predicted.walk.choices.length > 0 && otherEnds(evidence, leg).some((other) => agrees(other, drop))) return [];
   // a model that knows its limits is not contradicted beyond them
   if (!predicted && [leg.there, leg.back].some((walk) => walk?.outcome === 'unknown')) return [];
+  if ([leg.there, leg.back].some(isInDoubt)) return [];
   const { fromLabel, toLabel } = leg.probe.request;
   const model = predicted ? `ends it on ${predicted.hop.node} ${predicted.hop.interface} (${predicted.stop.message})` : 'lets it pass there';
   return [`${fromLabel} → ${toLabel}: ${dropWords(drop, leg.probe.attempts.length)}; the model ${model}`];
 };
+
+/** Not everything on its way could be judged, so that it is an example and no forecast. */
+const isInDoubt = (walk: Walk | undefined): boolean => walk !== undefined && walk.doubts.length > 0;
 
 const otherEnds = (evidence: Evidence, { probe }: Leg): ModelStop[] =>
   failingLegs(evidence)
@@ -97,7 +101,7 @@ const otherEnds = (evidence: Evidence, { probe }: Leg): ModelStop[] =>
 const passedAStop = (evidence: Evidence): string[] =>
   evidence.probes.flatMap((probe) => {
     const end = stopOf(evidence, legOf(evidence, probe));
-    if (!end || (answered(probe) === 0 && !contradicted(evidence, end))) return [];
+    if (!end || isInDoubt(end.walk) || (answered(probe) === 0 && !contradicted(evidence, end))) return [];
     // One endpoint of several was followed; the attempts went to others as well.
     if (end.walk.choices.length > 0 && answered(probe) < probe.attempts.length) return [];
     const { hop, stop } = end;

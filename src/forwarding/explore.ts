@@ -6,7 +6,7 @@ export type RunTree = { run: Run } | { fork: Fork /** Hops known when it came up
 
 export interface Branch {
   way: Way;
-  /** Absent where the budget was used up before this way was tried. */
+  /** Absent where nobody can follow it, or the budget was used up before it was tried. */
   next?: RunTree;
 }
 
@@ -37,7 +37,7 @@ const grow = (run: Run, depth: number, exploration: Exploration): RunTree => {
 const branch = (run: Run, depth: number, way: number, taken: Taken, script: readonly number[], exploration: Exploration): Branch => {
   const shown = taken.fork.ways[way] ?? { label: '' };
   if (way === taken.way) return { way: shown, next: grow(run, depth + 1, exploration) };
-  if (exploration.budget <= 0) return { way: shown };
+  if (shown.untold || exploration.budget <= 0) return { way: shown };
   exploration.budget -= 1;
   return { way: shown, next: grow(exploration.again([...script, way]), depth + 1, exploration) };
 };

@@ -7,6 +7,8 @@ export interface Way {
   share?: number;
   /** Does this way lead to the endpoint of a Service that is asked about? */
   reaches?: (endpoint: string) => boolean;
+  /** What decides was not read, so nobody can follow it. */
+  untold?: boolean;
 }
 
 /** A place where the kernel rolls dice, or where the snapshots do not say which way it goes. */
@@ -43,6 +45,9 @@ export interface Decider {
  * so nothing in the model has to know that there are others.
  */
 export const choose = (decider: Decider, fork: Fork): number => {
+  // the end is unknown already: trying both answers of everything else that is would say no more
+  if (fork.kind === 'unknown' && !isUntold(fork) && decider.taken.some((taken) => isUntold(taken.fork)))
+    return preferred(fork, decider.options.endpoint);
   const way = decider.script[decider.taken.length] ?? preferred(fork, decider.options.endpoint);
   decider.taken.push({ fork, way, hops: decider.hops.length });
   return way;
@@ -57,6 +62,9 @@ const preferred = ({ ways }: Fork, endpoint: string | undefined): number => {
   if (leadsToEndpoints({ ways })) return 0;
   return ways.reduce((best, { share = 0 }, at) => (share >= (ways[best]?.share ?? 0) && share > 0 ? at : best), 0);
 };
+
+/** Part of what decides here was not read. */
+export const isUntold = ({ ways }: Pick<Fork, 'ways'>): boolean => ways.some(({ untold }) => untold === true);
 
 /** One of the endpoints of a Service, all of which serve alike as a rule. */
 export const leadsToEndpoints = ({ ways }: Pick<Fork, 'ways'>): boolean => ways.some(({ reaches }) => reaches !== undefined);

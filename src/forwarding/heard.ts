@@ -11,6 +11,6 @@ export const isHeard = ({ end, arrived }: Walk, world: World): boolean | undefin
     const name = arrived.destination.includes(':') ? 'net.ipv6.icmp.echo_ignore_all' : 'net.ipv4.icmp_echo_ignore_all';
     return sysctl(place.netns, name) !== '1';
   }
-  if (arrived.destinationPort === undefined || !wasRead(place.netns) || place.netns.seen !== undefined || unread(place, 'sockets')) return undefined;
-  return place.netns.sockets.some((socket) => accepts(socket, arrived));
+  if (arrived.destinationPort === undefined || !wasRead(place.netns) || place.netns.seen !== undefined) return undefined;
+  return place.netns.sockets.some((socket) => accepts(socket, arrived)) || (unread(place, 'sockets') ? undefined : false);
 };

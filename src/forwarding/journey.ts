@@ -6,6 +6,7 @@ import { type Flight, type Journey, lose, type Step, stop, tires, type WalkOptio
 import type { Packet } from './hop.ts';
 import { input } from './stack/input.ts';
 import { output } from './stack/output.ts';
+import { mindUnread } from './unread.ts';
 import { linkNamed, type Place, placeAt, type World } from './world.ts';
 
 /** Where a packet is sent from. */
@@ -82,6 +83,7 @@ const firstStep = (place: Place, flight: Flight, { iif }: Start): Step => {
 };
 
 const advance = (step: Exclude<Step, { at: 'end' }>, journey: Journey): Step => {
+  mindUnread(step, journey);
   switch (step.at) {
     case 'output':
       return output(step, journey);

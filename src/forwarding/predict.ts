@@ -1,6 +1,6 @@
 import { inPrefix, sameAddress } from './address.ts';
 import type { WalkOptions } from './flight.ts';
-import type { Fork } from './fork.ts';
+import { type Fork, isUntold } from './fork.ts';
 import { isHeard } from './heard.ts';
 import type { Packet, StopReason, Walk } from './hop.ts';
 import { errorFor, rejectionOf } from './icmp-error.ts';
@@ -84,7 +84,7 @@ const join = (fork: Fork, parts: Part[], doubts: Set<string>): Forecast => {
   const [first] = parts;
   if (!first) return surely('unknown');
   if (fork.kind === 'copies') return parts.reduce((best, part) => (part.forecast.ok > best.forecast.ok ? part : best), first).forecast;
-  if (parts.every(({ forecast }) => same(forecast, first.forecast))) return first.forecast;
+  if (!isUntold(fork) && parts.every(({ forecast }) => same(forecast, first.forecast))) return first.forecast;
   doubts.add(fork.what);
   return surely('unknown');
 };
@@ -128,19 +128,27 @@ const stoppedResult = (there: Walk, world: World, doubts: Set<string>): Result =
   return taken(icmp, packet.destination.includes(':'));
 };
 
+/** Where a walk got lost it says why. */
+const unsure = ({ hops }: Walk, doubts: Set<string>): Forecast => {
+  for (const { unsure: reason } of hops) if (reason) doubts.add(reason);
+  return surely('unknown');
+};
+
 const resultOf = (there: Walk, world: World, doubts: Set<string>): Forecast => {
   if (there.outcome === 'stopped') return surely(stoppedResult(there, world, doubts));
   if (there.outcome === 'left') return fromOutside(there, world, doubts);
-  if (there.outcome !== 'delivered') {
-    for (const hop of there.hops) if (hop.unsure) doubts.add(hop.unsure);
-    return surely('unknown');
-  }
+  if (there.outcome !== 'delivered') return unsure(there, doubts);
   const heard = isHeard(there, world);
   if (heard === undefined) doubts.add(`which sockets listen in ${there.hops.at(-1)?.where ?? 'it'}${there.end ? ` on ${there.end.node}` : ''}`);
   if (heard === false && there.packet.protocol === 'icmp') return surely('timeout');
-  const back = walkAllBack(there, world);
-  const answer = back ? fold(back, answerOf, doubts) : surely('unknown');
-  return heard === true ? answer : heard === false ? refusal(answer) : same(answer, surely('timeout')) ? answer : surely('unknown');
+  const answerIf = (listens: boolean): Forecast => {
+    const back = walkAllBack(there, world, listens);
+    return back ? fold(back, answersIn(doubts), doubts) : surely('unknown');
+  };
+  if (heard !== undefined) return heard ? answerIf(true) : refusal(answerIf(false));
+  // neither an answer nor a refusal comes back
+  const silent = [true, false].every((listens) => same(answerIf(listens), surely('timeout')));
+  return surely(silent ? 'timeout' : 'unknown');
 };
 
 /** No network has addresses of Services, and none sends to a pod what its own node sent away. */
@@ -175,7 +183,7 @@ const fromOutside = (there: Walk, world: World, doubts: Set<string>): Forecast =
     return surely('unknown');
   }
   const back = walkAllBack(there, world);
-  if (back) return fold(back, answerOf, doubts);
+  if (back) return fold(back, answersIn(doubts), doubts);
   doubts.add(`whether the outside can answer ${there.exit?.packet.source ?? there.packet.source}`);
   return surely('unknown');
 };
@@ -189,7 +197,9 @@ const refusal = ({ ok, refused, timeout, unreachable, unknown }: Forecast): Fore
   unknown,
 });
 
-const answerOf = (back: Walk): Forecast => {
-  if (back.outcome === 'delivered') return surely('ok');
-  return surely(back.outcome === 'stopped' ? 'timeout' : 'unknown');
-};
+const answersIn =
+  (doubts: Set<string>) =>
+  (back: Walk): Forecast => {
+    if (back.outcome === 'delivered') return surely('ok');
+    return back.outcome === 'stopped' ? surely('timeout') : unsure(back, doubts);
+  };

@@ -35,11 +35,11 @@ export const walkBack = (there: Walk, world: World): Walk | undefined => {
 export const walkAll = (packet: Packet, start: Start, world: World, options: WalkOptions = {}): WalkTree =>
   treeOf(whole(departure(packet, start, world, 'request', options)), (one) => one);
 
-/** All ways of the answer to one way there. */
-export const walkAllBack = (there: Walk, world: World): WalkTree | undefined => {
+/** All ways of the answer to one way there. `heard`: whether somebody listens, where the asker knows better. */
+export const walkAllBack = (there: Walk, world: World, heard = isHeard(there, world)): WalkTree | undefined => {
   const from = answering(there, world);
   if (!from) return undefined;
-  const tree = whole(answer(there, from, world));
+  const tree = whole(answer(there, from, world, heard));
   return treeOf(tree, (back) => checkAnswer(back, there));
 };
 
@@ -157,8 +157,8 @@ const treeOf = (tree: RunTree, judge: (walk: Walk) => Walk): WalkTree => {
 };
 
 /** An ICMPv6 echo is answered with its route asked for by the device it came in by (net/ipv6/icmp.c icmpv6_echo_reply). */
-const answer = (there: Walk, from: Start, world: World): Departure => {
-  const packet = replyTo(there, world);
+const answer = (there: Walk, from: Start, world: World, heard = isHeard(there, world)): Departure => {
+  const packet = replyTo(there, heard);
   const first = departure(packet, from, world, 'reply', memoryOf(there));
   const leaving = isDrawn(there.connections, packet) ? { ...first, flight: { ...first.flight, drawn: 'destinationPort' as const } } : first;
   const device = there.hops.at(-1)?.interface;
@@ -180,10 +180,10 @@ const answering = ({ end, exit }: Walk, world: World): Start | undefined => {
 const arrivedPacket = ({ arrived, exit, packet }: Walk): Packet => arrived ?? exit?.packet ?? packet;
 
 /** As long as what was asked; from a closed TCP port a reset. Of ICMP the kernel's own may be cut on the way (net/ipv4/icmp.c icmp_sk_init). */
-const replyTo = (there: Walk, world: World): Packet => {
+const replyTo = (there: Walk, heard: boolean | undefined): Packet => {
   const { source, destination, protocol, sourcePort, destinationPort } = arrivedPacket(there);
   const { length } = there.packet;
-  const refuses = protocol === 'tcp' && isHeard(there, world) === false;
+  const refuses = protocol === 'tcp' && heard === false;
   return {
     source: destination,
     destination: source,

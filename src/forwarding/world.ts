@@ -150,7 +150,8 @@ export const wasRead = (netns: Netns): boolean => netns.seen !== 'links' && netn
 export const unreadRoutes = (place: Place, family: Family): boolean => unread(place, `inet-${family}`, `routes-${family}`, `rules-${family}`);
 
 /** Rules that packets of one family meet and that could not all be read. */
-export const unreadRules = (place: Place, family: Family): boolean => unread(place, `iptables-nft-${family}`, `iptables-legacy-${family}`, 'nft');
+export const unreadRules = (place: Place, family: Family): boolean =>
+  unread(place, `iptables-nft-${family}`, `iptables-legacy-${family}`, 'nft', 'ipvs');
 
 /** Ports of a bridge, in the order of the netns' links. */
 export const portsOf = (netns: Netns, bridge: Link): Link[] => indexOf(netns).ports.get(bridge.ifindex) ?? [];

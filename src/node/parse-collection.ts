@@ -1,3 +1,4 @@
+import { depthOf, neverRead, neverReadOfNode } from './never-read.ts';
 import { parseCilium } from './parse/cilium.ts';
 import { parseFdb } from './parse/fdb.ts';
 import { parseInet } from './parse/inet.ts';
@@ -12,6 +13,7 @@ import { parseNeighbours } from './parse/neighbours.ts';
 import { parseNft, withDevices, withoutIptables } from './parse/nft.ts';
 import { parseOvnAcls, parseOvnFlows } from './parse/ovn.ts';
 import { parseOvs } from './parse/ovs.ts';
+import { parseOvsPorts, withCounters } from './parse/ovs-ports.ts';
 import { parseConntrack, parseSysctls, readGrepped } from './parse/proc.ts';
 import { parseProtocolCounters } from './parse/protocol-counters.ts';
 import { parseProxyHealth } from './parse/proxy-health.ts';
@@ -23,7 +25,7 @@ import { parseFilters, parseQdiscs } from './parse/tc.ts';
 import { parseVlans } from './parse/vlans.ts';
 import { parseWireguard } from './parse/wireguard.ts';
 import { problemOf, unparsedProblem } from './problems.ts';
-import type { RawCollection, RawSection } from './raw.ts';
+import { type RawCollection, type RawSection, wholeLines } from './raw.ts';
 import type { CiliumState, Family, Netns, NodeSnapshot, SectionProblem } from './snapshot.ts';
 
 /** The sections of one place (a namespace, or the node), with the problems met while reading them. */
@@ -38,7 +40,12 @@ class Sections {
 
   has = (name: string): boolean => this.#sections.some((section) => section.name === name);
 
-  texts = (name: string): string[] => this.#sections.filter((section) => section.name === name).map(({ text }) => text);
+  isBlank = (name: string): boolean => {
+    const own = this.#sections.filter((section) => section.name === name);
+    return own.length > 0 && own.every((section) => section.status !== 'absent' && section.text.trim() === '' && problemOf(section) === undefined);
+  };
+
+  texts = (name: string): string[] => this.#sections.filter((section) => section.name === name).map(wholeLines);
 
   text = (name: string): string => this.texts(name).join('\n');
 
@@ -55,41 +62,20 @@ class Sections {
 
 const FAMILIES: readonly Family[] = [4, 6];
 
-/** Deepest first: a section that only that depth reads tells it. */
-const depthOf = (sections: Sections): NonNullable<Netns['seen']> | 'full' => {
-  if (sections.has('sysctls')) return 'full';
-  if (sections.has('inet-4') || sections.has('routes-4')) return 'attach';
-  return sections.has('links') ? 'links' : 'listed';
-};
-
 /** Without its interfaces nothing else that was read of a namespace can be made sense of. */
-const seenOf = (sections: Sections): Pick<Netns, 'seen'> => {
-  const depth = sections.has('links') ? depthOf(sections) : 'listed';
+const seenOf = (sections: Sections, scope: string | undefined): Pick<Netns, 'seen'> => {
+  const depth = sections.has('links') ? depthOf(sections, scope) : 'listed';
   return depth === 'full' ? {} : { seen: depth };
 };
 
-/** What the collector always prints of a namespace at each depth: one of each line. */
-const ALWAYS: Record<string, string[][]> = {
-  full: [['links'], ['inet-4', 'routes-4'], ['inet-4', 'neighbours-4'], ['fdb'], ['sockets', 'sockets-proc']],
-  attach: [['links'], ['inet-4', 'neighbours-4'], ['fdb']],
-};
+/** What the node says of the reading as a whole. */
+interface Reading {
+  inodeOfPin: ReadonlyMap<string, string>;
+  /** What the collector was asked for; absent where it does not tell. */
+  scope: string | undefined;
+}
 
-/** Kinds of interfaces without which a forwarding database says nothing. */
-const HAVE_FDB = new Set(['bridge', 'vxlan']);
-
-/** Sections of a namespace that should be there and are not, as in a recording made by other means. */
-const neverRead = ({ inode, links }: Netns, sections: Sections): SectionProblem[] =>
-  (ALWAYS[depthOf(sections)] ?? [])
-    .filter((names) => !names.some(sections.has) && (!names.includes('fdb') || links.some(({ kind }) => HAVE_FDB.has(kind))))
-    .map((names): SectionProblem => ({ section: names.at(-1) ?? '', netns: inode, kind: 'missing', detail: 'was not read' }));
-
-/** Filters are asked for by device: whoever lists devices has them, too. */
-const unreadFilters = (inode: string, sections: Sections): SectionProblem[] =>
-  sections.text('tc-devices').trim() !== '' && !sections.has('tc-ingress') && !sections.has('tc-egress')
-    ? [{ section: 'tc-ingress', netns: inode, kind: 'missing', detail: 'was not read' }]
-    : [];
-
-const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Sections, inodeOfPin: ReadonlyMap<string, string>): Netns => {
+const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Sections, { inodeOfPin, scope }: Reading): Netns => {
   const peers = parsePeerIndexes(sections.text('ethtool'));
   const perFamily = <Value>(name: string, parse: (text: string, family: Family) => Parsed<Value[]>): Value[] =>
     FAMILIES.flatMap((family) => sections.read(`${name}-${family}`, (text) => parse(text, family)));
@@ -106,7 +92,7 @@ const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Secti
     ...optional('pid', listed.pids[0]),
     processes: listed.pids.length,
     pinnedAt: listed.pinnedAt,
-    ...seenOf(sections),
+    ...seenOf(sections, scope),
     localAddresses: listed.addresses,
     nsids: parseNsids(sections.text('nsids'), inodeOfPin),
     links: sections.read('links', parseLinks).map((link) => ({ ...link, ...optional('ethtoolPeerIfindex', peers.get(link.name)) })),
@@ -174,7 +160,8 @@ export const parseCollection = (raw: RawCollection): NodeSnapshot => {
   const meta = parseMeta(node.text('meta'));
   const listed = parseNamespaces(['processes', 'pins', 'claims', 'addresses'].map(node.text));
   const inodeOfPin = new Map([...listed.values()].flatMap(({ inode, pinnedAt }) => pinnedAt.map((path): [string, string] => [path, inode])));
-  const host = raw.reach === 'node' ? meta.host : undefined;
+  // an agent on a node shares its processes: the first of them is the node's own
+  const host = raw.reach === 'node' ? (meta.host ?? [...listed.values()].find(({ pids }) => pids.includes(1))?.inode) : undefined;
   const entered = new Set(raw.sections.flatMap(({ netns }) => netns ?? []));
   const roleOf = ({ inode, podUid }: ListedNamespace): Netns['role'] => (inode === host ? 'host' : podUid === undefined ? 'other' : 'pod');
   const rank = (inode: string): number => (inode === host ? -1 : Number(inode));
@@ -182,9 +169,10 @@ export const parseCollection = (raw: RawCollection): NodeSnapshot => {
     .sort((one, other) => rank(one) - rank(other))
     .map((inode) => {
       const known = listed.get(inode) ?? { inode, pids: [], pinnedAt: [], addresses: [], ...optional('podUid', raw.podUid) };
-      return readNetns(known, raw.reach === 'pod' ? 'pod' : roleOf(known), at(inode), inodeOfPin);
+      return readNetns(known, raw.reach === 'pod' ? 'pod' : roleOf(known), at(inode), { inodeOfPin, scope: meta.scope });
     });
-  problems.push(...namespaces.flatMap((netns) => [...neverRead(netns, at(netns.inode)), ...unreadFilters(netns.inode, at(netns.inode))]));
+  problems.push(...namespaces.flatMap((netns) => neverRead(netns, at(netns.inode), meta.scope)));
+  if (raw.reach === 'node') problems.push(...neverReadOfNode(node, meta.scope));
   if (raw.reach === 'pod') problems.push({ section: 'host', kind: 'missing', detail: 'seen from inside one pod only: nothing of its node was read' });
   const said = (section: string): boolean => node.text(section).trim() !== '';
   const withOvs = said('ovs');
@@ -198,7 +186,7 @@ export const parseCollection = (raw: RawCollection): NodeSnapshot => {
     daemons: parseDaemons(node.text('daemons')),
     health: parseHealth(node.text('health')),
     ...optional('proxyWrote', parseProxyHealth(node.text('health'))),
-    ...(withOvs ? { ovs: node.read('ovs', parseOvs) } : {}),
+    ...(withOvs ? { ovs: withCounters(node.read('ovs', parseOvs), node.read('ovs-ports', parseOvsPorts)) } : {}),
     ...(said('ovn-flows') || said('ovn-acls') ? { ovn: { ...node.read('ovn-acls', parseOvnAcls), ...node.read('ovn-flows', parseOvnFlows) } } : {}),
     ...(said('cilium-metrics') ? { cilium: readCilium(node) } : {}),
   };

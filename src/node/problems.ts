@@ -1,5 +1,5 @@
 import { optional } from './parse/json.ts';
-import type { RawSection } from './raw.ts';
+import { endsEarly, type RawSection } from './raw.ts';
 import type { SectionProblem } from './snapshot.ts';
 
 /** grep's exit status tells whether a line matched, not whether reading worked. */
@@ -13,14 +13,15 @@ const CUT_STATUS = 141;
 const TIMED_OUT = 124;
 
 /** What is wrong with a section as it came, before anyone read it. */
-export const problemOf = ({ name, netns, status, stderr }: RawSection): SectionProblem | undefined => {
+export const problemOf = (section: RawSection): SectionProblem | undefined => {
+  const { name, netns, status, stderr } = section;
   const problem = (kind: SectionProblem['kind'], detail: string): SectionProblem => ({ section: name, ...optional('netns', netns), kind, detail });
-  if (status === 0 || status === 'absent') return undefined;
+  const isAnswered = status === 0 || status === 'absent' || (GREPPED.has(name) && (status === 1 || status === 2) && stderr === '');
+  if (isAnswered) return endsEarly(section) ? problem('truncated', 'ends in the middle of a line') : undefined;
   if (status === 'missing') return problem('missing', firstLine(stderr));
   if (status === 'cut') return problem('truncated', 'the collector ended while it was read');
   if (status === CUT_STATUS) return problem('truncated', 'more than the limit of one section');
   if (status === TIMED_OUT) return problem('failed', 'took too long to answer');
-  if (GREPPED.has(name) && stderr === '') return undefined;
   return problem('failed', firstLine(stderr) || `exit status ${status}`);
 };
 

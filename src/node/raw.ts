@@ -1,3 +1,5 @@
+import { looksLikeJson } from './parse/json.ts';
+
 /** What a collector run printed, section by section, as text: what a bundle keeps and every parser starts from. */
 export interface RawCollection {
   /** Kubernetes node name. */
@@ -19,6 +21,20 @@ export interface RawSection {
   text: string;
   stderr: string;
 }
+
+/** Programs end every line, JSON apart; files may be as they like. */
+const isLined = ({ name, text }: Pick<RawSection, 'name' | 'text'>): boolean => name !== 'file' && !looksLikeJson(text);
+
+/** Ends in the middle of a line, or of an answer in JSON. */
+export const endsEarly = (section: Pick<RawSection, 'name' | 'text'>): boolean => {
+  const { text } = section;
+  if (section.name === 'file' || text.trim() === '') return false;
+  return isLined(section) ? !text.endsWith('\n') : !/[\]}]\s*$/.test(text);
+};
+
+/** Without the beginning of a line at its end: half a number or address is another one. */
+export const wholeLines = (section: Pick<RawSection, 'name' | 'text'>): string =>
+  isLined(section) ? section.text.slice(0, section.text.lastIndexOf('\n') + 1) : section.text;
 
 const readSection = (head: string, body: string, mark: string): RawSection => {
   const [name = '', netns = '-', tool] = head.split(' ');

@@ -411,6 +411,22 @@ export interface OvsPort {
   externalIds: Record<string, string>;
   options: Record<string, string>;
   error?: string;
+  /** Absent where no switch was asked. */
+  counters?: OvsPortCounters;
+}
+
+/** Since the port was added, from the switch's side: `rx` came in by the port, `tx` went out of it. */
+export interface OvsPortCounters {
+  rx: OvsCount;
+  tx: OvsCount;
+}
+
+/** A figure is absent where this kind of port counts no such thing, as patch ports no drops. */
+export interface OvsCount {
+  packets?: number;
+  bytes?: number;
+  dropped?: number;
+  errors?: number;
 }
 
 export interface OvnState {

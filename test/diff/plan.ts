@@ -238,7 +238,7 @@ const trafficReads = (space: number, lines: Line[]): Read[] => {
   const list = devices.map(({ device, kind }) => `${kind} ${device}`).join('\n');
   return [
     { space, name: 'tc-qdisc', argv: ['tc', '-s', 'qdisc', 'show'] },
-    { space, name: 'tc-devices', argv: ['printf', '%s', list] },
+    { space, name: 'tc-devices', argv: ['printf', '%s\\n', list] },
     { space, name: 'tc-ingress', argv: ['tc', '-s', '-force', '-batch', '-'], stdin: ask('ingress') },
     { space, name: 'tc-egress', argv: ['tc', '-s', '-force', '-batch', '-'], stdin: ask('egress') },
   ];

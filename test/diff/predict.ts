@@ -62,6 +62,7 @@ export const predict = (subject: Case, world: World, probe: Probe): Prediction =
   const there = walkAll(packetOf(probe), startOf(subject, world, probe.from), world);
   const doubts = doubtsOf(there);
   const branches = waysOf(there).map((walk): Branch => {
+    if (walk.outcome === 'delivered' && isHeard(walk, world) === undefined) doubts.push('which sockets listen was not read');
     const back = isMute(walk, world) ? undefined : walkAllBack(walk, world);
     if (back) doubts.push(...doubtsOf(back));
     const refusal = walk.outcome === 'stopped' ? refusalOf(walk, world) : undefined;

@@ -15,7 +15,7 @@ export const collectionsOf = ({ spaces }: Case, { inodes, sections }: Pick<Answe
       const own = spaces.filter((space) => space.role !== 'outside' && space.node === node);
       const host = own.flatMap((space) => (space.role === 'host' ? inodeOf(space) : []))[0] ?? '';
       const pods = own.filter(({ role }) => role === 'pod');
-      const lines = (name: string, texts: string[]): RawSection => ({ name, tool: 'image', status: 0, text: texts.join('\n'), stderr: '' });
+      const lines = (name: string, texts: string[]): RawSection => ({ name, tool: 'image', status: 0, text: linesOf(texts), stderr: '' });
       return {
         node,
         reach: 'node',
@@ -41,6 +41,8 @@ export const collectionsOf = ({ spaces }: Case, { inodes, sections }: Pick<Answe
       };
     });
 
+const linesOf = (lines: string[]): string => lines.map((line) => `${line}\n`).join('');
+
 const rawSections = (sections: Section[], netns: string): RawSection[] => {
   const raw = sections.flatMap((section) => rawSection(section, netns));
   return raw.some(({ name, text }) => name === 'inet-6' && text.includes('"priority"')) ? raw : [...raw, untouchedRules(netns)];
@@ -52,7 +54,7 @@ const sockets = (netns: string): RawSection => {
     ...openPorts.tcp.map((port) => `tcp   LISTEN 0      256                *:${port}             *:*`),
     ...openPorts.udp.map((port) => `udp   UNCONN 0      0                  *:${port}             *:*`),
   ];
-  return { name: 'sockets', netns, tool: 'image', status: 0, text: lines.join('\n'), stderr: '' };
+  return { name: 'sockets', netns, tool: 'image', status: 0, text: linesOf(lines), stderr: '' };
 };
 
 /** `ip -6 -d -j rule show` where nobody ever changed one: too many to ask for each. */

@@ -2,6 +2,7 @@ import type { Hop } from '../../forwarding/hop.ts';
 import { answered } from '../../probe/probe.ts';
 import type { Cause } from '../cause.ts';
 import { probeWords } from '../draft.ts';
+import { keptBySwitch } from '../drops/kept-by-switch.ts';
 import { counterHints } from '../drops/kernel-counters.ts';
 import { checkWords, type Evidence, failingLegs, type Leg } from '../evidence.ts';
 import { seenAt } from '../sightings.ts';
@@ -59,6 +60,7 @@ export const lost: Cause = {
       evidence: [
         probeWords(leg),
         ...frame(evidence, leg),
+        ...keptBySwitch(evidence, leg),
         ...checkWords(
           evidence,
           'main-icmp',

@@ -1,6 +1,7 @@
-import type { Netns, NodeSnapshot, OvsFlow } from '../../node/snapshot.ts';
-import { packetsBefore } from '../../policy/programmed/ovn.ts';
+import type { Netns, NodeSnapshot } from '../../node/snapshot.ts';
 import type { Evidence, Leg } from '../evidence.ts';
+import type { Rise } from './rise.ts';
+import { switchRises } from './switch-counters.ts';
 
 /** Counters that count packets the kernel did not take (net/ipv4/proc.c, net/ipv6/proc.c), and what each means. */
 const MEANING: Record<string, string> = {
@@ -33,18 +34,17 @@ const MEANING: Record<string, string> = {
   'Udp6.NoPorts': 'no socket on the UDP port',
 };
 
-interface Rise {
-  name: string;
-  by: number;
-}
-
 const protocolRises = (before: Netns, after: Netns): Rise[] =>
   Object.entries(MEANING).flatMap(([name, meaning]) => {
     const by = (after.counters?.[name] ?? 0) - (before.counters?.[name] ?? 0);
     return before.counters && by > 0 ? [{ name: `${name} (${meaning})`, by }] : [];
   });
 
-const linkRises = (before: Netns, after: Netns): Rise[] =>
+/** Devices that Open vSwitch takes packets from: with its userspace datapath the kernel counts all of them as meant for another MAC. */
+const switched = ({ ovs }: NodeSnapshot, { role }: Netns): Set<string> =>
+  new Set(role === 'host' ? (ovs?.bridges ?? []).flatMap(({ ports }) => ports.flatMap(({ name, kind }) => (kind === 'internal' ? [] : [name]))) : []);
+
+const linkRises = (before: Netns, after: Netns, ports: ReadonlySet<string>): Rise[] =>
   after.links.flatMap((link) => {
     const old = before.links.find(({ ifindex }) => ifindex === link.ifindex)?.stats;
     const now = link.stats;
@@ -54,7 +54,7 @@ const linkRises = (before: Netns, after: Netns): Rise[] =>
       { name: `receive errors of ${link.name}`, by: now.rxErrors - old.rxErrors },
       { name: `dropped before sending on ${link.name}`, by: now.txDropped - old.txDropped },
       { name: `send errors of ${link.name}`, by: now.txErrors - old.txErrors },
-      { name: `received on ${link.name} for another MAC`, by: now.rxOtherhost - old.rxOtherhost },
+      ...(ports.has(link.name) ? [] : [{ name: `received on ${link.name} for another MAC`, by: now.rxOtherhost - old.rxOtherhost }]),
     ];
   });
 
@@ -73,9 +73,9 @@ const conntrackRises = ({ conntrack: before }: Netns, { conntrack: after }: Netn
       ]
     : [];
 
-const risesIn = (before: Netns, after: Netns): Rise[] => [
+const risesIn = (snapshot: NodeSnapshot, before: Netns, after: Netns): Rise[] => [
   ...protocolRises(before, after),
-  ...linkRises(before, after),
+  ...linkRises(before, after, switched(snapshot, after)),
   ...tcRises(before, after),
   ...conntrackRises(before, after),
 ];
@@ -89,24 +89,6 @@ const pairs = ({ before, snapshots }: Evidence): { after: NodeSnapshot; earlier:
     });
   });
 
-/** Tables that drop what no policy forbids: physical to logical, and OVN's stage ls_in_apply_port_sec (ovn-architecture(7), northd.c; logical tables begin at 8). */
-const MEANT: Record<number, string> = { 0: 'of a port the switch does not know', 9: 'port security: an address the port may not use' };
-
-/** OVN's table 40 ends in a drop that counts whatever goes to another node as well, so that it says nothing. */
-const REMOTE_OUTPUT = 40;
-
-const flowName = ({ table, priority, match }: OvsFlow): string =>
-  [`drop flow of br-int table ${table} priority ${priority}`, match.join(','), MEANT[table] === undefined ? '' : `(${MEANT[table]})`]
-    .filter((words) => words !== '')
-    .join(' ');
-
-const flowRises = ({ ovn: before }: NodeSnapshot, { ovn: after }: NodeSnapshot): Rise[] =>
-  before && after
-    ? after.drops
-        .filter(({ table, priority }) => table !== REMOTE_OUTPUT || priority !== 0)
-        .map((flow) => ({ name: flowName(flow), by: flow.packets - (packetsBefore(before, flow) ?? 0) }))
-    : [];
-
 /**
  * Counters of dropped packets that rose at least as often as attempts of this leg were lost, those that rose least first: what is left to
  * go by where the kernel's own events cannot be had. Others' packets count as well, so that they are hints.
@@ -114,16 +96,16 @@ const flowRises = ({ ovn: before }: NodeSnapshot, { ovn: after }: NodeSnapshot):
 export const counterHints = (evidence: Evidence, { probe }: Leg): string[] => {
   const lost = probe.attempts.filter(({ outcome }) => outcome !== 'answered').length;
   const found = pairs(evidence).flatMap(({ after, earlier, later }) =>
-    risesIn(earlier, later)
+    risesIn(after, earlier, later)
       .filter(({ by }) => by >= lost)
       .map(({ name, by }) => ({ by, text: `${after.node}${later.role === 'host' ? '' : ` (${later.role})`}: ${name} rose by ${by}` })),
   );
-  const switched = (evidence.before ?? []).flatMap((before) => {
+  const bySwitch = (evidence.before ?? []).flatMap((before) => {
     const after = evidence.snapshots.find(({ node }) => node === before.node);
-    const rises = after ? flowRises(before, after).filter(({ by }) => by >= lost) : [];
+    const rises = after ? switchRises(before, after).filter(({ by }) => by >= lost) : [];
     return rises.map(({ name, by }) => ({ by, text: `${before.node}: ${name} rose by ${by}` }));
   });
-  return [...found, ...switched]
+  return [...found, ...bySwitch]
     .sort((a, b) => a.by - b.by)
     .slice(0, 4)
     .map(({ text }) => text);

@@ -4,7 +4,7 @@ import { entryFor, isValid } from '../neighbour/entry.ts';
 import { resolve } from '../neighbour/resolve.ts';
 import { isUplink } from '../uplinks.ts';
 import { nodeHolding, type Place, type World } from '../world.ts';
-import { emit, stopBefore } from './emit.ts';
+import { stopBefore } from './emit.ts';
 import { hasAddresses, linkProblem } from './link.ts';
 import { isStacked, stackedHolding } from './stacked.ts';
 import { unansweredStop } from './uplink.ts';
@@ -17,14 +17,14 @@ export const transmit = (step: Transmit, journey: Journey): Step => {
   const out = { at: 'emit' as const, place, device, flight, nextHop, what, frame: { from: device.mac } };
   const broken = linkProblem(device);
   if (broken) return stopBefore(out, journey, isKnown(place, device, nextHop) ? { ...broken, facts: { ...broken.facts, told: 'nobody' } } : broken);
-  if (!hasAddresses(device) || device.noArp === true) return emit(out, journey);
+  if (!hasAddresses(device) || device.noArp === true) return out;
   const { mac, state, fixed, because } = resolve(journey, place, device, nextHop, flight.packet.source);
   const silent =
     state === 'mute' ||
     (isShared(place, device) ? isNeighbours(journey.world, place, device, nextHop) : state === 'nobody' && device.kind !== 'vxlan');
   if (mac === undefined && silent) return stopBefore(out, journey, unansweredStop(device, nextHop, because));
   const said = device.kind === 'bridge' && mac !== undefined ? `${nextHop} is at ${mac}` : '';
-  return emit({ ...out, what: joined(what, said), frame: { from: device.mac, to: mac, fixed, state } }, journey);
+  return { ...out, what: joined(what, said), frame: { from: device.mac, to: mac, fixed, state } };
 };
 
 /** Only who asks for a neighbour in vain hears of it. */

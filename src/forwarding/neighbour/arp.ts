@@ -1,4 +1,4 @@
-import type { Address, Link, Netns } from '../../node/snapshot.ts';
+import type { Address, Family, Link, Netns } from '../../node/snapshot.ts';
 import { familyOf, inPrefix, networkOf, sameAddress } from '../address.ts';
 import { lookupRoute } from '../route/lookup.ts';
 import { type Arrival, sourceProblem } from '../route/reverse-path.ts';
@@ -6,7 +6,7 @@ import { select4 } from '../route/source.ts';
 import { mayBeLocal } from '../route/tables.ts';
 import { vrfOf } from '../route/vrf.ts';
 import { forwardingSwitch, interfaceSysctl, isOnAnywhere, largerOf } from '../sysctl.ts';
-import { linkHolding, type Place, unreadRoutes, wasRead } from '../world.ts';
+import { linkHolding, type Place, unread, unreadRoutes, wasRead } from '../world.ts';
 
 /** A question as it is heard by one interface. */
 export interface Question {
@@ -19,8 +19,14 @@ export interface Question {
 /** Does this interface's host answer for the target? Undefined when its tables were not all read. */
 export const answers = (place: Place, link: Link, question: Question): boolean | undefined => {
   if (!link.up || link.mac === undefined) return false;
-  return familyOf(question.target) === 4 ? answersArp(place, link, question) : answersNdp(place, link, question);
+  const family = familyOf(question.target);
+  const answer = family === 4 ? answersArp(place, link, question) : answersNdp(place, link, question);
+  return answer === false && isHalfRead(place, family) ? undefined : answer;
 };
+
+/** Whoever has an address or stands in for others is told by routes, entries and sysctls, of which not all were read. */
+const isHalfRead = (place: Place, family: Family): boolean =>
+  unreadRoutes(place, family) || unread(place, 'links', 'sysctls', `neighbours-${family}`, `proxies-${family}`);
 
 /** What routing rules see of ARP. */
 const unported = { uid: 0, protocol: 0, sourcePort: 0, destinationPort: 0 };

@@ -1,7 +1,8 @@
-import type { Link } from '../../node/snapshot.ts';
+import type { Family, Link } from '../../node/snapshot.ts';
 import { familyOf, sameAddress } from '../address.ts';
 import { assume, decided, type Journey, type Learned } from '../flight.ts';
 import type { Stop } from '../hop.ts';
+import { leaveOpen } from '../unread.ts';
 import { isUplink } from '../uplinks.ts';
 import { type End, linkHolding, type Place, placeKey, unread } from '../world.ts';
 import { answers, askerOf, type Question } from './arp.ts';
@@ -19,6 +20,12 @@ export interface Resolution {
   because?: Stop | undefined;
 }
 
+/** Sections by which a question finds its way and is answered. */
+const answering = (family: Family): string[] => [
+  ...['links', 'sysctls', 'fdb', 'tc'],
+  ...['inet', 'routes', 'rules', 'neighbours', 'proxies'].map((name) => `${name}-${family}`),
+];
+
 /** Link-level address of the next hop: the neighbour table, else what ARP or ND would find. `source` is the packet's. */
 export const resolve = (journey: Journey, place: Place, device: Link, address: string, source: string): Resolution => {
   const entry = entryFor(place, device, address);
@@ -33,18 +40,16 @@ export const resolve = (journey: Journey, place: Place, device: Link, address: s
   if (journey.asking.has(key)) return { state: 'nobody', fixed: false };
   journey.asking.add(key);
   const question = { target: address, sender: askerOf(place, device, address, source) };
-  const { macs, sure, because, held } = ask(
-    journey,
-    segmentOf(journey.world, place, device, asked(journey, device, question)),
-    { place, link: device },
-    question,
-  );
+  const segment = segmentOf(journey.world, place, device, asked(journey, device, question));
+  const { macs, sure, because, held } = ask(journey, segment, { place, link: device }, question);
   journey.asking.delete(key);
   const mac = macs.length > 1 || (macs.length === 1 && !sure && !held) ? macs[raced(journey, place, device, address, macs)] : macs[0];
   if (mac !== undefined) {
     learn(journey, { place, link: device }, address, mac);
     return { mac, state: 'answered', fixed: false };
   }
+  const halfRead = sure ? undefined : [place, ...segment.ends.map((end) => end.place)].find((at) => unread(at, ...answering(familyOf(address))));
+  if (halfRead) leaveOpen(journey, halfRead, 'sysctls, routes or entries');
   if (isUplink(place, device)) introduce(journey, { place, link: device }, question);
   if (familyOf(address) === 6 && !canAsk(journey, { place, link: device }, question)) return { state: 'mute', fixed: false, because };
   return { state: sure && !unread(place, 'links') ? 'nobody' : 'unknown', fixed: false, because };

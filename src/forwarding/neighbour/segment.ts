@@ -1,4 +1,4 @@
-import type { Link, TcFilter } from '../../node/snapshot.ts';
+import type { Link, Netns, TcFilter } from '../../node/snapshot.ts';
 import { sameAddress } from '../address.ts';
 import { childrenOf, parentOf } from '../device/stacked.ts';
 import { deciderAt } from '../opaque.ts';
@@ -6,7 +6,7 @@ import { filtersOn } from '../tc/filters.ts';
 import { filterMatches, type Seen } from '../tc/match.ts';
 import { vxlansHearing } from '../tunnel/vxlan-peers.ts';
 import { isUplink, uplinksBeside } from '../uplinks.ts';
-import { type End, farNetns, linkAt, linkNamed, type Place, peerOf, placeKey, portsOf, type World } from '../world.ts';
+import { type End, farNetns, linkAt, linkNamed, type Place, peerOf, placeKey, portsOf, unread, type World } from '../world.ts';
 
 /** Who hears a broadcast. */
 export interface Segment {
@@ -89,11 +89,18 @@ const acrossUnderlay = (spread: Spread, place: Place, device: Link): void => {
 
 const acrossVeth = (spread: Spread, place: Place, device: Link): void => {
   const peer = peerOf(place, device);
-  const known = farNetns(place, device)?.localAddresses;
+  const far = farNetns(place, device);
   if (peer) comeIn(spread, peer.place, peer.link);
-  else if (known) spread.listed.push({ addresses: known });
+  else if (far && isListedWhole(place, far)) spread.listed.push({ addresses: far.localAddresses ?? [] });
   else spread.complete = false;
 };
+
+/** It answers for its addresses and no others; where none is known it may have any, and a host may stand in for others. */
+const isListedWhole = ({ snapshot }: Place, netns: Netns): boolean =>
+  netns.role !== 'host' &&
+  netns.localAddresses !== undefined &&
+  netns.localAddresses.length > 0 &&
+  !unread({ snapshot, netns }, 'links', 'addresses');
 
 /** A frame arrives at the device from outside. */
 const comeIn = (spread: Spread, place: Place, device: Link): void => {

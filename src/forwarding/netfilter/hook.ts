@@ -1,9 +1,8 @@
 import type { Family, Netns, NftChain, NftTable } from '../../node/snapshot.ts';
 import { assume, decided } from '../flight.ts';
-import type { Fork } from '../fork.ts';
 import type { RuleRef } from '../hop.ts';
 import { type HookName, isV6, type Pass } from '../pass.ts';
-import { placeKey, unreadRules } from '../world.ts';
+import { placeKey } from '../world.ts';
 import { proceed, type Verdict } from './context.ts';
 import { chainNamed } from './iptables/compile.ts';
 import { runBaseChain } from './iptables/run.ts';
@@ -205,17 +204,6 @@ export const objectOf = ({ table, chain, number, text, backend }: RuleRef): stri
 /** Rules asked on the way out belong to the interface the packet has not reached yet. */
 export const sideOf = ({ hook }: Pass): 'here' | 'next' => (hook === 'output' || hook === 'postrouting' || hook === 'egress' ? 'next' : 'here');
 
-/** What was cut off or could not be read may drop the packet at any of its hooks: one doubt for the place, as a doubt for each hook says no more. */
-const whatWasNotRead = (pass: Pass): HookResult | undefined => {
-  const { place, journey, hook } = pass;
-  if (!unreadRules(place, isV6(pass.flight.packet) ? 6 : 4)) return undefined;
-  const what = 'not all firewall rules here could be read';
-  const by: RuleRef = { backend: 'nft', table: 'unread', chain: hook, text: what };
-  const fork: Fork = { kind: 'unknown', what, by, ways: [{ label: 'they let it pass' }, { label: 'they drop it' }] };
-  const way = assume(journey, `unread rules ${placeKey(place)}`, fork);
-  return way === 0 ? undefined : { kind: 'drop', by };
-};
-
 /** Runs one hook of the packet's family. */
 export const runHook = (pass: Pass, hook: HookName): HookResult => {
   if (pass.flight.solicits === 'arp') return { kind: 'accept' };
@@ -224,8 +212,7 @@ export const runHook = (pass: Pass, hook: HookName): HookResult => {
   const result = runStations(pass, stations(pass.place.netns, isV6(pass.flight.packet) ? 6 : 4, hook));
   if (result.kind === 'accept' && (hook === 'input' || hook === 'postrouting') && pass.tracking.found)
     pass.tracking.found.connection.confirmed = true;
-  if (result.kind !== 'accept' || (hook !== 'forward' && hook !== 'input')) return result;
-  return whatWasNotRead(pass) ?? result;
+  return result;
 };
 
 /** Which chains of a bridge's hook: those before br_netfilter asks the IP family's hook there, those after it (NF_BR_PRI_BRNF), or all. */

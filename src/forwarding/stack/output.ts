@@ -7,6 +7,7 @@ import { describeRoute, routeLine } from '../route/describe.ts';
 import { lookupRoute, type Path, pickPath, type RouteDecision } from '../route/lookup.ts';
 import { select6, selectSource } from '../route/source.ts';
 import { sysctl } from '../sysctl.ts';
+import { leaveOpen } from '../unread.ts';
 import { linkNamed, type Place, unreadRoutes, wasRead } from '../world.ts';
 import { changeOf, refusal } from './hook.ts';
 import { deliver } from './input.ts';
@@ -107,6 +108,8 @@ export const leave = (pass: Pass, decision: Unicast, path: Path, what: string): 
   pass.nextHop = nextHop;
   const refused = refusal(runHook(pass, 'postrouting'), pass);
   if (refused) return endAt(journey, place, device, flight, what, refused);
+  // no kernel has such a route: one of the two was read at another time
+  if (!device) leaveOpen(journey, place, 'interfaces');
   if (!device) return endAt(journey, place, undefined, flight, what, missingDevice(path.device));
   const mtu = mtuOf(decision.route, device);
   narrow(journey, place, device, mtu, flight);

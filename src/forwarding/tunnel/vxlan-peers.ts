@@ -1,6 +1,6 @@
 import type { FdbEntry, Link } from '../../node/snapshot.ts';
 import { familyOf, isMulticast } from '../address.ts';
-import { type End, hostNetns, linkHolding, lowerNetns, type Place, type World } from '../world.ts';
+import { type End, hostNetns, linkHolding, lowerNetns, type Place, unread, type World } from '../world.ts';
 
 export const zeroMac = '00:00:00:00:00:00';
 
@@ -45,7 +45,7 @@ export const vxlansHearing = (world: World, place: Place, device: Link): { ends:
     .flatMap((remote) => holdersOf(world, remote).flatMap((holder) => devicesOf(holder, 'vxlan')))
     .filter(({ link }) => link.vxlan?.vni === vxlan.vni && link.vxlan.port === vxlan.port && link.up && link !== device);
   const known = remotes.every((remote) => !isMulticast(remote) && holdersOf(world, remote).length > 0);
-  return { ends, complete: known };
+  return { ends, complete: known && !unread(place, 'fdb') };
 };
 
 /** Namespaces with a host's role, or any other, that hold an address. */

@@ -5,7 +5,7 @@ import { sh } from './sh.ts';
  *
  *     @MARK begin NAME NETNS TOOL      NETNS: inode or `-`; TOOL: `image` or `node`, whose program it was
  *     …stdout, cut at $ND_LIMIT bytes…
- *     @MARK end RC                     exit status, or `missing` (no such tool), or `absent` (the kernel has no such thing)
+ *     @MARK end RC                     exit status, or `missing` (no such tool), or `absent` (the kernel has no such thing, or there is nothing of it)
  *     …stderr…
  *     @MARK close
  *

@@ -15,12 +15,12 @@ read_netns() {
   read_inet "$1" 6
   # shellcheck disable=SC2086
   section fdb bridge $ND_JSON -d fdb show
-  [ -n "$ND_DETAIL" ] && section nsids ip netns list-id
+  if [ -n "$ND_DETAIL" ]; then section nsids ip netns list-id; else skip_section nsids absent; fi
   [ "$1" = attach ] && return
   # shellcheck disable=SC2086
   section vlans bridge $ND_JSON vlan show
   read_netfilter
-  [ -r /proc/net/ip_vs ] && quick_section ipvs cat /proc/net/ip_vs
+  if [ -r /proc/net/ip_vs ]; then quick_section ipvs cat /proc/net/ip_vs; else skip_section ipvs absent; fi
   read_recent
   read_wireguard
   read_tc
@@ -63,15 +63,20 @@ read_ethtool() {
   close_section 0 ''
 }
 
+# What is not there is said, too: whoever reads a collection that ended early can tell it from what was never read.
 # iptables-legacy-save would load ip_tables, so the kernel's own list of tables is asked first (root may read it only); iptables-nft-save is
 # asked only where nft says that there is a table of its. Sets matter only to rules.
 read_netfilter() {
   tables=unknown
   if ! has_module nf_tables nft_do_chain; then
     tables=
+    skip_section nft-tables absent
   elif find_tool nft; then
     # shellcheck disable=SC2086
-    tables=$(guarded $tool list tables 2>&1) || { skip_section nft failed "$tables"; tables=unknown; }
+    if tables=$(guarded $tool list tables 2>&1); then put_section "$tables" nft-tables; else
+      skip_section nft failed "$tables"
+      tables=unknown
+    fi
   else
     skip_section nft missing 'no nft in the image or on the node'
   fi
@@ -79,8 +84,7 @@ read_netfilter() {
   read_iptables ip 4
   read_iptables ip6 6
   [ "$tables" = unknown ] || read_nft
-  case $rules$tables in '') return ;; esac
-  has_module ip_set ip_set_test && section ipset ipset save
+  if [ -n "$rules$tables" ] && has_module ip_set ip_set_test; then section ipset ipset save; else skip_section ipset absent; fi
 }
 
 # ip|ip6 FAMILY
@@ -90,6 +94,8 @@ read_iptables() {
   if [ -n "$legacy" ]; then
     rules=yes
     section "iptables-legacy-$2" "$1""tables-legacy-save" -c
+  else
+    skip_section "iptables-legacy-$2" absent
   fi
   case $tables in
     unknown | *"table $1 filter"* | *"table $1 nat"* | *"table $1 mangle"* | *"table $1 raw"* | *"table $1 security"*) ;;
@@ -208,7 +214,7 @@ read_sysctls() {
 read_sockets() {
   if has_module tcp_diag tcp_diag_dump && has_module udp_diag udp_diag_dump && find_tool ss; then
     # whose they are takes a walk through every process's descriptors: once, for the host, or where there are few processes
-    if [ "$ND_NETNS" = "$ND_HOST" ] || [ "$ND_REACH" = pod ]; then run_section sockets -Hltunp; else run_section sockets -Hltun; fi
+    if [ "$ND_NETNS" = "$ND_HOST" ] || [ "$ND_REACH" = pod ]; then run_section sockets -ltunp; else run_section sockets -ltun; fi
   else
     quick_section sockets-proc grep -sHE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4} (0A|07) ' /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6
   fi

@@ -1,6 +1,6 @@
 import { sh } from './sh.ts';
 
-/** What else of the node is evidence: CNI files, health endpoints, OVSDB. */
+/** What else of the node is evidence: CNI files, health endpoints, OVSDB, counters of switch ports. */
 export const nodeState = sh`
 # CNI configuration and state. Values whose names sound like a secret never leave the node; files that hold credentials are not opened.
 read_files() {
@@ -98,5 +98,25 @@ read_ovs() {
   fi
   run_section ovs "$@" -t 5 --no-wait --format=json -- --columns=_uuid,name,ports,datapath_type list Bridge \
     -- --columns=_uuid,name,interfaces,tag list Port -- --columns=_uuid,name,type,ofport,ifindex,external_ids,options,error list Interface
+}
+
+# What every port of every switch has counted by now (OVSDB's own figures are up to 5 s old). "@ NAME" stands before what a switch says. Switches
+# are known by the sockets that ovs-vswitchd listens on for each: one that it left behind is none.
+read_ovs_ports() {
+  beside ovs-vswitchd ovs-ofctl || { skip_section ovs-ports absent; return; }
+  open_section ovs-ports "$by"
+  report=$({ sed -nE 's,^[^ ]+ [0-9A-F]+ [0-9A-F]+ 00010000 .* (/.*\.mgmt)$,\1,p' "/proc/$pid/net/unix" | sort | {
+    failed=0
+    while read -r path; do
+      bridge=\${path##*/}
+      printf '@ %s\n' "\${bridge%.mgmt}"
+      # shellcheck disable=SC2086
+      guarded $tool -t 4 -O "$openflow" dump-ports "unix:$path" 2>&3 </dev/null || failed=$?
+      # ended by its own alarm, or by ours: whoever hangs is not asked again
+      [ "$failed" -lt 124 ] || { failed=124; break; }
+    done
+    printf '\nrc=%s' "$failed" >&3
+  } | head -c "$ND_LIMIT" >&4; } 3>&1)
+  close_section "\${report##*rc=}" "\${report%rc=*}"
 }
 `;

@@ -8,9 +8,10 @@ inode_of() {
   stat -L -c %i "$1" 2>/dev/null
 }
 
+# SCOPE
 read_meta() {
   open_section meta image
-  printf 'reach %s\nclock %s\nkernel %s\nhost %s\nown %s\n' "$ND_REACH" "$(date +%s)" "$(uname -r)" "$ND_HOST" "$ND_OWN"
+  printf 'reach %s\nscope %s\nclock %s\nkernel %s\nhost %s\nown %s\n' "$ND_REACH" "$1" "$(date +%s)" "$(uname -r)" "$ND_HOST" "$ND_OWN"
   find_tool ip && printf 'ip %s\n' "$($tool -V 2>&1 | head -n 1)"
   find_tool iptables-nft-save && printf 'iptables %s\n' "$($tool -V 2>&1)"
   find_tool nft && printf 'nft %s\n' "$($tool -v 2>&1)"
@@ -135,7 +136,7 @@ read_links() {
 
 read_node() {
   list_namespaces
-  read_meta
+  read_meta "$1"
   claim_namespaces
   read_sandboxes
   list_addresses
@@ -150,6 +151,7 @@ read_node() {
   [ "$1" = full ] || return
   read_files
   read_health
+  read_ovs_ports
   read_ovn_flows
   read_ovn_acls
   read_cilium

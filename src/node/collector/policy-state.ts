@@ -2,6 +2,9 @@ import { sh } from './sh.ts';
 
 /** What of network policies lies beside netfilter: OVN's rules with the flows made of them, and Cilium's maps. */
 export const policyState = sh`
+# A switch may speak only some of these (column protocols of table Bridge), and ovs-ofctl offers only the first where it is not told.
+openflow=OpenFlow10,OpenFlow11,OpenFlow12,OpenFlow13,OpenFlow14,OpenFlow15
+
 # PROCESS PROGRAM: sets $tool and $by to the program of the container that this process runs in
 beside() {
   pid=$(printf '%s\n' "$daemons" | sed -nE "s,^/proc/([0-9]+)/comm:$1\$,\1,p" | head -n 1)
@@ -22,7 +25,7 @@ read_ovn_flows() {
   if beside ovs-vswitchd ovs-ofctl && { [ -S "/proc/$pid/root/run/openvswitch/br-int.mgmt" ] || [ -S "/proc/$pid/root/var/run/openvswitch/br-int.mgmt" ]; }; then
     open_section ovn-flows "$by"
     # shellcheck disable=SC2086
-    guarded $tool dump-flows br-int 2>/dev/null | grep -E 'table=0,|actions=(drop|controller)' | head -c "$ND_LIMIT"
+    guarded $tool -O "$openflow" dump-flows br-int 2>/dev/null | grep -E 'table=0,|actions=(drop|controller)' | head -c "$ND_LIMIT"
     close_section 0 ''
   else
     skip_section ovn-flows absent

@@ -31,7 +31,7 @@ case $1 in
     fi
     ND_HOST=none
     export ND_HOST
-    read_meta
+    read_meta full
     ND_NETNS=$ND_OWN
     read_netns full
     ;;

@@ -52,6 +52,7 @@ export const parseIptables = (text: string, backend: IptablesTable['backend'], f
       else unparsed.push(line.slice(0, 120));
       continue;
     }
+    if (line === 'COMMIT') table = undefined;
     if (line === '' || line === 'COMMIT') continue;
     const chain = CHAIN.exec(line);
     if (line.startsWith('#')) {
@@ -69,5 +70,6 @@ export const parseIptables = (text: string, backend: IptablesTable['backend'], f
       unparsed.push(line.slice(0, 120));
     }
   }
+  if (table) unparsed.push(`table ${table.table} ends before its COMMIT`);
   return { value, unparsed };
 };

@@ -43,18 +43,53 @@ export interface Parsed<Value> {
 
 export const looksLikeJson = (text: string): boolean => /^\s*[[{]/.test(text);
 
+/** A document of which an array's records are wanted; of one that ends early, those that are whole. */
+export const readDocument = (text: string, listOf: (document: unknown) => unknown): Parsed<unknown[]> => {
+  try {
+    const list = listOf(JSON.parse(text));
+    return Array.isArray(list) ? { value: list, unparsed: [] } : { value: [], unparsed: [text.slice(0, 80)] };
+  } catch (error) {
+    return { value: wholeRecords(text), unparsed: [`no JSON: ${error instanceof Error ? error.message : error}`] };
+  }
+};
+
+/** Strings, and what opens or closes. */
+const TOKENS = /"(?:[^"\\]|\\.)*"|[[\]{}]/g;
+
+/** The objects in the first array of the text, up to where it ends or is broken. */
+const wholeRecords = (text: string): Json[] => {
+  const found: Json[] = [];
+  let [depth, list, start] = [0, 0, 0];
+  for (const { 0: token, index } of text.matchAll(TOKENS)) {
+    if (token === '[' || token === '{') {
+      depth += 1;
+      if (list === 0 && token === '[') list = depth;
+      else if (list > 0 && depth === list + 1) start = index;
+    } else if (token === ']' || token === '}') {
+      if (depth === list + 1 && token === '}') found.push(...recordIn(text.slice(start, index + 1)));
+      depth -= 1;
+      if (depth < list) break;
+    }
+  }
+  return found;
+};
+
+const recordIn = (text: string): Json[] => {
+  try {
+    const record: unknown = JSON.parse(text);
+    return isRecord(record) ? [record] : [];
+  } catch {
+    return [];
+  }
+};
+
 /** The records of a JSON array; whatever else is in it, or that it is no JSON at all, is told in `unparsed`. */
 export const readRecords = (text: string): Parsed<Json[]> => {
   if (text.trim() === '') return { value: [], unparsed: [] };
-  try {
-    const list: unknown = JSON.parse(text);
-    if (!Array.isArray(list)) return { value: [], unparsed: [text.slice(0, 80)] };
-    // iproute2 leaves empty objects where a filter hid an interface
-    const value = list.filter(isRecord).filter((item) => Object.keys(item).length > 0);
-    return { value, unparsed: list.filter((item) => !isRecord(item)).map((item) => `${JSON.stringify(item)}`.slice(0, 80)) };
-  } catch (error) {
-    return { value: [], unparsed: [`no JSON: ${error instanceof Error ? error.message : error}`] };
-  }
+  const { value: list, unparsed } = readDocument(text, (document) => document);
+  // iproute2 leaves empty objects where a filter hid an interface
+  const value = list.filter(isRecord).filter((item) => Object.keys(item).length > 0);
+  return { value, unparsed: [...unparsed, ...list.filter((item) => !isRecord(item)).map((item) => `${JSON.stringify(item)}`.slice(0, 80))] };
 };
 
 /** Applies `read` to each item; what it answers nothing for is unparsed. */

@@ -1,5 +1,5 @@
 import type { IptablesTable, NftChain, NftSet, NftTable } from '../snapshot.ts';
-import { isRecord, type Json, listAt, numberAt, optional, type Parsed, stringAt, stringsAt } from './json.ts';
+import { isRecord, type Json, listAt, numberAt, optional, type Parsed, readDocument, stringAt, stringsAt } from './json.ts';
 
 const FAMILIES: readonly string[] = ['ip', 'ip6', 'inet', 'bridge', 'arp', 'netdev'];
 const isFamily = (text: string | undefined): text is NftTable['family'] => FAMILIES.includes(text ?? '');
@@ -10,13 +10,9 @@ const readDocuments = (text: string): Parsed<Json[]> => {
   const unparsed: string[] = [];
   for (const part of text.split(/\n(?=\{"nftables")/)) {
     if (part.trim() === '') continue;
-    try {
-      const document: unknown = JSON.parse(part);
-      if (isRecord(document)) value.push(...listAt(document, 'nftables').filter(isRecord));
-      else unparsed.push(part.slice(0, 80));
-    } catch (error) {
-      unparsed.push(`no JSON: ${error instanceof Error ? error.message : error}`);
-    }
+    const document = readDocument(part, (all) => (isRecord(all) ? listAt(all, 'nftables') : undefined));
+    value.push(...document.value.filter(isRecord));
+    unparsed.push(...document.unparsed);
   }
   return { value, unparsed };
 };

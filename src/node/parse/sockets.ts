@@ -22,8 +22,12 @@ const fromSs = (line: string): ListeningSocket | undefined => {
   return { protocol, family: familyOf(place.address), ...place, ...optional('process', rest.join(' ').match(/\(\("([^"]*)"/)?.[1]) };
 };
 
-/** `ss -Hltunp` */
-export const parseSockets = (text: string): Parsed<ListeningSocket[]> => readEach(linesOf(text), fromSs);
+/** `ss -ltunp`, with its heading or without */
+export const parseSockets = (text: string): Parsed<ListeningSocket[]> =>
+  readEach(
+    linesOf(text).filter((line) => !line.startsWith('Netid ')),
+    fromSs,
+  );
 
 const fromProc = (line: string): ListeningSocket | undefined => {
   const match = line.match(/^\/proc\/net\/(tcp|udp)6?: *\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) /);

@@ -35,7 +35,7 @@ const snapshotOf = (node: string, texts: NodeTexts): NodeSnapshot =>
       ...(['meta', 'processes', 'health'].includes(name) ? {} : { netns: HOST }),
       tool: 'image' as const,
       status: 0,
-      text,
+      text: `${text}\n`,
       stderr: '',
     })),
   });

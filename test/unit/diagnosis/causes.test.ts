@@ -750,6 +750,12 @@ describe('flows of Open vSwitch that drop', () => {
     );
   });
 
+  it('are named as they are where somebody else made them', () => {
+    expect(rises((packets) => flow(0, packets, 'priority=500,icmp,icmp_type=0'))).to.include(
+      'node1: drop flow of br-int table 0 priority 500 icmp,icmp_type=0 rose by 15',
+    );
+  });
+
   it('are not named when they count what is delivered as well, or did not count', () => {
     const evidence = rises(
       (packets) => flow(40, packets, 'priority=0'),

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Walk } from '../../../src/forwarding/hop.ts';
 import { certain, type Prediction, predict } from '../../../src/forwarding/predict.ts';
 import { type WalkTree, walkBack } from '../../../src/forwarding/walk.ts';
-import { type RealWorld, realWorld, scenarios, startOfTruth } from './real-nodes.ts';
+import { alike, type RealWorld, realWorld, scenarios, startOfTruth } from './real-nodes.ts';
 import type { Truth } from './recordings.ts';
 
 /** Where each kind of fault ends the packet, on whatever node and interface it meets it. */
@@ -44,9 +44,6 @@ const predictionOf = (world: RealWorld, { src, dst_ip: destination, proto: proto
   return start && predict({ source: '', destination, protocol, ...ports }, start, world);
 };
 
-/** An address that cannot be used fails at once, one that nobody answers for after a while, and how soon depends on who waits. */
-const alike = (result: string): string => (['error', 'unreachable'].includes(result) ? 'timeout' : result);
-
 /** What only flows of a switch or programs can tell. */
 const isProgrammed = (doubt: string): boolean => /the flows of OVS|BPF programs/.test(doubt);
 
@@ -74,21 +71,3 @@ for (const scenario of scenarios()) {
     }
   });
 }
-
-describe('a recording that lacks a section', () => {
-  const some = scenarios().filter((scenario) =>
-    /^(calico\/(healthy|nft-policy-drop|missing-host-route)|ovn-kubernetes\/peerpod-mac-mismatch)$/.test(scenario),
-  );
-  for (const section of ['links', 'routes-4', 'fdb', 'sockets', 'sysctls', 'ipset']) {
-    it(`${section}: is not predicted wrong, but not at all`, () => {
-      for (const scenario of some) {
-        const world = realWorld(scenario, [section]);
-        for (const truth of world.truth) {
-          const predicted = certain(predictionOf(world, truth)?.forecast ?? { ok: 0, refused: 0, timeout: 0, unreachable: 0, unknown: 1 });
-          const { src, dst, port, result } = truth;
-          if (predicted !== 'unknown') expect(alike(predicted), `${scenario}: ${src} → ${dst} ${port}`).to.equal(alike(result));
-        }
-      }
-    });
-  }
-});

@@ -89,9 +89,20 @@ const filtersOf = (folder: string, side: string): { devices: string; filters: st
   };
 };
 
-const sectionsOf = (folder: string, netns: string, without: readonly string[]): RawSection[] => {
+/** `nft list tables`, which the collector asks for first. */
+const tablesOf = (folder: string): string | undefined => {
+  const text = read(join(folder, 'nft.json'));
+  if (text === undefined) return undefined;
+  const { nftables } = JSON.parse(text) as { nftables: { table?: { family: string; name: string } }[] };
+  return nftables.flatMap(({ table }) => (table ? `table ${table.family} ${table.name}` : [])).join('\n');
+};
+
+/** Programs end their last line. */
+const ended = (text: string): string => (text === '' || text.endsWith('\n') ? text : `${text}\n`);
+
+const sectionsOf = (folder: string, netns: string): RawSection[] => {
   const section = (name: string, text: string | undefined): RawSection[] =>
-    text === undefined || without.includes(name) ? [] : [{ name, netns, tool: 'image', status: 0, text, stderr: '' }];
+    text === undefined ? [] : [{ name, netns, tool: 'image', status: 0, text: ended(text), stderr: '' }];
   const { devices, filters } = filtersOf(folder, 'ingress');
   return [
     ...section('links', linksOf(folder)),
@@ -101,10 +112,11 @@ const sectionsOf = (folder: string, netns: string, without: readonly string[]): 
         files.map((file) => read(join(folder, file))).find((text) => text !== undefined),
       ),
     ),
+    ...section('nft-tables', tablesOf(folder)),
     ...section(
       'sysctls',
-      (read(join(folder, 'sysctl.txt')) ?? '')
-        .split('\n')
+      read(join(folder, 'sysctl.txt'))
+        ?.split('\n')
         .filter((line) => line.includes(' = '))
         .map(sysctlLine)
         .join('\n'),
@@ -131,7 +143,7 @@ const subfolders = (folder: string): string[] =>
     : [];
 
 /** A node's folder as the collection it would have been: its own namespace, its pods', and any other beside them. */
-const collectionOf = (scenario: string, node: string, index: number, pods: Item[], without: readonly string[]): RawCollection => {
+const collectionOf = (scenario: string, node: string, index: number, pods: Item[]): RawCollection => {
   const folder = join(ROOT, scenario, node);
   const inode = (at: number): string => `${4026530000 + index * 1000 + at}`;
   const podFolders = subfolders(join(folder, 'pods'));
@@ -150,7 +162,7 @@ const collectionOf = (scenario: string, node: string, index: number, pods: Item[
     ...places.flatMap(({ uid }, at) => (uid === undefined ? [] : [`C ${at + 1} ${uid}`])),
   ];
   const whole = (name: string, text: string | undefined): RawSection[] =>
-    text === undefined ? [] : [{ name, tool: 'image', status: 0, text, stderr: '' }];
+    text === undefined ? [] : [{ name, tool: 'image', status: 0, text: ended(text), stderr: '' }];
   return {
     node,
     reach: 'node',
@@ -160,7 +172,7 @@ const collectionOf = (scenario: string, node: string, index: number, pods: Item[
       ...whole('pins', lines.filter((line) => line.startsWith('N')).join('\n')),
       ...whole('claims', lines.filter((line) => line.startsWith('C')).join('\n')),
       ...whole('ovs', ovsOf(folder)),
-      ...places.flatMap((place) => sectionsOf(place.folder, place.inode, without)),
+      ...places.flatMap((place) => sectionsOf(place.folder, place.inode)),
     ],
   };
 };
@@ -173,14 +185,30 @@ const ovsOf = (folder: string): string | undefined => {
   return ['Bridge', 'Port', 'Interface'].map((table) => JSON.stringify(database[table])).join('\n');
 };
 
-/** Everything of one scenario, read as a node would have been; `without` sections that the recording shall not have. */
-export const realWorld = (scenario: string, without: readonly string[] = []): RealWorld => {
+/** Everything that was recorded of one scenario, as the nodes' collectors would have said it. */
+export interface RecordedScenario extends Pick<RealWorld, 'facts' | 'truth'> {
+  collections: RawCollection[];
+}
+
+export const recordedScenario = (scenario: string): RecordedScenario => {
   const folder = join(ROOT, scenario);
   const raw = objectsOf(folder);
   const nodes = subfolders(folder).filter((name) => name !== 'ext' && name !== 'underlay');
-  const snapshots = nodes.map((node, index) => parseCollection(collectionOf(scenario, node, index, raw.pods as unknown as Item[], without)));
-  return { snapshots, facts: factsOf(raw), truth: json<Truth[]>(join(folder, 'truth.json')) };
+  const collections = nodes.map((node, index) => collectionOf(scenario, node, index, raw.pods as unknown as Item[]));
+  return { collections, facts: factsOf(raw), truth: json<Truth[]>(join(folder, 'truth.json')) };
 };
+
+export const worldOf = ({ collections, facts, truth }: RecordedScenario): RealWorld => ({
+  snapshots: collections.map(parseCollection),
+  facts,
+  truth,
+});
+
+/** One scenario, read as its nodes would have been. */
+export const realWorld = (scenario: string): RealWorld => worldOf(recordedScenario(scenario));
+
+/** An address that cannot be used fails at once, one that nobody answers for after a while, and how soon depends on who waits. */
+export const alike = (result: string): string => (['error', 'unreachable'].includes(result) ? 'timeout' : result);
 
 /** The namespace a recorded connection was tried from: `node/name`, `namespace/pod`, or `pod/name`. A peer pod's processes live in its VM. */
 export const startOfTruth = ({ snapshots, facts }: RealWorld, source: string): Start | undefined => {

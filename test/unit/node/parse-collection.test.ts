@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { parseCollection } from '../../../src/node/parse-collection.ts';
-import type { RawCollection } from '../../../src/node/raw.ts';
+import type { RawCollection, RawSection } from '../../../src/node/raw.ts';
+import type { NodeSnapshot } from '../../../src/node/snapshot.ts';
 import { fixture, recorded, section } from './recorded.ts';
 
 const flannel = parseCollection(JSON.parse(fixture('collections/flannel-node1.json')) as RawCollection);
@@ -66,7 +67,9 @@ describe('a collection of a flannel node', () => {
 describe('what is wrong with a section', () => {
   const problemsWith = (change: Partial<RawCollection['sections'][number]>): unknown[] => {
     const raw = recorded('calico-healthy');
-    const sections = raw.sections.map((one) => (one.name === 'fdb' ? { ...one, ...change } : one));
+    const sections = [...raw.sections, section('sysctls', '/proc/sys/net/ipv4/ip_forward:1', at.netns)].map((one) =>
+      one.name === 'fdb' ? { ...one, ...change } : one,
+    );
     return parseCollection({ ...raw, sections }).problems;
   };
   const at = { section: 'fdb', netns: '4026531840' };
@@ -88,9 +91,89 @@ describe('what is wrong with a section', () => {
     ]));
   it('a lost connection', () =>
     expect(problemsWith({ status: 'cut' })).to.deep.equal([{ ...at, kind: 'truncated', detail: 'the collector ended while it was read' }]));
+  it('half a line, or half an answer, though all seemed well', () => {
+    for (const text of ['[{"mac":"0a:58:0a:f4:00:01","ifn', 'aa:bb:cc:dd:ee:ff dev veth1 mas']) {
+      expect(problemsWith({ text })).to.deep.equal([{ ...at, kind: 'truncated', detail: 'ends in the middle of a line' }]);
+    }
+  });
   it('words nobody knows', () =>
     expect(problemsWith({ text: 'what is this\n' })).to.deep.equal([{ ...at, kind: 'unparsed', detail: '1 not understood, first: what is this' }]));
   it('not that the kernel has no such thing', () => expect(problemsWith({ status: 'absent', text: '' })).to.deep.equal([]));
+});
+
+describe('what is whole of a section that was cut', () => {
+  const raw = recorded('calico-healthy');
+  const cut = (name: string, text: (whole: string) => string): NodeSnapshot =>
+    parseCollection({ ...raw, sections: raw.sections.map((one) => (one.name === name ? { ...one, text: text(one.text) } : one)) });
+  const half = (whole: string): string => whole.slice(0, whole.length / 2);
+  const whole = parseCollection(raw).namespaces[0];
+
+  it('is kept of JSON', () => {
+    for (const name of ['links', 'routes', 'neighbours', 'fdb'] as const) {
+      const kept = cut(/^(links|fdb)$/.test(name) ? name : `${name}-4`, half).namespaces[0]?.[name].filter(
+        (entry) => !('family' in entry && entry.family === 6),
+      );
+      expect(kept?.length, name).to.be.greaterThan(0);
+      expect(whole?.[name], name).to.include.deep.members(kept ?? []);
+    }
+    const { nft } = cut('nft', (text) => half(text.replaceAll('"name": "', '"name": "own-'))).namespaces[0]?.netfilter ?? {};
+    expect(nft?.length).to.be.greaterThan(0);
+  });
+
+  it('is kept of lines, but not the beginning of one', () => {
+    const [set] = cut('ipset', () => 'create s hash:ip family inet\nadd s 10.0.0.1\nadd s 10.0.0.2').namespaces[0]?.netfilter.ipsets ?? [];
+    expect(set?.entries).to.deep.equal(['10.0.0.1']);
+  });
+
+  it('is not taken for all of the rules', () => {
+    const { problems } = cut('iptables-nft-4', () => '*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j ACCEPT\n');
+    expect(problems.map(({ section: name, detail }) => `${name}: ${detail}`)).to.include(
+      'iptables-nft-4: 1 not understood, first: table filter ends before its COMMIT',
+    );
+  });
+});
+
+describe('a collection that tells also what there is nothing of', () => {
+  const old = JSON.parse(fixture('collections/flannel-node1.json')) as RawCollection;
+  const absent = (name: string, netns: string): RawSection => ({ ...section(name, '', netns), status: 'absent' });
+  const full = new Set(old.sections.flatMap(({ name, netns }) => (name === 'sysctls' && netns !== undefined ? netns : [])));
+  const sections = [
+    ...old.sections.map((one) => {
+      if (one.name === 'sockets') return { ...one, text: `Netid State Recv-Q Send-Q Local Address:Port Peer Address:Port\n${one.text}` };
+      return one.name === 'meta' ? { ...one, text: `${one.text}scope full\n` } : one;
+    }),
+    ...[...full].flatMap((netns) => [
+      section('nft-tables', netns === host?.inode ? 'table ip filter\ntable ip nat\ntable ip mangle' : '', netns),
+      ...['iptables-legacy-4', 'iptables-legacy-6', 'ipset', 'ipvs'].map((name) => absent(name, netns)),
+    ]),
+  ].filter((one, place, all) => all.findIndex(({ name, netns }) => name === one.name && netns === one.netns) === place || one.name === 'file');
+  const without = (name: string): string[] =>
+    parseCollection({ ...old, sections: sections.filter((one) => one.name !== name) }).problems.map(
+      ({ section: told, kind, netns }) => `${told} ${kind}${netns === undefined ? '' : netns === host?.inode ? ' host' : ' pod'}`,
+    );
+
+  it('has no problem', () => expect(without('')).to.deep.equal([]));
+
+  it('misses whatever did not come', () => {
+    for (const name of ['links', 'inet-4', 'inet-6', 'fdb', 'nsids', 'ipset', 'ipvs', 'iptables-legacy-4', 'nft-tables', 'tc-qdisc', 'sysctls']) {
+      expect(
+        without(name).filter((told) => told.endsWith('missing host')),
+        name,
+      ).not.to.deep.equal([]);
+    }
+    expect(without('iptables-nft-4')).to.deep.equal(['iptables-nft-4 missing host']);
+    for (const name of ['meta', 'processes', 'pins', 'claims', 'addresses', 'daemons', 'health'])
+      expect(without(name), name).to.include(`${name} missing`);
+  });
+
+  it('that ended early misses all that would have come after', () => {
+    const last = sections.findIndex(({ name, netns }) => name === 'inet-6' && netns === host?.inode);
+    const cut = sections.slice(0, last + 1).map((one, place) => (place === last ? { ...one, status: 'cut' } : one));
+    const { problems, namespaces } = parseCollection({ ...old, sections: cut });
+    const told = problems.filter(({ netns }) => netns === host?.inode).map(({ section: name }) => name);
+    expect(told).to.include.members(['inet-6', 'fdb', 'nsids', 'sysctls', 'nft', 'tc-qdisc', 'sockets-proc']);
+    expect(namespaces[0]).not.to.have.property('seen');
+  });
 });
 
 describe('what was never read of a namespace', () => {

@@ -12,7 +12,8 @@ export const section = (name: string, text: string, netns?: string): RawSection 
   ...(netns === undefined ? {} : { netns }),
   tool: 'image',
   status: 0,
-  text,
+  // programs end their last line
+  text: text === '' || text.endsWith('\n') ? text : `${text}\n`,
   stderr: '',
 });
 

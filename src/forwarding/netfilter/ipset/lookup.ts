@@ -4,6 +4,7 @@ import { portOf } from '../../flight.ts';
 import { and } from '../../mark.ts';
 import { icmpOf, isV6, type Pass } from '../../pass.ts';
 import { hasPorts, protocolOf } from '../../protocol.ts';
+import { unread } from '../../world.ts';
 import type { Known } from '../context.ts';
 import { type Dimension, type IndexedSet, icmpPort, indexed, type Layer, networkKey } from './index-entries.ts';
 
@@ -109,11 +110,15 @@ const lookUp = (pass: Pass, { name, sides, returnNomatch }: SetQuestion, seen: S
   if (sides.length < index.dimensions.length || (set.family ?? family) !== family) return false;
   const own = index.dimensions.map((dimension, at) => owns[dimension](pass, sides[at] ?? '', index));
   const answer = inLayers(index, own, returnNomatch);
+  if (unread(pass.place, 'ipset') && !(answer === true && isExact(index))) return undefined;
   return answer === false && index.partly ? undefined : answer;
 };
 
+/** An entry that is there says it all: no longer network, which might be an exception, comes before it. */
+const isExact = ({ dimensions }: IndexedSet): boolean => !dimensions.includes('net');
+
 const inList = (pass: Pass, { entries }: Ipset, question: SetQuestion, seen: Set<string>): Known => {
-  let answer: Known = false;
+  let answer: Known = unread(pass.place, 'ipset') ? undefined : false;
   for (const entry of entries) {
     const one = lookUp(pass, { ...question, name: entry.split(' ')[0] ?? '' }, seen);
     if (one === true) return true;

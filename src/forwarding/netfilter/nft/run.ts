@@ -2,6 +2,7 @@ import type { NftChain, NftTable } from '../../../node/snapshot.ts';
 import { assume, tires } from '../../flight.ts';
 import type { RuleRef } from '../../hop.ts';
 import type { Pass } from '../../pass.ts';
+import { leaveOpen } from '../../unread.ts';
 import { placeKey } from '../../world.ts';
 import { proceed, type Verdict } from '../context.ts';
 import { chainNamed } from './endpoint.ts';
@@ -71,6 +72,8 @@ const runRule = (table: NftTable, chain: NftChain, { rule, statements, decides }
     if (next === 'next') continue;
     if (next.kind !== 'jump') return next;
     const target = chainNamed(table, next.target);
+    // no kernel has such a jump: what it leads to was read at another time
+    if (!target) leaveOpen(pass.journey, pass.place, 'firewall rules');
     if (!target || depth >= MOST_NESTED) return proceed;
     const verdict = runChain(table, target, pass, depth + 1);
     if (verdict.kind !== 'continue') return verdict;

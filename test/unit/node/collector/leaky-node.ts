@@ -7,6 +7,8 @@ import { sh } from '../../../../src/node/collector/sh.ts';
 export const leakyNode = sh`
 set -e
 mount -t proc proc /proc
+# namespaces that this machine has pinned are none of this node
+umount -R -l /run/netns 2>/dev/null || :
 mount -t tmpfs tmpfs /run
 mkdir -p /run/docker/netns /run/netns /run/kubelet/pods
 ip link set lo up

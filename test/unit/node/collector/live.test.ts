@@ -1,32 +1,18 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { AgentSession } from '../../../../src/cluster/agent-session.ts';
 import { type CollectRequest, collectNode } from '../../../../src/node/collect.ts';
 import { parseCollection } from '../../../../src/node/parse-collection.ts';
 import type { NodeSnapshot } from '../../../../src/node/snapshot.ts';
 import { attachmentsOf } from '../../../../src/topology/attachments.ts';
 import { duplicateAddresses } from '../../../../src/topology/duplicates.ts';
 import { findByHostIface } from '../../../../src/topology/lookup.ts';
+import { agentOf } from './agent.ts';
 import { leakyNode } from './leaky-node.ts';
 
 const POD = '0b5f3a51-7b3c-4c52-9c6e-2f1f6a1e5d01';
-
-/** An agent in a new leaky node; each run has a node of its own. */
-const agentOf = (dir: string): AgentSession => ({
-  node: 'node1',
-  reach: 'node',
-  description: 'namespaces of this machine',
-  run: async (script, { args = [] }) => {
-    writeFileSync(join(dir, 'script.sh'), script);
-    const inside = 'file=$1; shift; sh -s -- "$@" <"$file"';
-    const command = ['-n', '-m', '-p', '-f', '--kill-child', 'sh', '-s', '--', 'sh', '-c', inside, 'sh', join(dir, 'script.sh'), ...args];
-    const { stdout, stderr, status } = spawnSync('unshare', command, { input: leakyNode, maxBuffer: 1 << 26 });
-    return { exitCode: status ?? -1, stdout, stderr: stderr.toString(), durationMs: 0 };
-  },
-});
 
 const possible =
   process.getuid?.() === 0 &&
@@ -35,7 +21,7 @@ const possible =
 (possible ? describe : describe.skip)('the collector on a node with a leaked namespace', function () {
   this.timeout(60_000);
   const dir = mkdtempSync(join(tmpdir(), 'netdoctor-test-'));
-  const read = async (request: CollectRequest): Promise<NodeSnapshot> => parseCollection(await collectNode(agentOf(dir), request));
+  const read = async (request: CollectRequest): Promise<NodeSnapshot> => parseCollection(await collectNode(agentOf(leakyNode, dir), request));
   let full: NodeSnapshot;
   before(async () => {
     full = await read({ scope: 'full', pods: [POD] });

@@ -58,6 +58,11 @@ describe('a section', () => {
   it('leaves what follows its input', () => expect(shell('section x cat; cat', { input: 'a\n' }).stdout).to.include('a\n'));
 });
 
+describe('counters of switch ports', () => {
+  it('are no news on a node without Open vSwitch', () =>
+    expect(sectionsOf('daemons=; read_ovs_ports')).to.deep.equal([{ name: 'ovs-ports', tool: 'image', status: 'absent', text: '', stderr: '' }]));
+});
+
 describe('redaction on the node', () => {
   const redact = (text: string): string => shell('redact', { input: text }).stdout;
 

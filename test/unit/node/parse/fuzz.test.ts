@@ -8,6 +8,7 @@ import { parseLinks } from '../../../../src/node/parse/links.ts';
 import { parseNeighbours } from '../../../../src/node/parse/neighbours.ts';
 import { parseNft } from '../../../../src/node/parse/nft.ts';
 import { parseOvs } from '../../../../src/node/parse/ovs.ts';
+import { parseOvsPorts } from '../../../../src/node/parse/ovs-ports.ts';
 import { parseConntrack, parseSysctls } from '../../../../src/node/parse/proc.ts';
 import { parseRoutes } from '../../../../src/node/parse/routes.ts';
 import { parseRules } from '../../../../src/node/parse/rules.ts';
@@ -38,6 +39,7 @@ const parsers: Record<string, (text: string) => unknown> = {
   'proc sockets': parseProcSockets,
   'sctp endpoints': parseSctpEndpoints,
   ovs: parseOvs,
+  'ovs ports': parseOvsPorts,
 };
 
 const seeds = [
@@ -49,6 +51,7 @@ const seeds = [
   'iproute2-6.1/routes-6.json',
   'recordings/ovn-peerpod/peer/tc-ingress',
   'recordings/kube-ovn/host/ovs',
+  'ovs-ports/names',
   'recordings/calico-healthy/host/ipset',
 ].map(fixture);
 
@@ -113,6 +116,7 @@ describe('parsers', () => {
       'routes-4',
       'nft',
       'ovs',
+      'ovs-ports',
       'file',
       'ipam',
       'health',

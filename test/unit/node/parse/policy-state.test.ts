@@ -97,7 +97,7 @@ describe('a node', () => {
     name,
     tool: 'node',
     status: 0,
-    text,
+    text: `${text}\n`,
     stderr: '',
   });
 
@@ -107,7 +107,8 @@ describe('a node', () => {
     expect(snapshot.ovn?.drops).to.have.length(2);
     expect(snapshot.ovn?.acls).to.have.length(2);
     expect(snapshot.cilium).to.deep.equal({ metrics: [], policy: [], endpoints: [], identities: {} });
-    const bare = parseCollection({ node: 'node1', reach: 'node', sections: [{ ...section('ovn-flows', ''), status: 'absent' }] });
+    const node = [section('meta', 'host 1'), section('processes', 'P 1 1')];
+    const bare = parseCollection({ node: 'node1', reach: 'node', sections: [...node, { ...section('ovn-flows', ''), status: 'absent' }] });
     expect([bare.ovn, bare.cilium, bare.problems]).to.deep.equal([undefined, undefined, []]);
   });
 });

@@ -60,6 +60,7 @@ describe('listening sockets', () => {
   it('of ss tell IPv6 alone from both families, and the process', () => {
     const { value, unparsed } = parseSockets(
       [
+        'Netid State  Recv-Q Send-Q Local Address:Port  Peer Address:PortProcess',
         'tcp LISTEN 0 4096 127.0.0.1:10249 0.0.0.0:* users:(("kube-proxy",pid=631,fd=9))',
         'tcp LISTEN 0 4096 *:10250 *:* users:(("kubelet",pid=50,fd=14))',
         'udp UNCONN 0 0 [::]:53 [::]:*',

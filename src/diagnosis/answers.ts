@@ -23,7 +23,8 @@ export interface Answer {
 
 const KINDS = new Set<Sighting['what']>(['reply', 'reset', 'icmp-error']);
 
-const isAnswer = (sighting: Sighting): sighting is Sighting & { what: Answer['what'] } => KINDS.has(sighting.what);
+const isAnswer = (sighting: Sighting): sighting is Sighting & { what: Answer['what'] } =>
+  KINDS.has(sighting.what) && sighting.icmpError?.aboutReply !== true;
 
 /** Clocks of two nodes are not compared: an answer starts on the node that is farthest from who asked. */
 const originOf = (sightings: Sighting[], asker: string): Sighting | undefined => {

@@ -93,6 +93,15 @@ export interface Learned {
   mac: string;
 }
 
+/** Behind which port a bridge saw an address last, which is where it sends what is for it. */
+export interface Located {
+  node: string;
+  netns: string;
+  bridge: string;
+  mac: string;
+  port: string;
+}
+
 export interface WalkOptions {
   /** Where the kernel picks an endpoint at random, take this one. */
   endpoint?: string;
@@ -102,6 +111,8 @@ export interface WalkOptions {
   connections?: Connection[];
   /** Neighbours that the request made known. */
   learned?: Learned[];
+  /** Ports that it came in by. */
+  located?: Located[];
   /** Ways in each netns' iptables and routing tables followed per walk, before the rest is left unknown. Default 64. */
   budget?: number;
 }
@@ -118,11 +129,14 @@ export interface Journey extends Decider {
   connections: Connection[];
   /** Neighbours that asking or being asked made known on the way. */
   learned: Learned[];
+  located: Located[];
   /** What comes after a step. */
   advance: (step: Exclude<Step, { at: 'end' }>, journey: Journey) => Step;
   choices: Set<string>;
   /** Answers assumed for matches that cannot be judged, so that one packet gets one answer. */
   assumed: Map<string, number>;
+  /** Neighbours being asked for: a question that needs its own answer gets none. */
+  asking: Set<string>;
   /** Rules looked at so far. */
   work: number;
   /** Nothing beyond here is more than an assumption. */

@@ -1,6 +1,6 @@
 import type { Protocol } from '../cluster/facts.ts';
 import type { Connection } from './conntrack.ts';
-import type { Learned } from './flight.ts';
+import type { Learned, Located } from './flight.ts';
 
 /** What a probe speaks, what carries tunnels, or `any`: then each rule that asks for a protocol may match or not. */
 export type IpProtocol = Protocol | 'ipencap' | 'ipv6' | 'gre' | 'any';
@@ -156,6 +156,8 @@ export interface Walk {
   connections: Connection[];
   /** Neighbours that asking on the way made known: the answer need not ask again. */
   learned?: Learned[];
+  /** What bridges on the way learned from it. */
+  located?: Located[];
   /** Choices the kernel makes at random here, e.g. "KUBE-SVC-… picks one of 3". */
   choices: string[];
   /** What kept the answer from being certain: the rule, section or program, as a person would look it up. Empty when it is certain. */

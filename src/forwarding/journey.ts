@@ -49,9 +49,11 @@ export const run = ({ flight: first, start, world, options }: Departure, script:
     pending: [],
     connections: (options.connections ?? []).map(copyConnection),
     learned: [...(options.learned ?? [])],
+    located: [...(options.located ?? [])],
     advance,
     choices: new Set(),
     assumed: new Map(),
+    asking: new Set(),
     work: 0,
     opaque: false,
   };

@@ -130,6 +130,7 @@ const walkOf = ({ journey, start, end, packet, last }: Run, doubts: Fork[], outl
     translations: translationsOf(journey),
     connections: journey.connections,
     learned: journey.learned,
+    located: journey.located,
     choices: journey.taken.filter(({ fork }) => fork.kind === 'chance').map(({ fork }) => fork.what),
     doubts: [...questions],
     ...(journey.mtu ? { mtu: journey.mtu } : {}),
@@ -166,7 +167,7 @@ const answer = (there: Walk, from: Start, world: World, heard = isHeard(there, w
 };
 
 /** What the request left behind on its way. */
-const memoryOf = ({ connections, learned = [] }: Walk): WalkOptions => ({ connections, learned });
+const memoryOf = ({ connections, learned = [], located = [] }: Walk): WalkOptions => ({ connections, learned, located });
 
 /** Where the answer starts. Whoever is outside answers to an address of the node; to a pod's only if somebody told the network about pods. */
 const answering = ({ end, exit }: Walk, world: World): Start | undefined => {

@@ -17,8 +17,8 @@ export interface Sighting {
   /** Link-level sender as captured. */
   sourceMac?: string;
   what: 'request' | 'reply' | 'reset' | 'icmp-error';
-  /** For an ICMP error: who sent it, and type/code. */
-  icmpError?: { from: string; type: number; code: number };
+  /** For an ICMP error: who sent it, and type/code. One about the reply goes to who replied, and is no answer to the probe. */
+  icmpError?: { from: string; type: number; code: number; aboutReply?: true };
   /** Which attempt of the probe, 0-based, where the cookie tells. */
   attempt?: number;
   /** `id` of the ProbeRequest it belongs to. */

@@ -3,7 +3,7 @@ import { isHeard } from '../../src/forwarding/heard.ts';
 import type { Hop, Outcome, Packet, RuleRef, Walk } from '../../src/forwarding/hop.ts';
 import { errorFor, rejectionOf } from '../../src/forwarding/icmp-error.ts';
 import { type WalkTree, walkAll, walkAllBack, walkError } from '../../src/forwarding/walk.ts';
-import { placeAt, type World } from '../../src/forwarding/world.ts';
+import { linkHolding, placeAt, type World } from '../../src/forwarding/world.ts';
 import type { Family } from '../../src/node/snapshot.ts';
 import type { Case, Probe, Space } from './case.ts';
 
@@ -62,10 +62,8 @@ export const predict = (subject: Case, world: World, probe: Probe): Prediction =
   const there = walkAll(packetOf(probe), startOf(subject, world, probe.from), world);
   const doubts = doubtsOf(there);
   const branches = waysOf(there).map((walk): Branch => {
-    // who ignores echo requests does not answer them
-    const heard = isHeard(walk, world);
-    if (walk.outcome === 'delivered' && heard === undefined) doubts.push('which sockets listen was not read');
-    const back = walk.packet.protocol === 'icmp' && heard === false ? undefined : walkAllBack(walk, world);
+    if (walk.outcome === 'delivered' && isHeard(walk, world) === undefined) doubts.push('which sockets listen was not read');
+    const back = isMute(walk, world) ? undefined : walkAllBack(walk, world);
     if (back) doubts.push(...doubtsOf(back));
     const refusal = walk.outcome === 'stopped' ? refusalOf(walk, world) : undefined;
     return {
@@ -81,6 +79,19 @@ export const predict = (subject: Case, world: World, probe: Probe): Prediction =
     };
   });
   return { branches, doubts: [...new Set(doubts)] };
+};
+
+/**
+ * Who ignores echo requests does not answer them; and the responder, which answers UDP from the address that was asked, cannot do so in IPv6
+ * where only a route makes it local (net/ipv6/datagram.c ip6_datagram_send_ctl).
+ */
+const isMute = (walk: Walk, world: World): boolean => {
+  const { packet, arrived = packet, end } = walk;
+  if (packet.protocol === 'icmp') return isHeard(walk, world) === false;
+  const netns = end && placeAt(world, end.node, end.netns)?.netns;
+  return (
+    packet.protocol === 'udp' && arrived.destination.includes(':') && netns !== undefined && linkHolding(netns, arrived.destination) === undefined
+  );
 };
 
 /** VXLAN's ports in cases (generate/overlay.ts, generate/faults.ts); probes ask for none of them. */

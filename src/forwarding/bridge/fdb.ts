@@ -1,5 +1,5 @@
 import type { FdbEntry, Link } from '../../node/snapshot.ts';
-import type { Frame } from '../flight.ts';
+import type { Frame, Located } from '../flight.ts';
 import { isUplink } from '../uplinks.ts';
 import { linkNamed, type Place, peerOf, portsOf } from '../world.ts';
 
@@ -7,16 +7,29 @@ import { linkNamed, type Place, peerOf, portsOf } from '../world.ts';
 export type Found = { port: Link; entry?: FdbEntry } | 'nobody' | 'unknown';
 
 /** FDB, else flooding: then the port whose far end has the address takes the frame (net/bridge/br_input.c br_handle_frame_finish). */
-export const portTo = (place: Place, bridge: Link, { to: mac, toAll }: Frame, vlan: number | undefined, from: Link | undefined): Found => {
+export const portTo = (place: Place, bridge: Link, { to: mac, toAll }: Frame, { vlan, from, located = [] }: Searched): Found => {
   const ports = portsOf(place.netns, bridge);
   if (mac === undefined) return wayOut(place, ports, from);
   const entry = entryFor(place, ports, mac, vlan);
-  const known = entry && linkNamed(place.netns, entry.device);
-  if (entry && known && toAll === undefined) return { port: known, entry };
+  const moved = entry?.state === 'permanent' ? undefined : located.findLast((one) => isAt(one, place, bridge, mac))?.port;
+  const known = linkNamed(place.netns, moved ?? entry?.device);
+  if (known && toAll === undefined) return { port: known, ...(entry && entry.device === known.name ? { entry } : {}) };
   const flooded = flood(place, bridge, ports, { mac, toAll }, from);
   // no entry is asked where a question to everybody goes; of somebody whose cable is not known it says where he is
-  return entry && known && flooded === 'unknown' ? { port: known } : flooded;
+  return known && flooded === 'unknown' ? { port: known } : flooded;
 };
+
+/** What is asked of a bridge's table besides the address. */
+interface Searched {
+  vlan?: number | undefined;
+  /** The port it came in by. */
+  from?: Link | undefined;
+  /** What bridges learned on the way here, which is younger than what was read. */
+  located?: Located[];
+}
+
+const isAt = (one: Located, { snapshot, netns }: Place, bridge: Link, mac: string): boolean =>
+  one.mac === mac && one.bridge === bridge.name && one.netns === netns.inode && one.node === snapshot.node;
 
 const flood = (place: Place, bridge: Link, ports: Link[], { mac, toAll }: { mac: string; toAll: Frame['toAll'] }, from: Link | undefined): Found => {
   const flooded = ports.filter((port) => toAll !== undefined || port.bridgePort?.flood !== false);

@@ -28,7 +28,7 @@ export interface Origin {
 export const bridgeForward = (journey: Journey, forwarded: Forwarded, from?: Origin): Step => {
   const { place, bridge, flight, frame, nextHop } = forwarded;
   if (!from && isItself(place, bridge, frame)) return notFound(journey, forwarded, 'nobody');
-  const found = portTo(place, bridge, frame, from?.vlan, from?.port);
+  const found = portTo(place, bridge, frame, { vlan: from?.vlan, from: from?.port, located: journey.located });
   const port = typeof found === 'string' ? undefined : found.port;
   const tag = port && vlanOut(place, bridge, port, from?.vlan, frame);
   const closed = port && (closedTo(forwarded, port, from) ?? (tag && isStop(tag) ? tag : undefined));

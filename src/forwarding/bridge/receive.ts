@@ -1,7 +1,8 @@
 import type { Link } from '../../node/snapshot.ts';
-import { filterIn } from '../device/filter.ts';
+import { filterIn, filterOut } from '../device/filter.ts';
 import { unansweredStop } from '../device/uplink.ts';
 import { addHop, type Flight, type Frame, type Journey, lose, type Step, type StopDetail, say, stop } from '../flight.ts';
+import { isFresh } from '../neighbour/entry.ts';
 import { resolve } from '../neighbour/resolve.ts';
 import { runBridgeHook, runHook, tracksConnections } from '../netfilter/hook.ts';
 import { isV6, type Pass, startPass } from '../pass.ts';
@@ -45,10 +46,17 @@ export const receiveOnPort = (journey: Journey, arrived: Arrived, port: Link): S
   }
   const vlan = vlanIn(place, bridge, port, frame);
   if (isStop(vlan)) return stop(journey, vlan);
+  locate(journey, arrived, port);
   if (frame.to === undefined) return lose(journey, 'which address the frame is for was not read');
   const own = isOwnMac(place, bridge, frame.to);
   const origin = { port, pass, translated, vlan: vlan.vlan };
   return own ? passUp(journey, arrived, port, translated ? pass : undefined) : bridgeForward(journey, arrived, origin);
+};
+
+/** A bridge notes behind which port an address is, also where an entry says otherwise, but for its own (net/bridge/br_fdb.c br_fdb_update). */
+const locate = (journey: Journey, { place, bridge, frame: { from: mac } }: Arrived, port: Link): void => {
+  if (mac === undefined || port.bridgePort?.learning === false) return;
+  journey.located.push({ node: place.snapshot.node, netns: place.netns.inode, bridge: bridge.name, mac, port: port.name });
 };
 
 /** br_netfilter hands bridged IP packets to iptables' hooks with the bridge as both interfaces (net/bridge/br_netfilter_hooks.c br_nf_pre_routing). */
@@ -92,7 +100,8 @@ const isHost = ({ place, flight }: Pass, bridge: Link): boolean =>
 /**
  * A translation on the bridge: to a neighbour on the same bridge it stays a frame, anywhere else it goes up. What has no way is freed here
  * and the bridge's own interface never sees it: in IPv6 for any route that refuses, in IPv4 for a bad source (br_nf_pre_routing_finish). Whose
- * neighbour does not answer is told so, as if it had been routed (br_nf_pre_routing_finish_bridge, neigh->output).
+ * neighbour does not answer is told so, as if it had been routed, and where it is not known for sure (NUD_CONNECTED) the packet passes the filters
+ * of the bridge's own device (br_nf_pre_routing_finish_bridge, neigh->output, br_dev_xmit).
  */
 const redirect = (journey: Journey, arrived: Arrived, port: Link, pass: Pass): Step => {
   const { place, bridge, flight, frame } = arrived;
@@ -109,5 +118,7 @@ const redirect = (journey: Journey, arrived: Arrived, port: Link, pass: Pass): S
     return stop(journey, unansweredStop(bridge, nextHop, because));
   }
   if (mac === undefined) return lose(journey, `who has ${nextHop} on ${bridge.name} was not read`);
+  const diverted = isFresh(state) ? undefined : filterOut({ journey, place, device: bridge, flight, frame: { from: bridge.mac, to: mac } });
+  if (diverted) return diverted;
   return bridgeForward(journey, { ...arrived, frame: { ...frame, to: mac } }, { port, pass, translated: true, vlan: undefined });
 };

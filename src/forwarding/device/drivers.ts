@@ -26,8 +26,7 @@ const sendVeth: Driver = (step, journey) => {
 /** Out of a bridge's own interface into its ports. */
 const sendBridge: Driver = (step, journey) => {
   const { place, device, flight, frame, nextHop } = step;
-  if (frame.to === undefined && isUplink(place, device) && typeof portTo(place, device, {}, undefined, undefined) === 'string')
-    return sendUplink(step, journey);
+  if (frame.to === undefined && isUplink(place, device) && typeof portTo(place, device, {}, {}) === 'string') return sendUplink(step, journey);
   if (frame.to === undefined && frame.state === 'nobody') return stop(journey, unansweredStop(device, nextHop ?? flight.packet.destination));
   return bridgeForward(journey, { place, bridge: device, flight, frame, nextHop });
 };

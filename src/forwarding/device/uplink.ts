@@ -1,5 +1,5 @@
 import type { Address, Link } from '../../node/snapshot.ts';
-import { hostPort, inPrefix, sameAddress } from '../address.ts';
+import { familyOf, hostPort, inPrefix, parsePrefix, sameAddress } from '../address.ts';
 import { assume, type Flight, type Frame, type Journey, lose, type Step, type StopDetail, say, stop } from '../flight.ts';
 import type { Stop } from '../hop.ts';
 import { answersStranger } from '../neighbour/solicit.ts';
@@ -50,7 +50,13 @@ export const sendUplink = ({ place, device, flight, frame, nextHop }: Emit, jour
   if (arrival?.routed) flight.ttl = (flight.ttl ?? 64) - 1;
   say(journey, outerWords(flight), arrival ? `to ${arrival.place.snapshot.node}` : `to ${hostPort(towards)}`);
   if (!arrival) return place.netns.role === 'host' ? gone(place, device, flight) : lose(journey, `the far end of ${device.name} was not read`);
-  return { at: 'receive', place: arrival.place, device: arrival.link, flight: { ...flight, mark: 0 }, frame: { ...frame, to: arrival.mac } };
+  return {
+    at: 'receive',
+    place: arrival.place,
+    device: arrival.link,
+    flight: { ...flight, mark: 0 },
+    frame: { ...frame, from: arrival.routed ? undefined : frame.from, to: arrival.mac },
+  };
 };
 
 /** Does a router find the node that holds the address? */
@@ -58,7 +64,8 @@ const isFound = (journey: Journey, { holder, place, link }: Arrival, target: str
   if (!link.up) return false;
   // on its way here the packet that is answered made its sender ask a router
   if (journey.learned.some(({ node, address }) => node === undefined && sameAddress(address, target))) return true;
-  const found = answersStranger(journey, holder ?? { place, link }, { target, sender: router });
+  const end = holder ?? { place, link };
+  const found = answersStranger(journey, end, { target, sender: gatewayOf(end, target) ?? router });
   if (found !== undefined) return found;
   const what = `${place.snapshot.node} hears no question for ${target}: whether a router knows it all the same`;
   return assume(journey, what, { kind: 'unknown', what, ways: [{ label: 'it does not' }, { label: 'it does' }] }) === 1;
@@ -120,10 +127,17 @@ const isDefaultGateway = ({ snapshots }: World, router: string): boolean =>
   snapshots.some((snapshot) =>
     hostNetns(snapshot)?.routes.some(
       ({ destination, gateway, nexthops }) =>
-        /^(0\.0\.0\.0|::)\/0$/.test(destination) &&
+        parsePrefix(destination)?.length === 0 &&
         [gateway, ...nexthops.map((hop) => hop.gateway)].some((one) => one !== undefined && sameAddress(one, router)),
     ),
   );
+
+/** The router's address on its other side, as the node there knows it. */
+const gatewayOf = ({ place, link }: End, address: string): string | undefined =>
+  place.netns.routes.find(
+    ({ family, device, gateway, destination }) =>
+      family === familyOf(address) && gateway !== undefined && device === link.name && parsePrefix(destination)?.length === 0,
+  )?.gateway;
 
 /** A router has an address in the networks it knows: where it is in another one of this device's, it need not know this one. */
 const isRouted = ({ place, link }: End, own: Address): boolean => {

@@ -8,6 +8,11 @@ const written = new Set(['PERMANENT', 'NOARP']);
 
 export const isValid = ({ state }: Neighbour): boolean => valid.has(state);
 
+/** States in which nobody asks whether it is still true (NUD_CONNECTED). */
+const connected = new Set(['REACHABLE', 'PERMANENT', 'NOARP']);
+
+export const isFresh = (state: string): boolean => connected.has(state);
+
 /** Somebody wrote it down: no answer will correct it. */
 export const isWritten = ({ state }: Neighbour): boolean => written.has(state);
 

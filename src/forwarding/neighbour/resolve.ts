@@ -4,7 +4,7 @@ import { assume, decided, type Journey, type Learned } from '../flight.ts';
 import type { Stop } from '../hop.ts';
 import { leaveOpen } from '../unread.ts';
 import { isUplink } from '../uplinks.ts';
-import { type End, type Place, placeKey, unread } from '../world.ts';
+import { type End, linkHolding, type Place, placeKey, unread } from '../world.ts';
 import { answers, askerOf, type Question } from './arp.ts';
 import { entryFor, isValid, isWritten } from './entry.ts';
 import { isListed, type Segment, segmentOf } from './segment.ts';
@@ -42,10 +42,15 @@ export const resolve = (journey: Journey, place: Place, device: Link, address: s
   }
   const learned = journey.learned.find((one) => isAbout(one, place, device, address));
   if (learned) return { mac: learned.mac, state: 'learned', fixed: false };
+  // the tunnel that would carry the question asks for the same neighbour
+  const key = `${placeKey(place)} ${device.ifindex} ${address}`;
+  if (journey.asking.has(key)) return { state: 'nobody', fixed: false };
+  journey.asking.add(key);
   const question = { target: address, sender: askerOf(place, device, address, source) };
   const segment = segmentOf(journey.world, place, device, asked(journey, device, question));
-  const { macs, sure, because } = ask(journey, segment, { place, link: device }, question);
-  const mac = macs.length > 1 ? macs[raced(journey, place, device, address, macs)] : macs[0];
+  const { macs, sure, because, held } = ask(journey, segment, { place, link: device }, question);
+  journey.asking.delete(key);
+  const mac = macs.length > 1 || (macs.length === 1 && !sure && !held) ? macs[raced(journey, place, device, address, macs)] : macs[0];
   if (mac !== undefined) {
     learn(journey, { place, link: device }, address, mac);
     return { mac, state: 'answered', fixed: false };
@@ -57,10 +62,14 @@ export const resolve = (journey: Journey, place: Place, device: Link, address: s
   return { state: sure && !unread(place, 'links') ? 'nobody' : 'unknown', fixed: false, because };
 };
 
-/** Whose answer comes last stays in the table, and nobody can know whose that is (net/ipv4/arp.c arp_process, neigh_update). */
+/**
+ * Whose answer comes first, or after a while last, stays in the table, and nobody can know whose that is (net/ipv4/arp.c arp_process). Where one
+ * answers for what it does not have itself, whoever has it is somebody else, out there.
+ */
 const raced = (journey: Journey, place: Place, device: Link, address: string, macs: string[]): number => {
-  const what = `${macs.length} interfaces answer for ${address}: ${macs.join(', ')}`;
-  const ways = macs.map((mac) => ({ label: `${address} is at ${mac}` }));
+  const others = macs.length > 1 ? [] : ['somebody outside'];
+  const what = `${macs.length + others.length} interfaces answer for ${address}: ${[...macs, ...others].join(', ')}`;
+  const ways = [...macs, ...others].map((mac) => ({ label: `${address} is at ${mac}` }));
   return assume(journey, `${placeKey(place)} ${device.ifindex} neighbour ${address}`, { kind: 'unknown', what, ways });
 };
 
@@ -80,12 +89,14 @@ interface Asked {
   macs: string[];
   /** Nobody else could answer. */
   sure: boolean;
+  /** One that answers has the address. */
+  held: boolean;
   because?: Stop | undefined;
 }
 
 /** All that would hear the question if nothing stood in the way, and those that do and answer it; both sides then know each other. */
 const ask = (journey: Journey, segment: Segment, asker: End, question: Question): Asked => {
-  const asked: Asked = { macs: [], sure: segment.complete && !isListed(segment, question.target) };
+  const asked: Asked = { macs: [], sure: segment.complete && !isListed(segment, question.target), held: false };
   for (const end of hearers(segment, asker)) {
     const answer = answers(end.place, end.link, question);
     if (answer === undefined) asked.sure = false;
@@ -94,6 +105,7 @@ const ask = (journey: Journey, segment: Segment, asker: End, question: Question)
     if (exchange.asked) learn(journey, end, question.sender, asker.link.mac);
     asked.because ??= exchange.stop;
     if (!exchange.answered) continue;
+    if (linkHolding(end.place.netns, question.target)) asked.held = true;
     if (!asked.macs.includes(end.link.mac)) asked.macs.push(end.link.mac);
   }
   return asked;

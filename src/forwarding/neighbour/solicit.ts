@@ -42,7 +42,9 @@ export const solicit = (journey: Journey, asker: End, end: End, { target, sender
 /** Do the rules of this very host let a message of neighbour discovery out of, or in by, the device? */
 const passesHere = (journey: Journey, end: End, flight: Flight, way: 'out' | 'in'): boolean => {
   const aside: Journey = { ...journey, hops: [...journey.hops], pending: [], connections: [] };
-  const pass = startPass({ journey: aside, place: end.place, flight, iif: way === 'in' ? end.link.name : undefined });
+  const asks = flight.packet.icmp?.type === 135;
+  const frame: Frame = asks && way === 'in' ? { toAll: 'multicast' } : {};
+  const pass = startPass({ journey: aside, place: end.place, flight, frame, iif: way === 'in' ? end.link.name : undefined });
   pass.oif = way === 'out' ? end.link.name : undefined;
   const hooks = way === 'in' ? (['prerouting', 'input'] as const) : (['output', 'postrouting'] as const);
   return (

@@ -1,12 +1,11 @@
-import type { Link } from '../../node/snapshot.ts';
+import type { Link, Netns } from '../../node/snapshot.ts';
 import { familyOf, isLimitedBroadcast, isLinkLocal6, isLoopback, isMulticast, isZeroNet } from '../address.ts';
 import { portOf, type StopDetail } from '../flight.ts';
 import type { Known } from '../netfilter/context.ts';
 import type { Pass } from '../pass.ts';
 import { protocolOf } from '../protocol.ts';
 import { isOnAnywhere, reversePathMode } from '../sysctl.ts';
-import { unreadRoutes } from '../world.ts';
-import { isLocal } from './address-type.ts';
+import { linkHolding, unreadRoutes } from '../world.ts';
 import { lookupRoute, type RouteDecision, usesDevice } from './lookup.ts';
 import { hasOwnRules, type RouteQuery } from './rules.ts';
 import { vrfOf } from './vrf.ts';
@@ -86,7 +85,10 @@ export const sourceProblem = (pass: Arrival, device: Link, towards?: string): St
   const { netns } = place;
   const mode = reversePathMode(netns, device.name);
   const acceptsLocal = isOnAnywhere(netns, device.name, 'accept_local');
-  if (mode === 0 && !hasOwnRules(netns)) return !acceptsLocal && isLocal(place, source) ? martian(device, source) : undefined;
+  // a network that an address of lo makes local is not looked at here, as long as nobody wrote a local route
+  if (mode === 0 && !hasOwnRules(netns) && !hasOwnLocals(netns)) {
+    return !acceptsLocal && linkHolding(netns, source) !== undefined ? martian(device, source) : undefined;
+  }
 
   const mark = isOnAnywhere(netns, device.name, 'src_valid_mark') ? flight.mark : 0;
   const decision = backwards(pass, { mark, iif: towards ?? 'lo', ignoreLinkState: false });
@@ -97,6 +99,10 @@ export const sourceProblem = (pass: Arrival, device: Link, towards?: string): St
   }
   return usesDevice(decision, device.name) ? undefined : otherWay(device, source, mode);
 };
+
+/** Somebody wrote a local route (net/ipv4/fib_frontend.c inet_rtm_newroute, fib_has_custom_local_routes). */
+const hasOwnLocals = ({ routes }: Netns): boolean =>
+  routes.some(({ family, type, protocol }) => family === 4 && type === 'local' && protocol !== 'kernel');
 
 /** The best way back is another: without an address on the device, or in strict mode, that is the end. */
 const otherWay = (device: Link, source: string, mode: number): StopDetail | undefined => {

@@ -2,7 +2,7 @@ import type { Protocol } from '../../cluster/facts.ts';
 import type { Packet } from '../../forwarding/hop.ts';
 import type { Sighting, TapResult } from '../observation.ts';
 import type { Frame } from './frame.ts';
-import { echoMark, indexKeys, isUdpRequest, type KeyIndex, quotedKey, sctpKey, tcpKey, udpKey } from './key-index.ts';
+import { echoMark, indexKeys, isUdpRequest, type KeyIndex, quotedKey, quotesReply, sctpKey, tcpKey, udpKey } from './key-index.ts';
 import type { ProbeKey } from './probe-keys.ts';
 import type { TapCapture } from './tap-output.ts';
 import type { Transport } from './transport.ts';
@@ -50,7 +50,13 @@ const packetOf = ({ packet, transport }: Frame): Packet => ({
   length: packet.length,
 });
 
-const sightingOf = (frame: Frame, { key, what }: Match, { node, netns }: TapCapture): Sighting => ({
+const errorOf = ({ packet, transport }: Frame, key: ProbeKey, index: KeyIndex): Pick<Sighting, 'icmpError'> => {
+  if (transport.kind !== 'icmp-error') return {};
+  const { type, code, quoted } = transport;
+  return { icmpError: { from: packet.source, type, code, ...(quotesReply(index, key, quoted) ? { aboutReply: true } : {}) } };
+};
+
+const sightingOf = (frame: Frame, { key, what }: Match, { node, netns }: TapCapture, index: KeyIndex): Sighting => ({
   node,
   netns,
   interface: frame.interface,
@@ -61,9 +67,7 @@ const sightingOf = (frame: Frame, { key, what }: Match, { node, netns }: TapCapt
   ...(frame.outer ? { outer: frame.outer } : {}),
   ...(frame.sourceMac === undefined ? {} : { sourceMac: frame.sourceMac }),
   what,
-  ...(frame.transport.kind === 'icmp-error'
-    ? { icmpError: { from: frame.packet.source, type: frame.transport.type, code: frame.transport.code } }
-    : {}),
+  ...errorOf(frame, key, index),
   attempt: key.attempt,
   probe: key.probe,
 });
@@ -79,7 +83,7 @@ export const joinSightings = (captures: TapCapture[], keys: ProbeKey[]): TapResu
     const { frames, ...result } = capture;
     const sightings = frames.flatMap((frame) => {
       const found = matchOf(index, frame);
-      return found ? [sightingOf(frame, found, capture)] : [];
+      return found ? [sightingOf(frame, found, capture, index)] : [];
     });
     return { ...result, sightings: sightings.sort((a, b) => a.time - b.time) };
   });

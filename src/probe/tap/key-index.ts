@@ -80,6 +80,14 @@ export const quotedKey = (index: KeyIndex, quoted: IpPacket | undefined): ProbeK
   return transport.kind === 'udp' ? (udpKey(index, quoted, transport) ?? asSent(index, quoted, transport)) : undefined;
 };
 
+/** Whether what an ICMP error quotes is the answer to that attempt. */
+export const quotesReply = (index: KeyIndex, key: ProbeKey, quoted: IpPacket | undefined): boolean => {
+  if (!quoted) return false;
+  const transport = readTransport(quoted);
+  if (transport?.kind === 'echo') return transport.reply;
+  return transport?.kind === 'udp' && !isUdpRequest(index, key, quoted, transport);
+};
+
 type Learn = (index: KeyIndex, packet: IpPacket, transport: Tcp | Udp) => void;
 
 const learnSequence = (index: KeyIndex, { sequence }: Tcp, key: ProbeKey | undefined): void => {

@@ -50,7 +50,7 @@ const emptyPlace = (sighting: Sighting): TapPlace => ({
 export const tapSummary = (results: TapResult[], probe: string): TapPlace[] => {
   const places = new Map<string, TapPlace>();
   for (const sighting of results.flatMap((result) => result.sightings)) {
-    if (sighting.probe !== probe || sighting.attempt === undefined) continue;
+    if (sighting.probe !== probe || sighting.attempt === undefined || sighting.icmpError?.aboutReply) continue;
     const key = placeKey(sighting);
     const place = places.get(key) ?? emptyPlace(sighting);
     places.set(key, place);

@@ -91,10 +91,8 @@ describe('the API client', () => {
 
   it('gives up on a server that hangs', async () => {
     const { request } = await talkTo(() => ({ hang: true }), { requestTimeoutMs: 200 });
-    const startedAt = Date.now();
     const error = await failure(request('GET', '/api'));
     expect(error.message).to.match(/^Unable to connect to the server: no answer from 127\.0\.0\.1:\d+ within 0\.2s/);
-    expect(Date.now() - startedAt).to.be.below(1000);
   });
 
   it('does not take a cut connection for an answer', async () => {

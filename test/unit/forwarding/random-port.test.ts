@@ -14,9 +14,9 @@ const toOtherNode = (cluster: FlannelCluster): Walk =>
 describe('a source port drawn at random', () => {
   it('leaves open what a rule for source ports beyond it does', () => {
     const cluster = flannelCluster();
-    insertRule(cluster.host('node2'), 'filter', 'INPUT', '-p tcp -m tcp --sport 40000 -j DROP');
+    insertRule(cluster.host('node2'), 'filter', 'INPUT', '-p tcp -m tcp --sport 30000:40000 -j DROP');
     const there = toOtherNode(cluster);
-    expect(there.doubts.join()).to.contain('--sport 40000');
+    expect(there.doubts.join()).to.contain('--sport 30000:40000');
     expect(there.outcome).to.equal('delivered');
   });
 
@@ -26,10 +26,19 @@ describe('a source port drawn at random', () => {
     expect(toOtherNode(cluster)).to.deep.include({ outcome: 'stopped', doubts: [] });
   });
 
+  it('is none of a few ports that a rule names, and one of nearly all', () => {
+    const few = flannelCluster();
+    insertRule(few.host('node2'), 'filter', 'INPUT', '-p tcp -m multiport --sports 40000,8080,9000:9100 -j DROP');
+    expect(toOtherNode(few)).to.deep.include({ outcome: 'delivered', doubts: [] });
+    const all = flannelCluster();
+    insertRule(all.host('node2'), 'filter', 'INPUT', '-p tcp -m tcp --sport 1024: -j DROP');
+    expect(toOtherNode(all)).to.deep.include({ outcome: 'stopped', doubts: [] });
+  });
+
   it('leaves open what a rule does with the answer to it', () => {
     const cluster = flannelCluster();
-    insertRule(cluster.host('node2'), 'filter', 'OUTPUT', '-p tcp -m tcp --dport 40000 -j DROP');
-    expect(walkBack(toOtherNode(cluster), cluster)?.doubts.join()).to.contain('--dport 40000');
+    insertRule(cluster.host('node2'), 'filter', 'OUTPUT', '-p tcp -m tcp --dport 30000:40000 -j DROP');
+    expect(walkBack(toOtherNode(cluster), cluster)?.doubts.join()).to.contain('--dport 30000:40000');
   });
 
   it('is the asker’s own again once the answer is translated back', () => {

@@ -109,4 +109,19 @@ describe('captures joined to probes', () => {
     const [result] = withTapTimes([{ request, attempts: [{ outcome: 'timeout', sourcePort: 61440 }] }], taps);
     expect(result?.attempts).to.deep.equal([{ outcome: 'refused', detail: 'ICMP port unreachable', from: '10.244.1.1', sourcePort: 61440 }]);
   });
+
+  it('do not take an error about the reply, which goes to who replied, for an answer', () => {
+    const udpKey: ProbeKey = { probe: 'main', attempt: 0, protocol: 'udp', destination: B, port: 9999, sourcePort: 61442, mark: '6e6400010000' };
+    const cookie = Buffer.from('6e6400010000', 'hex');
+    const [request, reply] = [ipv4(A, B, 17, udp(61442, 9999, cookie)), ipv4(B, A, 17, udp(9999, 61442, cookie))];
+    const about = (quoted: Buffer, to: string): Buffer => ipv4('10.244.2.1', to, 1, Buffer.concat([Buffer.from('0303000000000000', 'hex'), quoted]));
+    const errorsAt = (...packets: [number, Buffer][]): (boolean | undefined)[] =>
+      joinSightings([capture('b', ...packets)], [udpKey])
+        .flatMap(({ sightings }) => sightings)
+        .flatMap(({ icmpError }) => (icmpError ? icmpError.aboutReply : []));
+    expect(errorsAt([IN, request], [OUT, reply], [IN, about(reply, B)])).to.deep.equal([true]);
+    expect(errorsAt([IN, request], [OUT, about(request, A)])).to.deep.equal([undefined]);
+    const taps = joinSightings([capture('b', [IN, request], [OUT, reply], [IN, about(reply, B)])], [udpKey]);
+    expect(tapSummary(taps, 'main').map(({ direction, errors }) => `${direction} ${errors.size}`)).to.deep.equal(['in 0', 'out 0']);
+  });
 });

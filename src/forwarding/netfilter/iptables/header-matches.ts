@@ -7,6 +7,7 @@ import { icmpOf, isV6, tcpFlagsOf } from '../../pass.ts';
 import { hasPorts, protocolNumber, protocolOf } from '../../protocol.ts';
 import { linkNamed } from '../../world.ts';
 import type { Known, Matcher } from '../context.ts';
+import { drawnIs, isDrawnHigh } from '../drawn-port.ts';
 import { conjunction, type Module, type OptionTable } from './module.ts';
 import { u32 } from './u32.ts';
 
@@ -70,8 +71,10 @@ const inPorts = (list: string, ...sides: Port[]): Matcher => {
     let answer: Known = false;
     for (const side of sides) {
       const port = portOf(pass.flight, side);
-      if (port === undefined) answer = undefined;
-      else if (ranges.some((range) => portInRange(range, port))) return true;
+      const among = (one: number): boolean => ranges.some((range) => portInRange(range, one));
+      const is = port !== undefined ? among(port) : isDrawnHigh(pass.flight, side) ? drawnIs(among) : undefined;
+      if (is === true) return true;
+      if (is === undefined) answer = undefined;
     }
     return answer;
   };
@@ -255,12 +258,12 @@ export const headerModules: Record<string, Module> = {
         return frame.from === undefined ? undefined : frame.from === mac.toLowerCase();
       },
   }),
-  // what is sent to us alone, as probes are; loopback's packets are so too (PACKET_LOOPBACK is turned into a host's before any rule)
+  // what is sent to us alone, as probes are, or a question to everybody; loopback's packets are so too (PACKET_LOOPBACK is turned into a host's before any rule)
   pkttype: conjunction({
     '--pkt-type':
       (type = '') =>
-      () =>
-        type === 'unicast' || type === 'host',
+      ({ frame }) =>
+        frame.toAll === undefined ? type === 'unicast' || type === 'host' : type === frame.toAll,
   }),
   u32: conjunction({
     '--u32':

@@ -25,4 +25,25 @@ export const conjunction =
     return compiled;
   };
 
+/**
+ * Questions about a connection: of a packet that belongs to none the answer is no, negated or not. Where its state is asked for, too, that
+ * alone counts (net/netfilter/xt_conntrack.c conntrack_mt, xt_connmark.c connmark_mt).
+ */
+export const ofConnection =
+  (table: OptionTable, states: readonly string[] = []): Module =>
+  (options) => {
+    const asksState = options.some(({ name }) => states.includes(name));
+    const compiled: CompiledMatch[] = [];
+    for (const option of options) {
+      const matches = conjunction(table)([option]);
+      if (!matches) return undefined;
+      const isState = states.includes(option.name);
+      for (const match of matches) {
+        const asked = 'matcher' in match && !isState ? match.matcher : undefined;
+        compiled.push(asked ? { matcher: (pass) => (pass.tracking.found ? asked(pass) : asksState) } : match);
+      }
+    }
+    return compiled;
+  };
+
 export const knows = (table: OptionTable, { name }: OptionUse): boolean => name in table;

@@ -10,7 +10,7 @@ import type { Place } from '../../world.ts';
 import { type Known, type Matcher, some } from '../context.ts';
 import { inIpset } from '../ipset/lookup.ts';
 import { interfaceMatches, portInRange } from './header-matches.ts';
-import { conjunction, type Module, type OptionTable } from './module.ts';
+import { conjunction, type Module, type OptionTable, ofConnection } from './module.ts';
 import { has, type OptionUse, optionValue } from './words.ts';
 
 /** SNAT and DNAT are no states but what became of the flow; a rule that lists several asks for any of them (xt_conntrack.c conntrack_mt). */
@@ -250,15 +250,15 @@ const socket: Module = () => [
 
 /** Modules that ask for what the kernel knows beside the packet. */
 export const stateModules: Record<string, Module> = {
-  conntrack: conjunction(conntrack),
-  state: conjunction(conntrack),
+  conntrack: ofConnection(conntrack, ['--ctstate', '--state']),
+  state: ofConnection(conntrack, ['--ctstate', '--state']),
   mark: conjunction({
     '--mark':
       (text = '') =>
       ({ flight }) =>
         matchesMark(text, flight.mark),
   }),
-  connmark: conjunction(connmark),
+  connmark: ofConnection(connmark),
   set,
   addrtype,
   physdev: conjunction(physdev),

@@ -3,6 +3,7 @@ import { choose } from '../../fork.ts';
 import type { RuleRef } from '../../hop.ts';
 import type { Pass } from '../../pass.ts';
 import type { Known } from '../context.ts';
+import { drawnIs, isDrawnHigh } from '../drawn-port.ts';
 import { isBits, type Scalar, typeOf } from './datatype.ts';
 import { compileExpression, type Expression } from './expression.ts';
 import { isObject, type Json, nameAndBody } from './json.ts';
@@ -18,12 +19,20 @@ type Compare = (left: Value, pass: Pass) => Known;
 export const compileMatch = ({ op, left, right }: Json, table: NftTable): CompiledMatch => {
   const expression = compileExpression(left, table, typeOf(left));
   const compare = comparison(String(op), expression, right, table);
+  const port = portIn(left);
   return (pass, by) => {
     const value = expression.evaluate(pass);
     if (value === absent) return false;
-    if (value === undefined) return undefined;
+    if (value === undefined) return port && isDrawnHigh(pass.flight, port) ? drawnIs((one) => compare(one, pass)) : undefined;
     return isLuck(value) ? lucky(value, compare, pass, by) : compare(value, pass);
   };
+};
+
+/** `tcp dport`, `th sport`… */
+const portIn = (left: unknown): 'sourcePort' | 'destinationPort' | undefined => {
+  const [name, body] = nameAndBody(left);
+  const field = name === 'payload' && isObject(body) ? body.field : undefined;
+  return field === 'sport' ? 'sourcePort' : field === 'dport' ? 'destinationPort' : undefined;
 };
 
 const comparison = (op: string, left: Expression, right: unknown, table: NftTable): Compare => {

@@ -11,7 +11,7 @@ import { absent, type Value } from './value.ts';
 
 /** What the kernel knows beside the packet (nft_meta.c). */
 export const meta = (key: string, pass: Pass): Value => {
-  const { flight, iif, oif, bridgeIn, bridgeOut, place } = pass;
+  const { flight, iif, oif, bridgeIn, bridgeOut, place, frame } = pass;
   const v6 = isV6(flight.packet);
   const arp = flight.solicits === 'arp';
   switch (key) {
@@ -38,7 +38,7 @@ export const meta = (key: string, pass: Pass): Value => {
     case 'protocol':
       return arp ? ARP : v6 ? 0x86dd : 0x0800;
     case 'pkttype':
-      return 'host';
+      return frame.toAll ?? 'host';
     case 'length':
       return flight.packet.length;
     case 'skuid':

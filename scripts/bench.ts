@@ -10,7 +10,9 @@ const image = `build/agent-image-${process.arch === 'arm64' ? 'arm64' : 'amd64'}
 const lab = (title: string, args: string[]): Promise<boolean> => run(title, node, ['test/lab/main.ts', ...args, '--name', name]);
 
 const judged =
-  (await run('judging policies', node, ['test/bench/policy.ts'])) && (await run('the forwarding model', node, ['test/bench/forwarding.ts']));
+  (await run('judging policies', node, ['test/bench/policy.ts'])) &&
+  (await run('the forwarding model', node, ['test/bench/forwarding.ts'])) &&
+  (await run('what each way of seeing contributes', node, ['test/bench/tiers.ts']));
 const onLab = (title: string, file: string): Promise<boolean> =>
   run(title, node, [file], {
     NETDOCTOR_E2E_LAB: name,

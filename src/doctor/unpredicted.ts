@@ -1,7 +1,9 @@
+import { sameAddress } from '../forwarding/address.ts';
 import type { Hop, Walk } from '../forwarding/hop.ts';
 import { labelOf, linkNamed, placeAt, type World } from '../forwarding/world.ts';
 import type { TapPlace } from '../probe/tap/tap-summary.ts';
 import type { HopReport } from '../report/report.ts';
+import { duplicateAddresses } from '../topology/duplicates.ts';
 import { isAt, type Leg, packetsOf, timesOf } from './places.ts';
 
 const firstTime = (place: TapPlace, leg: Leg): number => Math.min(...timesOf(place, leg).values());
@@ -31,6 +33,18 @@ const isBridgeBetween = (world: World, place: TapPlace, hops: Hop[]): boolean =>
   return hops.some(
     (hop) => hop.netns === place.netns && hop.node === place.node && linkNamed(netns, hop.interface)?.master?.ifindex === bridge.ifindex,
   );
+};
+
+/** An end of the packet that more than one namespace of this node holds, where this place is on the way to one of them: whom a neighbour believes is luck. */
+const sharedEnd = (world: World, place: TapPlace, leg: Leg): string | undefined => {
+  const snapshot = world.snapshots.find(({ node }) => node === place.node);
+  const [packet] = packetsOf(place, leg).values();
+  if (!snapshot || !packet) return undefined;
+  return duplicateAddresses(snapshot).find(
+    ({ address, holders }) =>
+      [packet.source, packet.destination].some((end) => sameAddress(end, address)) &&
+      holders.some(({ netns, hostInterface }) => netns === place.netns || hostInterface === place.interface),
+  )?.address;
 };
 
 /** `VXLAN 16729, UDP 8472 10.33.1.11 → 10.33.1.12` */
@@ -81,7 +95,13 @@ export const withUnpredicted = (walk: Walk | undefined, places: TapPlace[], leg:
     const before = result.findLastIndex((hop) => hop.node === place.node && (times.get(hop) ?? Number.POSITIVE_INFINITY) <= time);
     const first = result.findIndex((hop) => hop.node === place.node);
     const index = before >= 0 ? before + 1 : first >= 0 ? first : result.length;
-    const how = isBridgeBetween(world, place, hops) ? { what: 'by way of the bridge itself' } : surprise;
+    const shared = sharedEnd(world, place, leg);
+    const how =
+      shared !== undefined
+        ? { what: `to or from another one that has ${shared}` }
+        : isBridgeBetween(world, place, hops)
+          ? { what: 'by way of the bridge itself' }
+          : surprise;
     const hop = { ...hopOf(world, place, result[index - 1], leg), ...how };
     times.set(hop, time);
     result.splice(index, 0, hop);

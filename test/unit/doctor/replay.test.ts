@@ -34,10 +34,11 @@ describe('an incident recorded on the lab, judged again', () => {
 
   for (const [name, expected] of Object.entries(EXPECTED)) {
     it(`${name}: ${expected.code} first`, async () => {
-      const { findings } = await replay(name);
+      const { findings, disagreements } = await replay(name);
       const [first] = findings;
       expect(first?.code).to.match(new RegExp(`^(${expected.code})$`));
       expect(`${first?.place?.node ?? ''} ${first?.place?.interface ?? ''}`.trim()).to.match(new RegExp(`^${expected.place.trim()}`));
+      expect(disagreements).to.deep.equal([]);
     });
   }
 

@@ -15,7 +15,7 @@ export interface Flight {
   drawn?: 'sourcePort' | 'destinationPort' | undefined;
   /** Bytes of the largest fragment, where its sender cut it. */
   pieces?: number | undefined;
-  /** Its fragments were put together on a bridge, and it is cut anew wherever it has to be. */
+  /** Its fragments were put together on a bridge, and this node cuts it anew wherever it has to be. */
   whole?: boolean | undefined;
   /** Hops left; absent until the packet was sent. */
   ttl?: number;

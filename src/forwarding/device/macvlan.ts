@@ -36,6 +36,9 @@ export const sendMacvlan = ({ place, device, flight, frame, nextHop }: Emit, jou
     const sibling = childrenOf(parent.place, parent.link).find(
       ({ link }) => link !== device && link.macvlanMode === 'bridge' && isFor(link, asked, frame),
     );
+    // what is for everybody is handed to each sibling (macvlan_broadcast)
+    if (sibling && frame.toAll)
+      return { at: 'receive', place: sibling.place, device: sibling.link, flight: scrub(flight, { place, link: device }, sibling), frame };
     // to the device below first, for those who capture there
     if (sibling) return { at: 'receive', place: parent.place, device: parent.link, flight: scrub(flight, { place, link: device }, parent), frame };
   }

@@ -3,7 +3,7 @@ import { type Journey, joined, type Step } from '../flight.ts';
 import { entryFor, isValid } from '../neighbour/entry.ts';
 import { resolve } from '../neighbour/resolve.ts';
 import { isUplink } from '../uplinks.ts';
-import { nodeHolding, type Place, type World } from '../world.ts';
+import { linkHolding, nodeHolding, type Place, type World } from '../world.ts';
 import { stopBefore } from './emit.ts';
 import { hasAddresses, linkProblem } from './link.ts';
 import { isStacked, stackedHolding } from './stacked.ts';
@@ -39,4 +39,6 @@ const isShared = (place: Place, device: Link): boolean => isUplink(place, device
 /** An address of a node or of a pod that we know is nobody else's; one that is asked for and not answered is silent. */
 const isNeighbours = (world: World, place: Place, device: Link, address: string): boolean =>
   // what is stacked on a device does not reach that device's host
-  nodeHolding(world, address, isStacked(device) ? undefined : place.snapshot.node) !== undefined || stackedHolding(world, address) !== undefined;
+  nodeHolding(world, address, isStacked(device) ? undefined : place.snapshot.node) !== undefined ||
+  stackedHolding(world, address) !== undefined ||
+  place.snapshot.namespaces.some((netns) => netns.role === 'pod' && linkHolding(netns, address) !== undefined);

@@ -54,7 +54,7 @@ export const sendUplink = ({ place, device, flight, frame, nextHop }: Emit, jour
     at: 'receive',
     place: arrival.place,
     device: arrival.link,
-    flight: { ...flight, mark: 0 },
+    flight: { ...flight, mark: 0, whole: undefined },
     frame: { ...frame, from: arrival.routed ? undefined : frame.from, to: arrival.mac },
   };
 };

@@ -48,7 +48,7 @@ export const resolve = (journey: Journey, place: Place, device: Link, address: s
   journey.asking.add(key);
   const question = { target: address, sender: askerOf(place, device, address, source) };
   const segment = segmentOf(journey.world, place, device, asked(journey, device, question));
-  const { macs, sure, because, held } = ask(journey, segment, { place, link: device }, question);
+  const { macs, sure, because, held, missed } = ask(journey, segment, { place, link: device }, question);
   journey.asking.delete(key);
   const mac = macs.length > 1 || (macs.length === 1 && !sure && !held) ? macs[raced(journey, place, device, address, macs)] : macs[0];
   if (mac !== undefined) {
@@ -59,7 +59,7 @@ export const resolve = (journey: Journey, place: Place, device: Link, address: s
   if (halfRead) leaveOpen(journey, halfRead, 'sysctls, routes or entries');
   if (isUplink(place, device)) introduce(journey, { place, link: device }, question);
   if (familyOf(address) === 6 && !canAsk(journey, { place, link: device }, question)) return { state: 'mute', fixed: false, because };
-  return { state: sure && !unread(place, 'links') ? 'nobody' : 'unknown', fixed: false, because };
+  return { state: (sure || missed) && !unread(place, 'links') ? 'nobody' : 'unknown', fixed: false, because };
 };
 
 /**
@@ -91,12 +91,14 @@ interface Asked {
   sure: boolean;
   /** One that answers has the address. */
   held: boolean;
+  /** One that has the address does not hear the question, or is not heard: nobody else will answer for it. */
+  missed: boolean;
   because?: Stop | undefined;
 }
 
 /** All that would hear the question if nothing stood in the way, and those that do and answer it; both sides then know each other. */
 const ask = (journey: Journey, segment: Segment, asker: End, question: Question): Asked => {
-  const asked: Asked = { macs: [], sure: segment.complete && !isListed(segment, question.target), held: false };
+  const asked: Asked = { macs: [], sure: segment.complete && !isListed(segment, question.target), held: false, missed: false };
   for (const end of hearers(segment, asker)) {
     const answer = answers(end.place, end.link, question);
     if (answer === undefined) asked.sure = false;
@@ -104,8 +106,10 @@ const ask = (journey: Journey, segment: Segment, asker: End, question: Question)
     const exchange = solicit(journey, asker, end, question);
     if (exchange.asked) learn(journey, end, question.sender, asker.link.mac);
     asked.because ??= exchange.stop;
+    const holds = linkHolding(end.place.netns, question.target) !== undefined;
+    if (!exchange.answered) asked.missed ||= holds;
     if (!exchange.answered) continue;
-    if (linkHolding(end.place.netns, question.target)) asked.held = true;
+    asked.held ||= holds;
     if (!asked.macs.includes(end.link.mac)) asked.macs.push(end.link.mac);
   }
   return asked;

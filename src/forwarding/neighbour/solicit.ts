@@ -1,5 +1,6 @@
 import type { Link } from '../../node/snapshot.ts';
 import { familyOf, isLinkLocal6, isMulticast, parseAddress, sameAddress, textOf } from '../address.ts';
+import { filterOut } from '../device/filter.ts';
 import type { Flight, Frame, Journey, Step } from '../flight.ts';
 import type { Stop } from '../hop.ts';
 import type { Known } from '../netfilter/context.ts';
@@ -49,7 +50,13 @@ const goesOut = (journey: Journey, end: End, flight: Flight): boolean => {
   const pass = startPass({ journey: aside, place: end.place, flight });
   pass.oif = end.link.name;
   const refused = (['output', 'postrouting'] as const).some((hook) => refusal(runHook(pass, hook), pass));
-  return !refused && flight.ttl === UNROUTED && (pass.reroute !== true || staysOn(aside, end, flight));
+  return !refused && flight.ttl === UNROUTED && (pass.reroute !== true || staysOn(aside, end, flight)) && isSent(aside, end, flight);
+};
+
+/** Do filters let a message out of the device, and of the port of it that leads out of the node? */
+const isSent = (journey: Journey, { place, link }: End, flight: Flight): boolean => {
+  const devices = hasPorts.has(link.kind) ? [link, ...portsOf(place.netns, link).filter((one) => one.up && isUplink(place, one))] : [link];
+  return devices.every((device) => filterOut({ journey: asideOf(journey), place, device, flight, frame: { from: link.mac } }) === undefined);
 };
 
 /** Does it get in through filters and rules, by the device or the port of it that leads out of the node? Of other bridges by which one nobody knows. */
@@ -81,8 +88,8 @@ const writtenMac = ({ place, link }: End, address: string): string | undefined =
  */
 export const answersStranger = (journey: Journey, end: End, question: Question): Known => {
   if (answers(end.place, end.link, question) === false) return false;
-  if (familyOf(question.target) === 4) return true;
   const { target, sender } = question;
+  if (familyOf(target) === 4) return isSent(journey, end, arp(target, sender));
   const hears = comesIn(journey, end, message(sender, solicitedNode(target), 135), 'multicast');
   if (hears && goesOut(journey, end, message(target, sender, 136))) return true;
   return goesOut(journey, end, message(target, solicitedNode(sender), 135)) ? undefined : false;

@@ -57,10 +57,13 @@ export const reverseLookupHolds = (pass: Pass, flags: { loose: boolean; mark: bo
 
 const isLoopbackInput = ({ iif }: Pass): boolean => iif === 'lo';
 
-/** `fib saddr . iif oif`: the device a packet to that address would take; empty when there is none (nft_fib_ipv4.c nft_fib4_eval). */
+/**
+ * `fib saddr . iif oif`: the device a packet to that address would take; empty when there is none (nft_fib_ipv4.c nft_fib4_eval). What comes in
+ * by lo is not looked up, up to INPUT (include/net/netfilter/nft_fib.h nft_fib_can_skip; before Linux 6.16 and its stable releases in PREROUTING alone).
+ */
 export const reverseDevice = (pass: Pass, asked: { side: 'source' | 'destination'; iif: boolean; mark: boolean }): string | undefined => {
   const { place, flight, iif, oif, hook } = pass;
-  if (hook === 'prerouting' && isLoopbackInput(pass)) return iif;
+  if ((hook === 'prerouting' || hook === 'input') && isLoopbackInput(pass)) return iif;
   if (unreadRoutes(place, familyOf(flight.packet.source))) return undefined;
   const { packet, mark } = flight;
   const back = { mark: asked.mark ? mark : 0, iif: hook === 'forward' && asked.iif ? (oif ?? 'lo') : 'lo', ignoreLinkState: true };

@@ -31,7 +31,6 @@ export const input = ({ place, device, flight, frame, pass: bridged }: Input, jo
     if (refused) return stop(journey, refused);
     sayChange(pass, before);
   }
-  if (flight.solicits === 'nd' && flight.ttl !== UNROUTED) return stop(journey, changedOnTheWay(flight.ttl));
   if (flight.solicits) return deliver(pass, device.name);
   if (frame.own && flight.routed) return forward(pass, device, flight.routed);
   const inVrf = enterVrf(pass, device);
@@ -54,7 +53,7 @@ export const input = ({ place, device, flight, frame, pass: bridged }: Input, jo
   return bogus ? stop(journey, bogus) : deliver(pass, iif);
 };
 
-/** Hop limit that a message of neighbour discovery must arrive with (net/ipv6/ndisc.c ndisc_rcv, RFC 4861). */
+/** Hop limit that a message of neighbour discovery must have when it is read, behind the rules of INPUT (net/ipv6/ndisc.c ndisc_rcv, RFC 4861). */
 export const UNROUTED = 255;
 
 const changedOnTheWay = (ttl: number | undefined): StopDetail => ({
@@ -87,6 +86,7 @@ export const deliver = (pass: Pass, iif: string): Step => {
   const result = runHook(pass, 'input');
   const refused = refusal(result, pass);
   if (refused) return stop(journey, refused);
+  if (flight.solicits === 'nd' && flight.ttl !== UNROUTED) return stop(journey, changedOnTheWay(flight.ttl));
   sayChange(pass, before);
   if (pass.server && !isLocal(place, pass.server.address)) return onward(pass, pass.server);
   if (flight.carries) return decapsulate(journey, place, flight);

@@ -11,7 +11,7 @@ import { absent, type Value } from './value.ts';
 
 /** What the kernel knows beside the packet (nft_meta.c). */
 export const meta = (key: string, pass: Pass): Value => {
-  const { flight, iif, oif, bridgeIn, bridgeOut, place, frame } = pass;
+  const { flight, iif, oif, bridgeOut, place, frame } = pass;
   const v6 = isV6(flight.packet);
   const arp = flight.solicits === 'arp';
   switch (key) {
@@ -19,12 +19,12 @@ export const meta = (key: string, pass: Pass): Value => {
       return arp ? absent : protocolOf(flight.packet);
     case 'iif':
     case 'iifname':
-      return pass.hook === 'ingress' || pass.bridge === undefined ? (iif ?? '') : (bridgeIn ?? iif ?? '');
+      return pass.hook === 'ingress' || pass.bridge === undefined ? (iif ?? '') : (bridgePortIn(pass) ?? '');
     case 'oif':
     case 'oifname':
       return pass.bridge === undefined ? (oif ?? '') : (bridgeOut ?? oif ?? '');
     case 'ibrname':
-      return pass.bridge && bridgeIn !== undefined ? pass.bridge : absent;
+      return pass.bridge && bridgePortIn(pass) !== undefined ? pass.bridge : absent;
     case 'obrname':
       return pass.bridge && bridgeOut !== undefined ? pass.bridge : absent;
     case 'iifkind':
@@ -49,6 +49,9 @@ export const meta = (key: string, pass: Pass): Value => {
       return undefined;
   }
 };
+
+/** Behind the choice of its port nobody is told any more by which one a frame came in (net/bridge/br_forward.c br_forward_finish). */
+const bridgePortIn = ({ hook, bridgeIn, iif }: Pass): string | undefined => (hook === 'postrouting' ? undefined : (bridgeIn ?? iif));
 
 const owned = ({ flight, place }: Pass, which: 'uid' | 'gid'): Value => {
   const own = ownedFlight(flight, place.netns.inode);

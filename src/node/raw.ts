@@ -29,7 +29,7 @@ const isLined = ({ name, text }: Pick<RawSection, 'name' | 'text'>): boolean => 
 export const endsEarly = (section: Pick<RawSection, 'name' | 'text'>): boolean => {
   const { text } = section;
   if (section.name === 'file' || text.trim() === '') return false;
-  return isLined(section) ? !text.endsWith('\n') : !/[\]}]\s*$/.test(text);
+  return isLined(section) ? !text.endsWith('\n') : ![']', '}'].includes(text.trimEnd().at(-1) ?? '');
 };
 
 /** Without the beginning of a line at its end: half a number or address is another one. */

@@ -26,6 +26,13 @@ const answering = (family: Family): string[] => [
   ...['inet', 'routes', 'rules', 'neighbours', 'proxies'].map((name) => `${name}-${family}`),
 ];
 
+/** One of those that the question comes to, or on this node might come to if its interfaces were known, of which not all was read. */
+const halfReadOf = (place: Place, device: Link, ends: End[], family: Family): Place | undefined => {
+  const { snapshot } = place;
+  const others = isUplink(place, device) ? [] : snapshot.namespaces.map((netns) => ({ snapshot, netns }));
+  return [place, ...ends.map((end) => end.place)].find((at) => unread(at, ...answering(family))) ?? others.find((at) => unread(at, 'links'));
+};
+
 /** Link-level address of the next hop: the neighbour table, else what ARP or ND would find. `source` is the packet's. */
 export const resolve = (journey: Journey, place: Place, device: Link, address: string, source: string): Resolution => {
   const entry = entryFor(place, device, address);
@@ -48,7 +55,7 @@ export const resolve = (journey: Journey, place: Place, device: Link, address: s
     learn(journey, { place, link: device }, address, mac);
     return { mac, state: 'answered', fixed: false };
   }
-  const halfRead = sure ? undefined : [place, ...segment.ends.map((end) => end.place)].find((at) => unread(at, ...answering(familyOf(address))));
+  const halfRead = sure ? undefined : halfReadOf(place, device, segment.ends, familyOf(address));
   if (halfRead) leaveOpen(journey, halfRead, 'sysctls, routes or entries');
   if (isUplink(place, device)) introduce(journey, { place, link: device }, question);
   if (familyOf(address) === 6 && !canAsk(journey, { place, link: device }, question)) return { state: 'mute', fixed: false, because };

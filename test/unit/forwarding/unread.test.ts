@@ -22,6 +22,9 @@ const recordings = [
   'ovn-kubernetes/peerpod-mac-mismatch',
 ];
 
+/** One of so many, so that the whole takes seconds. */
+const sample = <Item>(items: Item[], of: number): Item[] => items.filter((_, at) => at % of === 0);
+
 /** Ways of one question: what the budget of a walk allows, and the first. */
 const MOST_WAYS = 65;
 
@@ -62,7 +65,8 @@ if (scenarios().length === 0) it.skip('recordings of real nodes: none lie beside
 
 for (const title of scenarios().filter((scenario) => recordings.includes(scenario))) {
   describe(`a reading of ${title} that is not whole`, () => {
-    const scenario = recordedScenario(title);
+    const whole = recordedScenario(title);
+    const scenario = { ...whole, truth: sample(whole.truth, 2) };
     const sections = namesIn(scenario.collections);
 
     for (const cut of cuts) {
@@ -127,7 +131,7 @@ const directory = join(import.meta.dirname, '../../fixtures/diff');
 
 describe('what a kernel did, asked of nodes that were not read whole', () => {
   const files = existsSync(directory) ? readdirSync(directory).filter((name) => !name.startsWith('explained-')) : [];
-  const some: Fixture[] = files.sort().map((name) => readFixture(join(directory, name)));
+  const some: Fixture[] = sample(files.sort(), 4).map((name) => readFixture(join(directory, name)));
 
   for (const section of sectionsOfSnapshots) {
     it(`${section}: is not contradicted`, function () {

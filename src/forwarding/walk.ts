@@ -47,7 +47,7 @@ export const walkAllBack = (there: Walk, world: World, heard = isHeard(there, wo
 export const walkError = (there: Walk, world: World): Walk | undefined => {
   const { stopped } = there;
   const icmp = errorFor(there);
-  if (!stopped || !icmp) return undefined;
+  if (!stopped || !icmp || there.hops.at(-1)?.stop?.facts.lost !== undefined) return undefined;
   const { source: destination, destination: asked, length } = stopped.packet;
   const place = placeAt(world, stopped.node, stopped.netns);
   // from the address that was asked where that is this host's own, IPv6 else from one of the device it came in by (icmp_route_lookup, icmp6_send)

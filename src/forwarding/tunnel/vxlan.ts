@@ -2,6 +2,7 @@ import type { FdbEntry, Link } from '../../node/snapshot.ts';
 import { familyOf, isMulticast } from '../address.ts';
 import { entryLine } from '../bridge/fdb.ts';
 import { bridgeOf } from '../bridge/ports.ts';
+import { invert, isTranslated, sameTuple, tupleOf } from '../conntrack.ts';
 import type { Emit } from '../device/emit.ts';
 import { decided, type Flight, type Journey, joined, lose, type Step, type StopDetail, say, stop } from '../flight.ts';
 import { choose } from '../fork.ts';
@@ -39,7 +40,7 @@ export const sendVxlan = ({ place, device, flight, frame, nextHop, what }: Emit,
   const oif = boundTo(socket, device, used);
   const route = lookupRoute(socket.netns, routeQuery(outer, socket, undefined, oif), judgeOf(journey, socket));
   if (route.kind === 'local' && route.route.type === 'local') return comeRound(journey, socket, outer, oif);
-  const big = route.kind === 'unicast' ? tooBigInside(place, device, flight, limitOf(socket, route, outer)) : undefined;
+  const big = route.kind === 'unicast' ? tooBigInside(journey, place, device, flight, limitOf(socket, route, outer)) : undefined;
   return big ? stop(journey, big) : { at: 'output', place: socket, flight: outer, oif };
 };
 
@@ -49,9 +50,29 @@ const limitOf = ({ netns }: Place, { route, paths: [path] }: Extract<RouteDecisi
   return underlay ? mtuOf(route, underlay) - (carries?.overhead ?? 0) : 0;
 };
 
-/** As a port of a bridge it answers for the far end when a packet does not fit and may not be cut (net/ipv4/ip_tunnel_core.c skb_tunnel_check_pmtu). */
-const tooBigInside = (place: Place, device: Link, flight: Flight, limit: number): StopDetail | undefined =>
-  bridgeOf(place, device) && limit >= (isV6(flight.packet) ? 1281 : 576) ? tooBig(flight, device, limit) : undefined;
+/**
+ * As a port of a bridge it answers for the far end when a packet does not fit and may not be cut (net/ipv4/ip_tunnel_core.c
+ * skb_tunnel_check_pmtu). The answer is written over the packet, whose connection it keeps: where that is translated here, the answer is
+ * translated as if it were the packet, and lost (nf_conntrack_core.c nf_conntrack_in: previously seen).
+ */
+const tooBigInside = (journey: Journey, place: Place, device: Link, flight: Flight, limit: number): StopDetail | undefined => {
+  const big = bridgeOf(place, device) && limit >= (isV6(flight.packet) ? 1281 : 576) ? tooBig(flight, device, limit) : undefined;
+  if (!big || !isTranslatedHere(journey, place, flight)) return big;
+  return {
+    ...big,
+    message: `${flight.packet.length} bytes do not fit through ${device.name} (MTU ${limit}); the sender is not told, as its flow is translated here`,
+    facts: { ...big.facts, lost: 'translated' },
+  };
+};
+
+const isTranslatedHere = ({ connections }: Journey, { snapshot, netns }: Place, { packet }: Flight): boolean =>
+  connections.some(
+    (one) =>
+      one.node === snapshot.node &&
+      one.netns === netns.inode &&
+      sameTuple(invert(one.reply), tupleOf(packet)) &&
+      (isTranslated(one, 'destination') || isTranslated(one, 'source')),
+  );
 
 /**
  * To an address of this very node: the inner frame is handed to the device of the same VNI at once, whatever address it is for, and no

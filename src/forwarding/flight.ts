@@ -93,7 +93,7 @@ export interface Learned {
   mac: string;
 }
 
-/** Behind which port a bridge saw an address last, which is where it sends what is for it. */
+/** Behind which port a bridge saw an address last, or from which remote a VXLAN device did, which is where it sends what is for it. */
 export interface Located {
   node: string;
   netns: string;

@@ -33,8 +33,8 @@ export interface Pass {
   /** Set while the bridge's own hooks are asked: its name; rules then see ports as interfaces. */
   bridge?: string | undefined;
   tracking: Tracking;
-  /** A rule changed what the route was chosen by. */
-  reroute?: boolean;
+  /** A rule changed what the route was chosen by: the packet as it was then, since what later rules change does not count (ip_route_me_harder). */
+  reroute?: Flight;
   /** IPVS picked a real server: the packet is sent there from here. */
   server?: { address: string; forward: string };
 }

@@ -1,4 +1,5 @@
 import { hostPort, sameAddress } from './address.ts';
+import { bridgeOf } from './bridge/ports.ts';
 import { invert, isDrawn, tupleOf } from './conntrack.ts';
 import { explore, type RunTree } from './explore.ts';
 import { doubt, type Flight, translationsOf, type WalkOptions } from './flight.ts';
@@ -10,7 +11,7 @@ import { type Departure, type Run, run, type Start } from './journey.ts';
 import { decisive, exemplary, type Outlook, outlookOf } from './outlook.ts';
 import { isLocal } from './route/address-type.ts';
 import { select6 } from './route/source.ts';
-import { type Place, placeAt, type World } from './world.ts';
+import { linkNamed, type Place, placeAt, type World } from './world.ts';
 
 export type { Start } from './journey.ts';
 
@@ -71,7 +72,9 @@ export const walkError = (there: Walk, world: World): Walk | undefined => {
 
 const addressOf = ({ hops, stopped }: Walk, destination: string, place: Place | undefined): string | undefined => {
   const into = hops.findLast(({ node, netns, direction }) => direction === 'in' && node === stopped?.node && netns === stopped.netns);
-  return into && place ? select6(place.netns, into.interface, destination) : undefined;
+  // on a bridge nobody notes where it came in: the route says from whom (net/bridge/br_netfilter_ipv6.c br_validate_ipv6 clears IP6CB)
+  const link = linkNamed(place?.netns, into?.interface);
+  return place && link && !bridgeOf(place, link) ? select6(place.netns, link.name, destination) : undefined;
 };
 
 /** It quotes as much of the packet as every network carries. */

@@ -1,5 +1,7 @@
 import { sameAddress } from '../../src/forwarding/address.ts';
 import type { Hop, StopReason } from '../../src/forwarding/hop.ts';
+import { lookupRoute } from '../../src/forwarding/route/lookup.ts';
+import { routeQuery } from '../../src/forwarding/stack/route-query.ts';
 import { linkNamed, placeAt, type World } from '../../src/forwarding/world.ts';
 import type { Case, Probe } from './case.ts';
 import { openPorts } from './generate/services.ts';
@@ -129,8 +131,13 @@ interface Pair {
 /** What may not be cut and does not fit the first device the sender is told by the system call; the model's senders cut to fit. */
 const isRefusedAtOnce = ({ world, probe, branch, attempt }: Pair): boolean => {
   const [first] = branch.request.hops;
-  const device = first && linkNamed(placeAt(world, first.node, first.netns ?? '')?.netns, first.interface);
-  return attempt.errno === tooLong && device !== undefined && (packetOf(probe).length ?? 0) > device.mtu;
+  const place = first && placeAt(world, first.node, first.netns ?? '');
+  if (attempt.errno !== tooLong || !place) return false;
+  const packet = packetOf(probe);
+  // asked before any rule of OUTPUT sends it elsewhere
+  const route = lookupRoute(place.netns, routeQuery({ packet, mark: 0, direction: 'request' }, place));
+  const devices = [first.interface, ...(route.kind === 'unicast' ? [route.paths[0].device] : [])];
+  return devices.some((name) => (packet.length ?? 0) > (linkNamed(place.netns, name)?.mtu ?? Number.POSITIVE_INFINITY));
 };
 
 const differenceOf = (pair: Pair): Difference | undefined => {

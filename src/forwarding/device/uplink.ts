@@ -1,10 +1,12 @@
 import type { Address, Link } from '../../node/snapshot.ts';
 import { familyOf, hostPort, inPrefix, parsePrefix, sameAddress } from '../address.ts';
+import { bridgeOf } from '../bridge/ports.ts';
+import { copyConnection } from '../conntrack.ts';
 import { assume, type Flight, type Frame, type Journey, lose, type Step, type StopDetail, say, stop } from '../flight.ts';
 import type { Stop } from '../hop.ts';
 import { answersStranger } from '../neighbour/solicit.ts';
 import { silentlyTooBig } from '../stack/mtu.ts';
-import { hasPorts, isUplink } from '../uplinks.ts';
+import { hasPorts, isUplink, uplinksBeside } from '../uplinks.ts';
 import { type End, hostNetns, nodeHolding, type Place, portsOf, type World } from '../world.ts';
 import type { Emit } from './emit.ts';
 import { parentOf, stackedHolding, stackedWith } from './stacked.ts';
@@ -28,11 +30,16 @@ export const sendUplink = ({ place, device, flight, frame, nextHop }: Emit, jour
     });
   }
   // redirected here with the address of the device it was meant for: nobody out there has that
-  if (frame.to !== undefined && place.netns.links.some(({ mac }) => mac === frame.to)) {
-    const facts = { interface: device.name, mac: frame.to, node: place.snapshot.node };
+  const inner = frame.to === undefined ? undefined : innerHolder(journey.world, place, frame.to);
+  if (inner) {
+    const taker = uplinksBeside(journey.world, place, device).find((end) => isTaken(journey, end, flight, frame));
+    if (taker)
+      return lose(journey, `whether the network brings ${frame.to}, which nobody there has, to ${taker.place.snapshot.node}, which takes it`);
+    const facts = { interface: device.name, mac: frame.to, node: inner.place.snapshot.node };
+    const whose = inner.place.netns === place.netns ? 'this very node' : `${inner.link.name} on ${inner.place.snapshot.node}`;
     return stop(journey, {
       reason: 'no-receiver',
-      message: `${frame.to} is an address of this very node, which nobody behind ${device.name} has`,
+      message: `${frame.to} is an address of ${whose}, which nobody behind ${device.name} has`,
       facts,
     });
   }
@@ -57,6 +64,33 @@ export const sendUplink = ({ place, device, flight, frame, nextHop }: Emit, jour
     flight: { ...flight, mark: 0, whole: undefined },
     frame: { ...frame, from: arrival.routed ? undefined : frame.from, to: arrival.mac },
   };
+};
+
+/** Devices that are inside of a node, unless they lead out of it. */
+const innerKinds = new Set(['bridge', 'veth', 'vxlan']);
+
+/** Who has the link-level address inside of a node, and not in the network between the nodes. */
+const innerHolder = (world: World, place: Place, mac: string): End | undefined => {
+  const own = place.netns.links.find((link) => link.mac === mac);
+  if (own) return { place, link: own };
+  if (ownerOf(world, place.snapshot.node, mac)) return undefined;
+  for (const snapshot of world.snapshots) {
+    const netns = hostNetns(snapshot);
+    const link = netns?.links.find((one) => one.mac === mac && innerKinds.has(one.kind));
+    if (netns && link) return { place: { snapshot, netns }, link };
+  }
+  return undefined;
+};
+
+/**
+ * Who has a bridge there takes a stranger's frame where its rules give the packet another destination
+ * (net/bridge/br_netfilter_hooks.c br_nf_pre_routing_finish), if the network floods what is for nobody.
+ */
+const isTaken = (journey: Journey, { place, link }: End, flight: Flight, frame: Frame): boolean => {
+  if (!bridgeOf(place, link)) return false;
+  const aside = { ...journey, hops: [...journey.hops], pending: [], connections: journey.connections.map(copyConnection) };
+  const step = aside.advance({ at: 'receive', place, device: link, flight: { ...flight, mark: 0 }, frame }, aside);
+  return step.at === 'input';
 };
 
 /** Does a router find the node that holds the address? */

@@ -50,7 +50,7 @@ const goesOut = (journey: Journey, end: End, flight: Flight): boolean => {
   const pass = startPass({ journey: aside, place: end.place, flight });
   pass.oif = end.link.name;
   const refused = (['output', 'postrouting'] as const).some((hook) => refusal(runHook(pass, hook), pass));
-  return !refused && flight.ttl === UNROUTED && (pass.reroute !== true || staysOn(aside, end, flight)) && isSent(aside, end, flight);
+  return !refused && flight.ttl === UNROUTED && (pass.reroute === undefined || staysOn(aside, end, pass.reroute)) && isSent(aside, end, flight);
 };
 
 /** Do filters let a message out of the device, and of the port of it that leads out of the node? */
@@ -166,7 +166,7 @@ const send = (
     const refused = refusal(runHook(pass, hook), pass);
     if (refused) return { arrived: false, stop: { reason: refused.reason, message: refused.message, facts: {} } };
   }
-  if (pass.reroute && !staysOn(aside, from, flight)) return { arrived: false, stop: undefined };
+  if (pass.reroute && !staysOn(aside, from, pass.reroute)) return { arrived: false, stop: undefined };
   const frame = { from: from.link.mac, to: mac, toAll };
   const step = follow(aside, { at: 'emit', place: from.place, device: from.link, flight, frame, what: '', nextHop: flight.packet.destination });
   const arrived = step.at === 'end' && step.outcome === 'delivered' && step.place?.netns === to.place.netns;

@@ -100,7 +100,7 @@ const routed =
     const { mark, packet } = pass.flight;
     const verdict = run(pass);
     const { flight } = pass;
-    if (mark !== flight.mark || packet.tos !== flight.packet.tos || packet.destination !== flight.packet.destination) pass.reroute = true;
+    if (mark !== flight.mark || packet.tos !== flight.packet.tos || packet.destination !== flight.packet.destination) pass.reroute = { ...flight };
     return verdict;
   };
 

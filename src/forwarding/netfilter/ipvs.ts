@@ -52,7 +52,7 @@ export const scheduled = (pass: Pass): Verdict => {
   if (!isRewriting(server.forward)) return proceed;
   flight.packet = { ...flight.packet, destination: server.address, ...(server.port === 0 ? {} : { destinationPort: server.port }) };
   remember(pass, by);
-  pass.reroute = true;
+  pass.reroute = { ...flight };
   return proceed;
 };
 

@@ -35,7 +35,7 @@ export const translate = (pass: Pass, chains: ((pass: Pass) => Verdict)[]): Verd
   pass.flight.packet = rewrite(before, found, side);
   followPort(pass, found, side);
   if (pass.flight.about) pass.flight.about = found.direction === 'reply' ? connection.original : connection.reply;
-  if (pass.hook === 'output' && before.destination !== pass.flight.packet.destination) pass.reroute = true;
+  if (pass.hook === 'output' && before.destination !== pass.flight.packet.destination) pass.reroute = { ...pass.flight };
   return proceed;
 };
 

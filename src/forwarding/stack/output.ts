@@ -1,12 +1,12 @@
 import type { Link } from '../../node/snapshot.ts';
-import { familyOf, isMulticast } from '../address.ts';
+import { familyOf, isLoopback, isMulticast } from '../address.ts';
 import { addHop, decided, type Flight, type Journey, joined, lose, type Step, type StopDetail, stop } from '../flight.ts';
 import { runHook } from '../netfilter/hook.ts';
 import { type Pass, startPass } from '../pass.ts';
 import { describeRoute, routeLine } from '../route/describe.ts';
 import { lookupRoute, type Path, pickPath, type RouteDecision } from '../route/lookup.ts';
 import { select6, selectSource } from '../route/source.ts';
-import { sysctl } from '../sysctl.ts';
+import { isOnAnywhere, sysctl } from '../sysctl.ts';
 import { leaveOpen } from '../unread.ts';
 import { linkNamed, type Place, unreadRoutes, wasRead } from '../world.ts';
 import { changeOf, refusal } from './hook.ts';
@@ -29,6 +29,7 @@ export const output = ({ place, flight, oif }: Output, journey: Journey): Step =
   if (!flight.carries) flight.made = place.netns.inode;
   const pass = startPass({ journey, place, flight });
   const before = flight.packet;
+  const { source } = before;
   pass.oif = first.decision.kind === 'local' ? 'lo' : first.path?.device;
   const result = runHook(pass, 'output');
   const refused = refusal(result, pass);
@@ -37,12 +38,24 @@ export const output = ({ place, flight, oif }: Output, journey: Journey): Step =
 
   // What a rule changed is routed again (net/ipv4/netfilter.c ip_route_me_harder); the source stays.
   if (pass.reroute) flight.preferred = undefined;
-  const { decision, path } = pass.reroute ? chosen(place, flight, journey, oif) : first;
+  const { decision, path } = pass.reroute ? chosen(place, { ...pass.reroute, preferred: undefined }, journey, oif) : first;
   const what = joined(changeOf(pass, before), describeRoute(decision, path, 'without device'));
   if (decision.kind === 'refused') return noWay(journey, place, flight, decision, 'nobody');
+  const astray = strayLoopback(place, first.path, source) ?? (pass.reroute && strayLoopback(place, path, flight.packet.source));
+  if (astray) return endAt(journey, place, undefined, flight, what, astray);
   noteRoute(journey, decision);
   return decision.kind === 'local' || !path ? loopback(pass, what) : leave(pass, decision, path, what);
 };
+
+/** From 127.0.0.1 nothing leaves but by lo, unless route_localnet lets it (net/ipv4/route.c __mkroute_output). */
+const strayLoopback = ({ netns }: Place, path: Path | undefined, source: string): StopDetail | undefined =>
+  !path || familyOf(source) === 6 || !isLoopback(source) || path.device === 'lo' || isOnAnywhere(netns, path.device, 'route_localnet')
+    ? undefined
+    : {
+        reason: 'martian-source',
+        message: `nothing leaves by ${path.device} that comes from ${source}`,
+        facts: { address: source, interface: path.device, told: 'nobody' },
+      };
 
 interface Chosen {
   decision: RouteDecision;

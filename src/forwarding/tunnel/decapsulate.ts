@@ -2,7 +2,7 @@ import type { Link } from '../../node/snapshot.ts';
 import { inPrefix, sameAddress } from '../address.ts';
 import { type Carried, type Flight, type Journey, type Step, stop } from '../flight.ts';
 import type { End, Place } from '../world.ts';
-import { devicesOf, speaks } from './vxlan-peers.ts';
+import { devicesOf, learnRemote, speaks } from './vxlan-peers.ts';
 
 /** An outer packet addressed to this netns: find the device that owns the tunnel and take the header off. */
 export const decapsulate = (journey: Journey, place: Place, flight: Flight): Step => {
@@ -24,6 +24,7 @@ export const decapsulate = (journey: Journey, place: Place, flight: Flight): Ste
       facts: { interface: found.link.name, mac: found.link.mac, addressed: carries.frame?.from },
     });
   }
+  if (carries.kind === 'vxlan' && carries.frame?.from !== undefined) learnRemote(journey, found, carries.frame.from, flight.packet.source);
   // the mark stays unless the device is in another netns than the socket (skb_scrub_packet)
   const mark = found.place.netns === place.netns ? flight.mark : 0;
   return { at: 'receive', place: found.place, device: found.link, flight: { ...carries.inner, mark }, frame: carries.frame ?? {} };

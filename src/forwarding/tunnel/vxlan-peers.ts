@@ -1,5 +1,6 @@
 import type { FdbEntry, Link } from '../../node/snapshot.ts';
 import { familyOf, isMulticast } from '../address.ts';
+import type { Journey } from '../flight.ts';
 import { type End, hostNetns, linkHolding, lowerNetns, type Place, unread, type World } from '../world.ts';
 
 export const zeroMac = '00:00:00:00:00:00';
@@ -13,6 +14,19 @@ export const socketPlace = (place: Place, device: Link): Place | undefined => {
 /** Entries that lead through the tunnel. */
 export const tunnelEntries = ({ netns }: Place, device: Link): FdbEntry[] =>
   netns.fdb.filter((entry) => entry.device === device.name && entry.destination !== undefined);
+
+/** A device that learns notes from which remote an address came, but where somebody wrote another down (drivers/net/vxlan/vxlan_core.c vxlan_snoop). */
+export const learnRemote = ({ located }: Pick<Journey, 'located'>, { place: { snapshot, netns }, link }: End, mac: string, remote: string): void => {
+  if (link.vxlan?.learning === true) located.push({ node: snapshot.node, netns: netns.inode, bridge: link.name, mac, port: remote });
+};
+
+export const learnedRemote = (
+  { located }: Pick<Journey, 'located'>,
+  { snapshot, netns }: Place,
+  { name }: Link,
+  mac: string | undefined,
+): string | undefined =>
+  located.findLast((one) => one.mac === mac && one.bridge === name && one.netns === netns.inode && one.node === snapshot.node)?.port;
 
 /** Where frames for everybody, and for addresses it does not know, go: its all-zero entries, else what it was made with. */
 export const floodRemotes = (place: Place, device: Link): string[] => {

@@ -11,7 +11,7 @@ import { lookupRoute, type RouteDecision } from '../route/lookup.ts';
 import { mtuOf, tooBig } from '../stack/mtu.ts';
 import { judgeOf, routeQuery } from '../stack/route-query.ts';
 import { hostNetns, linkHolding, linkNamed, type Place, unread } from '../world.ts';
-import { devicesOf, floodRemotes, socketPlace, speaks, tunnelEntries, zeroMac } from './vxlan-peers.ts';
+import { devicesOf, floodRemotes, learnedRemote, socketPlace, speaks, tunnelEntries, zeroMac } from './vxlan-peers.ts';
 
 /** Outer Ethernet is the next link's: inner Ethernet 14, VXLAN 8, UDP 8, IP 20 or 40. */
 const overhead = (remote: string): number => 14 + 8 + 8 + (familyOf(remote) === 4 ? 20 : 40);
@@ -26,12 +26,14 @@ export const sendVxlan = ({ place, device, flight, frame, nextHop, what }: Emit,
   if (!socket) return lose(journey, `where the socket of ${device.name} is was not read`);
   const entries = tunnelEntries(place, device);
   const entry = frame.to === undefined || frame.toAll ? undefined : entries.find(({ mac }) => mac === frame.to);
-  const flooded = entry ? [] : floodRemotes(place, device);
-  const unresolved = missing(place, device, frame.to, nextHop ?? flight.packet.destination, frame.state, flooded.length > 0);
+  const learned = frame.toAll || entry?.state === 'permanent' ? undefined : learnedRemote(journey, place, device, frame.to);
+  const flooded = entry || learned !== undefined ? [] : floodRemotes(place, device);
+  const floods = flooded.length > 0 || learned !== undefined;
+  const unresolved = missing(place, device, frame.to, nextHop ?? flight.packet.destination, frame.state, floods);
   if (unresolved === 'unread') return lose(journey, 'the neighbours here could not be read');
-  if (!entry && flooded.length === 0 && unread(place, 'fdb')) return lose(journey, 'the FDB here could not be read');
+  if (!entry && !floods && unread(place, 'fdb')) return lose(journey, 'the FDB here could not be read');
   if (unresolved) return stop(journey, unresolved);
-  const remote = entry?.destination ?? towards(journey, flooded, frame) ?? pickRemote(journey, place, device, flooded);
+  const remote = learned ?? entry?.destination ?? towards(journey, flooded, frame) ?? pickRemote(journey, place, device, flooded);
   if (remote === undefined) return lose(journey, `${device.name} floods by multicast, and who listens was not read`);
   if (entry) decided(journey, 'here', { by: 'fdb', object: entryLine(entry) });
   hop.what = joined(what, `VXLAN ${entry?.vni ?? vxlan.vni} → ${remote}`, frame.to === undefined ? '' : `VTEP ${frame.to}`);

@@ -1,6 +1,6 @@
 import { hostPort, sameAddress } from './address.ts';
 import { bridgeOf } from './bridge/ports.ts';
-import { invert, isDrawn, tupleOf } from './conntrack.ts';
+import { type Connection, invert, isDrawn, tupleOf } from './conntrack.ts';
 import { explore, type RunTree } from './explore.ts';
 import { doubt, type Flight, translationsOf, type WalkOptions } from './flight.ts';
 import { type Fork, leadsToEndpoints, type Taken } from './fork.ts';
@@ -162,12 +162,15 @@ const treeOf = (tree: RunTree, judge: (walk: Walk) => Walk): WalkTree => {
 /** An ICMPv6 echo is answered with its route asked for by the device it came in by (net/ipv6/icmp.c icmpv6_echo_reply). */
 const answer = (there: Walk, from: Start, world: World, heard = isHeard(there, world)): Departure => {
   const packet = replyTo(there, heard);
-  const first = departure(packet, from, world, 'reply', memoryOf(there));
+  const first = departure(packet, from, world, 'reply', { ...memoryOf(there), connections: there.connections.filter(isRemembered) });
   const leaving = isDrawn(there.connections, packet) ? { ...first, flight: { ...first.flight, drawn: 'destinationPort' as const } } : first;
   const device = there.hops.at(-1)?.interface;
   const asks = there.end && packet.protocol === 'icmp' && packet.destination.includes(':') && device !== 'lo';
   return asks ? { ...leaving, flight: { ...leaving.flight, preferred: device } } : leaving;
 };
+
+/** A flow whose packet was taken away before INPUT or POSTROUTING is known to nobody (nf_conntrack_core.c __nf_conntrack_confirm). */
+const isRemembered = ({ confirmed }: Connection): boolean => confirmed === true;
 
 /** What the request left behind on its way. */
 const memoryOf = ({ connections, learned = [], located = [] }: Walk): WalkOptions => ({ connections, learned, located });

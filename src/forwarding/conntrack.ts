@@ -24,8 +24,8 @@ export interface Connection {
   mark: number;
   /** Which side's NAT rules were asked already; they are asked once (nf_nat_initialized). */
   asked: { source: boolean; destination: boolean };
-  /** Whether the asker's port was drawn at random before it came here, and as it goes on from here. */
-  drawn?: { before: boolean; after: boolean };
+  /** Whether the asker's port was drawn at random before it came here, as it goes on from here, and by this very node. */
+  drawn?: { before: boolean; after: boolean; here?: boolean };
   /** What translated it, first rule first. */
   by: RuleRef[];
   seenReply: boolean;
@@ -99,7 +99,8 @@ export const copyConnection = (connection: Connection): Connection => ({
 });
 
 /** What the flow is addressed to, or comes from, is not what was sent (IPS_DST_NAT, IPS_SRC_NAT). */
-export const isTranslated = ({ original, reply }: Connection, side: 'source' | 'destination'): boolean => {
+export const isTranslated = ({ original, reply, drawn }: Connection, side: 'source' | 'destination'): boolean => {
+  if (side === 'source' && drawn?.here === true) return true;
   const sent = invert(reply);
   const port = side === 'source' ? 'sourcePort' : 'destinationPort';
   return !sameAddress(sent[side], original[side]) || sent[port] !== original[port];

@@ -10,7 +10,7 @@ import { type Departure, type Run, run, type Start } from './journey.ts';
 import { decisive, exemplary, type Outlook, outlookOf } from './outlook.ts';
 import { isLocal } from './route/address-type.ts';
 import { select6 } from './route/source.ts';
-import { type Place, placeAt, type World } from './world.ts';
+import { linkNamed, type Place, placeAt, type World } from './world.ts';
 
 export type { Start } from './journey.ts';
 
@@ -71,7 +71,9 @@ export const walkError = (there: Walk, world: World): Walk | undefined => {
 
 const addressOf = ({ hops, stopped }: Walk, destination: string, place: Place | undefined): string | undefined => {
   const into = hops.findLast(({ node, netns, direction }) => direction === 'in' && node === stopped?.node && netns === stopped.netns);
-  return into && place ? select6(place.netns, into.interface, destination) : undefined;
+  // what a bridge hands to the rules for IP came in by the bridge, as far as they can tell
+  const device = into && place ? (linkNamed(place.netns, into.interface)?.master?.name ?? into.interface) : undefined;
+  return device !== undefined && place ? select6(place.netns, device, destination) : undefined;
 };
 
 /** It quotes as much of the packet as every network carries. */

@@ -44,7 +44,7 @@ export const compare = (subject: Case, world: World, probe: Probe, { branches, d
   for (const [index, attempt] of attempts.entries()) {
     const differences = branches.map((branch) => differenceOf({ subject, world, probe, branch, attempt }));
     if (!differences.includes(undefined))
-      return explanation(subject, probe, branches, attempt) ?? { kind: 'disagree', attempt: index, ...nearest(differences) };
+      return explanation({ subject, world, probe, branches, attempt, index }) ?? { kind: 'disagree', attempt: index, ...nearest(differences) };
     // what the system call refuses passes nothing that could count it
     fitting.push(attempt.errno === tooLong ? [] : branches.filter((_, at) => differences[at] === undefined));
   }
@@ -70,11 +70,39 @@ const tooLong = 90;
  */
 const learnedSize = 'its sender had learned from a packet before that it does not fit its way';
 
-const explanation = ({ probes }: Case, probe: Probe, branches: Branch[], { asked = [], errno, sightings }: Attempt): Verdict | undefined => {
+/** IPv6 is cut by its sender alone: the first is lost and says how much fits, the next come through in pieces (net/ipv6/route.c rt6_update_pmtu). */
+const cutFromThenOn = 'its sender had learned from a packet before how much fits, and cut it';
+
+const isTold = ({ hops }: Leg): boolean => {
+  const stop = hops.at(-1)?.stop;
+  return stop?.reason === 'too-big' && stop.facts.told === 'icmp';
+};
+
+/** Whether somebody out there answers for a next hop, no node's tables tell; where nobody does, no rule on the frame's way out is asked. */
+const cameToNoRule = 'nobody out there answered for its next hop, so that it never came to the rule on its way out';
+
+interface Unexplained {
+  subject: Case;
+  world: World;
+  probe: Probe;
+  branches: Branch[];
+  attempt: Attempt;
+  index: number;
+}
+
+const explanation = ({ subject: { probes }, world, probe, branches, attempt, index }: Unexplained): Verdict | undefined => {
+  const { asked = [], errno, sightings, silences } = attempt;
   if (branches.some(({ translatesTunnel }) => translatesTunnel)) return { kind: 'explained', reason: brokenChecksum };
   const { length = 0 } = packetOf(probe);
   const isNarrow = branches.some(({ request: { mtu = length } }) => mtu < length);
   if (errno === tooLong && isNarrow && sightings.every(({ what }) => what !== 'request')) return { kind: 'explained', reason: learnedSize };
+  const toldBefore = index > 0 && probe.destination.includes(':') && branches.some(({ request, replies }) => [request, ...replies].some(isTold));
+  if (toldBefore) return { kind: 'explained', reason: cutFromThenOn };
+  const stopsOut = branches
+    .flatMap(({ request: { hops } }) => hops.slice(-1))
+    .filter(({ direction, stop }) => direction === 'out' && stop?.reason === 'rule');
+  if (stopsOut.some((hop) => silences.includes(`${spaceAt(world, hop.node, hop.netns ?? '')}/${hop.interface}`)))
+    return { kind: 'explained', reason: cameToNoRule };
   const silent = branches.flatMap(({ request, replies }) => [request, ...replies].flatMap(({ hops }) => silentAddress(hops.at(-1)) ?? []));
   return probes.length === 1 && silent.some((address) => asked.some((asker) => sameAddress(asker, address)))
     ? { kind: 'explained', reason: introducedItself }

@@ -65,7 +65,10 @@ const isFound = (journey: Journey, { holder, place, link }: Arrival, target: str
   // on its way here the packet that is answered made its sender ask a router
   if (journey.learned.some(({ node, address }) => node === undefined && sameAddress(address, target))) return true;
   const end = holder ?? { place, link };
-  const found = answersStranger(journey, end, { target, sender: gatewayOf(end, target) ?? router });
+  const found = answersStranger(journey, end, {
+    target,
+    sender: gatewayOf(end, target) ?? (familyOf(target) === 6 || isBeside(end, router) ? router : ''),
+  });
   if (found !== undefined) return found;
   const what = `${place.snapshot.node} hears no question for ${target}: whether a router knows it all the same`;
   return assume(journey, what, { kind: 'unknown', what, ways: [{ label: 'it does not' }, { label: 'it does' }] }) === 1;
@@ -131,6 +134,8 @@ const isDefaultGateway = ({ snapshots }: World, router: string): boolean =>
         [gateway, ...nexthops.map((hop) => hop.gateway)].some((one) => one !== undefined && sameAddress(one, router)),
     ),
   );
+
+const isBeside = ({ link }: End, router: string): boolean => link.addresses.some(({ address, prefix }) => inPrefix(`${address}/${prefix}`, router));
 
 /** The router's address on its other side, as the node there knows it. */
 const gatewayOf = ({ place, link }: End, address: string): string | undefined =>

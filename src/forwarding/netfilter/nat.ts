@@ -61,7 +61,7 @@ const evade = ({ journey, place: { snapshot, netns }, flight }: Pass, connection
       (sameTuple(other.original, reply) || sameTuple(other.reply, reply)),
   );
   if (clashes && hasPorts(flight.packet) && translates(netns, familyOf(flight.packet.destination)))
-    connection.drawn = { before: drawn?.before === true, after: true };
+    connection.drawn = { before: drawn?.before === true, after: true, here: true };
 };
 
 const translates = ({ netfilter: { iptables, nft } }: Netns, family: Family): boolean =>
@@ -101,7 +101,7 @@ const apply = (pass: Pass, { connection }: Found, { change, by }: Extract<Verdic
   connection.reply = invert(changed);
   if (change.side === 'source' && hasPorts(pass.flight.packet)) {
     const before = connection.drawn?.before === true;
-    connection.drawn = { before, after: change.random === true || (before && port === undefined) };
+    connection.drawn = { before, after: change.random === true || (before && port === undefined), here: change.random === true };
   }
   connection.by.push(by);
   return undefined;

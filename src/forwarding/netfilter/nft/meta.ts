@@ -19,6 +19,8 @@ export const meta = (key: string, pass: Pass): Value => {
       return arp ? absent : protocolOf(flight.packet);
     case 'iif':
     case 'iifname':
+      // behind the bridge nobody says any more where it came from (net/bridge/br_forward.c br_forward_finish)
+      if (pass.bridge !== undefined && pass.hook === 'postrouting') return '';
       return pass.hook === 'ingress' || pass.bridge === undefined ? (iif ?? '') : (bridgeIn ?? iif ?? '');
     case 'oif':
     case 'oifname':

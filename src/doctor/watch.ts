@@ -6,7 +6,7 @@ import { hostNetns } from '../forwarding/world.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
 import { type Carriers, carriedLengths, EVERY_CARRIER, probeLengths } from '../probe/drops/lengths.ts';
 import { echoSizes } from '../probe/live/probe-plan.ts';
-import { answered, type ProbeRequest, type ProbeResult } from '../probe/probe.ts';
+import { answered, type Outcome, type ProbeRequest, type ProbeResult } from '../probe/probe.ts';
 import type { RuleTraceRaw } from '../probe/rules/rule-trace.ts';
 import type { TapRaw, TapRequest } from '../probe/tap/tap-output.ts';
 import { duplicateAddresses } from '../topology/duplicates.ts';
@@ -76,6 +76,11 @@ export const sendAll = async (doors: NodeDoor[], requests: ProbeRequest[]): Prom
 
 const isMixed = (result: ProbeResult): boolean => answered(result) > 0 && answered(result) < result.attempts.length;
 
+const HEARD = new Set<Outcome>(['answered', 'refused', 'reset']);
+
+/** Somebody answers, be it with a refusal: asking again takes no time. */
+const isHeard = ({ attempts }: ProbeResult): boolean => attempts.some(({ outcome }) => HEARD.has(outcome));
+
 /** A second holder of an address answers now and then: a few answers from the right one prove nothing. */
 const isContested = ({ source, destination, to }: Question, snapshots: NodeSnapshot[]): boolean => {
   const ours = [source, destination, ...to.backends.flatMap(({ ips }) => ips)];
@@ -85,7 +90,7 @@ const isContested = ({ source, destination, to }: Question, snapshots: NodeSnaps
 /** Asks the question again where the answers differ, or are known to be a matter of luck; the attempts of both rounds count as one. */
 const askMore = async (doors: NodeDoor[], results: ProbeResult[], contested: boolean): Promise<ProbeResult[]> => {
   const [main, ...others] = results;
-  if (!main || !(isMixed(main) || (contested && answered(main) > 0))) return results;
+  if (!main || !(isMixed(main) || (contested && isHeard(main)))) return results;
   const [more] = await sendAll(doors, [{ ...main.request, id: `${main.request.id}-again`, count: MORE_ATTEMPTS }]);
   return [{ ...main, attempts: [...main.attempts, ...(more?.attempts ?? [])] }, ...others];
 };

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { execa } from 'execa';
 import type { PathReport, VethReport } from '../../src/report/report.ts';
 
@@ -27,5 +28,11 @@ export const document = async <T>(args: string[], env?: NodeJS.ProcessEnv): Prom
   return JSON.parse(stdout) as T;
 };
 
-export const path = (args: string[], env?: NodeJS.ProcessEnv): Promise<PathReport> => document(['path', ...args], env);
+/** Wherever the model and the packets disagree a test fails, whatever it asks. */
+export const path = async (args: string[], env?: NodeJS.ProcessEnv): Promise<PathReport> => {
+  const report = await document<PathReport>(['path', ...args], env);
+  expect(report.disagreements, `netdoctor path ${args.join(' ')}`).to.deep.equal([]);
+  return report;
+};
+
 export const veth = (args: string[], env?: NodeJS.ProcessEnv): Promise<VethReport> => document(['veth', ...args], env);

@@ -41,4 +41,4 @@ const isNeighbours = (world: World, place: Place, device: Link, address: string)
   // what is stacked on a device does not reach that device's host
   nodeHolding(world, address, isStacked(device) ? undefined : place.snapshot.node) !== undefined ||
   stackedHolding(world, address) !== undefined ||
-  place.snapshot.namespaces.some((netns) => netns.role === 'pod' && linkHolding(netns, address) !== undefined);
+  world.snapshots.some(({ namespaces }) => namespaces.some((netns) => netns.role === 'pod' && linkHolding(netns, address) !== undefined));

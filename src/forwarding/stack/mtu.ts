@@ -28,12 +28,16 @@ export const tooBig = ({ packet, whole }: Flight, device: Link, mtu: number): St
   };
 };
 
-/** What the sender itself puts on a device is cut to fit: into segments, or into fragments. */
+/**
+ * What the sender itself puts on a device is cut to fit: into segments, or into fragments, which then may be cut again on their way
+ * (net/ipv4/ip_output.c __ip_make_skb sets DF on what fits only).
+ */
 export const cutToFit = (flight: Flight, mtu: number): void => {
   const { packet } = flight;
   if (packet.length === undefined || mtu <= 0 || packet.length <= mtu) return;
-  if (packet.protocol !== 'tcp' && !flight.carries) flight.pieces = largestPiece(packet, mtu);
-  flight.packet = { ...packet, length: mtu };
+  const fragmented = packet.protocol !== 'tcp' && !flight.carries;
+  if (fragmented) flight.pieces = largestPiece(packet, mtu);
+  flight.packet = { ...packet, length: mtu, ...(fragmented ? { dontFragment: false } : {}) };
 };
 
 /** Data is cut in units of eight bytes; IPv6 has a header for it (RFC 791, RFC 8200 4.5). */

@@ -130,6 +130,8 @@ export interface Journey extends Decider {
   /** Neighbours that asking or being asked made known on the way. */
   learned: Learned[];
   located: Located[];
+  /** What bridges will learn once the question under way is answered. */
+  echoes: Located[];
   /** What comes after a step. */
   advance: (step: Exclude<Step, { at: 'end' }>, journey: Journey) => Step;
   choices: Set<string>;

@@ -50,6 +50,7 @@ export const run = ({ flight: first, start, world, options }: Departure, script:
     connections: (options.connections ?? []).map(copyConnection),
     learned: [...(options.learned ?? [])],
     located: [...(options.located ?? [])],
+    echoes: [],
     advance,
     choices: new Set(),
     assumed: new Map(),

@@ -72,7 +72,7 @@ const tooLong = 90;
  */
 const learnedSize = 'its sender had learned from a packet before that it does not fit its way';
 
-/** IPv6 is cut by its sender alone: the first is lost and says how much fits, the next come through in pieces (net/ipv6/route.c rt6_update_pmtu). */
+/** What its sender alone may cut: the first is lost and says how much fits, the next come through in pieces (net/ipv6/route.c rt6_update_pmtu, net/ipv4/route.c). */
 const cutFromThenOn = 'its sender had learned from a packet before how much fits, and cut it';
 
 const isTold = ({ hops }: Leg): boolean => {
@@ -98,7 +98,9 @@ const explanation = ({ subject: { probes }, world, probe, branches, attempt, ind
   const { length = 0 } = packetOf(probe);
   const isNarrow = branches.some(({ request: { mtu = length } }) => mtu < length);
   if (errno === tooLong && isNarrow && sightings.every(({ what }) => what !== 'request')) return { kind: 'explained', reason: learnedSize };
-  const toldBefore = index > 0 && probe.destination.includes(':') && branches.some(({ request, replies }) => [request, ...replies].some(isTold));
+  // an IPv4 probe may not be cut, its answer may
+  const v6 = probe.destination.includes(':');
+  const toldBefore = index > 0 && branches.some(({ request, replies }) => [...(v6 ? [request] : []), ...replies].some(isTold));
   if (toldBefore) return { kind: 'explained', reason: cutFromThenOn };
   const stopsOut = branches
     .flatMap(({ request: { hops } }) => hops.slice(-1))

@@ -55,7 +55,7 @@ export const bridgeForward = (journey: Journey, forwarded: Forwarded, from?: Ori
  * A VXLAN port that floods to this very node brings a question in again, before anybody has answered it: then the bridge takes whoever asked to
  * be behind that port (drivers/net/vxlan/vxlan_core.c vxlan_encap_bypass, netif_rx).
  */
-const echo = (journey: Journey, { place, bridge, frame: { from: mac } }: Forwarded, came: Link): void => {
+export const echo = (journey: Journey, { place, bridge, frame: { from: mac } }: Forwarded, came: Link): void => {
   const back = portsOf(place.netns, bridge).find(
     (port) => port !== came && port.kind === 'vxlan' && port.up && floodRemotes(place, port).some((remote) => linkHolding(place.netns, remote)),
   );

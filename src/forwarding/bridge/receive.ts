@@ -14,7 +14,7 @@ import { judgeOf, routeQuery } from '../stack/route-query.ts';
 import { forwardingSwitch, sysctl } from '../sysctl.ts';
 import type { Place } from '../world.ts';
 import { locate } from './fdb.ts';
-import { bridgeForward } from './forward.ts';
+import { bridgeForward, echo } from './forward.ts';
 import { isOwnMac, isStop, portProblem, vlanIn } from './ports.ts';
 
 export interface Arrived {
@@ -50,6 +50,8 @@ export const receiveOnPort = (journey: Journey, arrived: Arrived, port: Link): S
   if (frame.from !== undefined) locate(journey, place, bridge, frame.from, port);
   if (frame.to === undefined) return lose(journey, 'which address the frame is for was not read');
   const own = isOwnMac(place, bridge, frame.to);
+  // the bridge's own answer is quicker than what comes round (br_pass_frame_up; netif_rx waits for its turn)
+  if (own && frame.toAll) echo({ ...journey, located: journey.echoes }, arrived, port);
   const origin = { port, pass, translated, vlan: vlan.vlan };
   return own ? passUp(journey, arrived, port, translated ? pass : undefined) : bridgeForward(journey, arrived, origin);
 };
@@ -116,5 +118,7 @@ const redirect = (journey: Journey, arrived: Arrived, port: Link, pass: Pass): S
   if (mac === undefined) return lose(journey, `who has ${nextHop} on ${bridge.name} was not read`);
   const diverted = isFresh(state) ? undefined : filterOut({ journey, place, device: bridge, flight, frame: { from: bridge.mac, to: mac } });
   if (diverted) return diverted;
+  // only what need not be asked for comes back to where a bridge notes who sent it
+  if (isFresh(state) && frame.from !== undefined) locate(journey, place, bridge, frame.from, port);
   return bridgeForward(journey, { ...arrived, frame: { ...frame, to: mac } }, { port, pass, translated: true, vlan: undefined });
 };

@@ -38,6 +38,7 @@ export const solicit = (journey: Journey, asker: End, end: End, { target, sender
     asker,
     v6 ? { flight: message(target, sender, 136), mac: writtenMac(end, sender) } : { flight: arp(target, sender) },
   );
+  journey.located.push(...journey.echoes.splice(0));
   return { asked: true, answered: back.arrived, stop: back.stop };
 };
 

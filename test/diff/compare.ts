@@ -179,6 +179,16 @@ const compareOutcome = (pair: Pair): Difference | undefined => {
 const isSilent = ({ world, attempt }: Pair, hop: Hop | undefined): boolean =>
   hop !== undefined && attempt.silences.includes(`${spaceAt(world, hop.node, hop.netns ?? '')}/${hop.interface}`);
 
+/** The sender's own kernel told it so, by lo: host or address unreachable. */
+const isGivenUp = ({ world, attempt }: Pair, hop: Hop): boolean =>
+  attempt.sightings.some(
+    ({ space, link, what, icmp }) =>
+      what === 'error of request' &&
+      link === 'lo' &&
+      space === spaceAt(world, hop.node, hop.netns ?? '') &&
+      ['3/1', '1/3'].includes(`${icmp?.type}/${icmp?.code}`),
+  );
+
 /** Where a packet that left found nobody: at the device it left by, or at the one stacked on that, which asks for the neighbour. */
 const silentHop = (pair: Pair, { hops }: Leg): number =>
   hops.findLastIndex((hop, at) => at >= hops.length - 2 && hop.direction === 'out' && isSilent(pair, hop));
@@ -240,7 +250,7 @@ const comparePlaces = (aspect: Aspect, pair: Pair, leg: Leg, whats: What[]): Dif
   }
   if (leg.outcome !== 'stopped') return undefined;
   const last = leg.hops.at(-1);
-  if (last?.stop?.reason === 'no-neighbour' && !isSilent(pair, last)) {
+  if (last?.stop?.reason === 'no-neighbour' && !isSilent(pair, last) && !isGivenUp(pair, last)) {
     return { aspect, predicted: describeLeg(leg), seen: `no neighbour of ${last.interface} was silent` };
   }
   const spaces = new Set(leg.hops.map((hop) => spaceAt(world, hop.node, hop.netns ?? '')));

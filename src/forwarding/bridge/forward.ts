@@ -3,7 +3,7 @@ import { addHop, decided, type Flight, type Frame, type Journey, lose, type Step
 import { runBridgeHook, runHook, tracksConnections } from '../netfilter/hook.ts';
 import { isV6, type Pass, startPass } from '../pass.ts';
 import { refusal, sayChange } from '../stack/hook.ts';
-import { narrow, piecesTooBig, silentlyTooBig, tooBig } from '../stack/mtu.ts';
+import { cutOnBridge, narrow, piecesTooBig, silentlyTooBig } from '../stack/mtu.ts';
 import { floodRemotes } from '../tunnel/vxlan-peers.ts';
 import { linkHolding, type Place, portsOf } from '../world.ts';
 import { entryLine, type Found, locate, portTo } from './fdb.ts';
@@ -41,8 +41,7 @@ export const bridgeForward = (journey: Journey, forwarded: Forwarded, from?: Ori
   if (!port) return notFound(journey, forwarded, found);
   if (typeof found !== 'string' && found.entry) decided(journey, 'next', { by: 'fdb', object: entryLine(found.entry) });
   narrow(journey, place, port, port.mtu, flight);
-  // where br_netfilter is on it cuts what does not fit, or says that it may not (net/bridge/br_netfilter_hooks.c br_nf_dev_queue_xmit)
-  const lost = closed ?? reassembled(forwarded, from) ?? (from?.translated ? tooBig(flight, port, port.mtu) : silentlyTooBig(flight, port));
+  const lost = closed ?? unfit(forwarded, port, from);
   if (lost) {
     addHop(journey, { place, device: port, direction: 'out', what: `port of ${bridge.name}`, flight });
     return stop(journey, lost);
@@ -62,10 +61,12 @@ export const echo = (journey: Journey, { place, bridge, frame: { from: mac } }: 
   if (back && mac !== undefined) locate(journey, place, bridge, mac, back);
 };
 
-const reassembled = ({ place, bridge, flight }: Forwarded, from: Origin | undefined): StopDetail | undefined =>
-  from?.translated === true && flight.pieces !== undefined && tracksConnections(place.netns, isV6(flight.packet) ? 6 : 4)
-    ? piecesTooBig(flight, bridge)
-    : undefined;
+/** Where br_netfilter is on it cuts what does not fit the port (net/bridge/br_netfilter_hooks.c br_nf_dev_queue_xmit). */
+const unfit = ({ place, bridge, flight }: Forwarded, port: Link, from: Origin | undefined): StopDetail | undefined => {
+  if (from?.translated !== true) return silentlyTooBig(flight, port);
+  const reassembled = flight.pieces !== undefined && tracksConnections(place.netns, isV6(flight.packet) ? 6 : 4);
+  return reassembled ? piecesTooBig(flight, bridge, port) : cutOnBridge(flight, bridge, port);
+};
 
 /** The entry for the bridge's own address has no port: what the host sends there is freed (net/bridge/br_device.c br_dev_xmit, br_forward). */
 const isItself = ({ netns }: Place, bridge: Link, { to }: Frame): boolean =>

@@ -50,21 +50,34 @@ const largestPiece = (packet: Packet, mtu: number): number => {
  * Where connections are tracked fragments are put together, and br_netfilter cuts them anew, by the MTU of the bridge and no larger than they
  * came: those that came larger are dropped, of IPv6 with a word to the sender (br_nf_dev_queue_xmit, br_nf_ip_fragment, ip6_fragment).
  */
-export const piecesTooBig = ({ packet, pieces = 0 }: Flight, bridge: Link): StopDetail | undefined =>
-  pieces <= bridge.mtu
-    ? undefined
-    : {
-        reason: 'too-big',
-        message: `fragments of ${pieces} bytes are put together for the rules of ${bridge.name} and do not fit its MTU of ${bridge.mtu} again`,
-        facts: { interface: bridge.name, mtu: bridge.mtu, length: pieces, told: isV6(packet) ? 'icmp' : 'nobody' },
-      };
-
-/** A frame too long for the device that should take it is dropped without a word (net/core/dev.c is_skb_forwardable: 4 bytes more for a VLAN tag). */
-export const silentlyTooBig = ({ packet }: Flight, device: Link): StopDetail | undefined => {
-  if (packet.length === undefined || device.mtu <= 0 || packet.length <= device.mtu + 4) return undefined;
+export const piecesTooBig = ({ packet, pieces = 0 }: Flight, bridge: Link, port: Link): StopDetail | undefined => {
+  if (pieces <= bridge.mtu) return silentlyTooBig({ packet: { ...packet, length: pieces } }, port);
   return {
     reason: 'too-big',
-    message: `${packet.length} bytes are more than ${device.name} takes (MTU ${device.mtu}); nobody is told`,
-    facts: { interface: device.name, mtu: device.mtu, length: packet.length, told: 'nobody' },
+    message: `fragments of ${pieces} bytes are put together for the rules of ${bridge.name} and do not fit its MTU of ${bridge.mtu} again`,
+    facts: { interface: bridge.name, mtu: bridge.mtu, length: pieces, told: isV6(packet) ? 'icmp' : 'nobody' },
   };
 };
+
+/**
+ * What br_netfilter showed to the rules of IP and does not fit the port is cut by the MTU of the bridge. IPv4 that may not be cut is dropped
+ * without a word (br_nf_ip_fragment), of IPv6 the sender is told what fits the bridge, and of the port alone nobody (ip6_fragment).
+ */
+export const cutOnBridge = (flight: Flight, bridge: Link, port: Link): StopDetail | undefined => {
+  const { packet } = flight;
+  if (packet.length === undefined || port.mtu <= 0 || packet.length <= port.mtu) return undefined;
+  if (isV6(packet)) return tooBig(flight, port, bridge.mtu) ?? unheard(packet.length, port);
+  if (!mayFragment(packet)) return unheard(packet.length, port);
+  cutToFit(flight, bridge.mtu);
+  return silentlyTooBig(flight, port);
+};
+
+/** A frame too long for the device that should take it is dropped without a word (net/core/dev.c is_skb_forwardable: 4 bytes more for a VLAN tag). */
+export const silentlyTooBig = ({ packet }: Pick<Flight, 'packet'>, device: Link): StopDetail | undefined =>
+  packet.length === undefined || device.mtu <= 0 || packet.length <= device.mtu + 4 ? undefined : unheard(packet.length, device);
+
+const unheard = (length: number, { name, mtu }: Link): StopDetail => ({
+  reason: 'too-big',
+  message: `${length} bytes are more than ${name} takes (MTU ${mtu}); nobody is told`,
+  facts: { interface: name, mtu, length, told: 'nobody' },
+});

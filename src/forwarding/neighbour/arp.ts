@@ -1,5 +1,6 @@
 import type { Address, Family, Link, Netns } from '../../node/snapshot.ts';
 import { familyOf, inPrefix, networkOf, sameAddress } from '../address.ts';
+import { isLocal } from '../route/address-type.ts';
 import { lookupRoute } from '../route/lookup.ts';
 import { type Arrival, sourceProblem } from '../route/reverse-path.ts';
 import { select4 } from '../route/source.ts';
@@ -109,12 +110,16 @@ const asker6 = ({ addresses }: Link, source: string): string => {
   return (own.find(({ scope }) => scope === 'link') ?? own[0])?.address ?? '';
 };
 
-/** The address a question is asked from: the packet's own source where it is local, else one of the device (arp_announce 0, arp_solicit). */
-export const askerOf = ({ netns }: Place, device: Link, target: string, source: string): string => {
+/**
+ * The address a question is asked from: the packet's own source where it is local, be it by a route alone, else one of the device (arp_announce
+ * 0, arp_solicit: inet_addr_type_dev_table).
+ */
+export const askerOf = (place: Place, device: Link, target: string, source: string): string => {
   if (familyOf(target) === 6) return asker6(device, source);
+  const { netns } = place;
   const level = largerOf(netns, device.name, 'arp_announce');
-  const holder = linkHolding(netns, source);
   const near = device.addresses.find((address) => inPrefix(`${address.address}/${address.prefix}`, target));
-  if (holder && (level === 0 || (level === 1 && near && inPrefix(`${near.address}/${near.prefix}`, source)))) return source;
+  const isNear = level === 1 && near !== undefined && inPrefix(`${near.address}/${near.prefix}`, source);
+  if ((level === 0 || isNear) && isLocal(place, source)) return source;
   return select4(netns, device.name, target, 253) ?? '';
 };

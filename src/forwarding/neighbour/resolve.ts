@@ -36,11 +36,13 @@ const halfReadOf = (place: Place, device: Link, ends: End[], family: Family): Pl
 /** Link-level address of the next hop: the neighbour table, else what ARP or ND would find. `source` is the packet's. */
 export const resolve = (journey: Journey, place: Place, device: Link, address: string, source: string): Resolution => {
   const entry = entryFor(place, device, address);
-  if (entry?.mac !== undefined && isValid(entry)) {
+  const learned = journey.learned.findLast((one) => isAbout(one, place, device, address));
+  // whoever asks last has it, but where somebody wrote another down (net/core/neighbour.c neigh_event_ns, NEIGH_UPDATE_F_OVERRIDE)
+  const moved = learned !== undefined && learned.mac !== entry?.mac && !(entry && isWritten(entry));
+  if (entry?.mac !== undefined && isValid(entry) && !moved) {
     decided(journey, 'next', { by: 'neighbour', object: `${entry.address} dev ${entry.device} lladdr ${entry.mac} ${entry.state}` });
     return { mac: entry.mac, state: entry.state, fixed: isWritten(entry) };
   }
-  const learned = journey.learned.find((one) => isAbout(one, place, device, address));
   if (learned) return { mac: learned.mac, state: 'learned', fixed: false };
   // the tunnel that would carry the question asks for the same neighbour
   const key = `${placeKey(place)} ${device.ifindex} ${address}`;

@@ -118,7 +118,7 @@ const redirect = (journey: Journey, arrived: Arrived, port: Link, pass: Pass): S
   if (mac === undefined) return lose(journey, `who has ${nextHop} on ${bridge.name} was not read`);
   const diverted = isFresh(state) ? undefined : filterOut({ journey, place, device: bridge, flight, frame: { from: bridge.mac, to: mac } });
   if (diverted) return diverted;
-  // only what need not be asked for comes back to where a bridge notes who sent it
-  if (isFresh(state) && frame.from !== undefined) locate(journey, place, bridge, frame.from, port);
+  // it comes back to where a bridge notes who sent it (br_nf_pre_routing_finish_bridge_slow, br_handle_frame_finish)
+  if (frame.from !== undefined) locate(journey, place, bridge, frame.from, port);
   return bridgeForward(journey, { ...arrived, frame: { ...frame, to: mac } }, { port, pass, translated: true, vlan: undefined });
 };

@@ -96,6 +96,13 @@ const isHost = ({ place, flight }: Pass, bridge: Link): boolean =>
   !isV6(flight.packet) && forwardingSwitch(place.netns, 4, bridge.name).value === '0';
 
 /**
+ * Of a frame for anybody else nobody is told anything (skb->pkt_type PACKET_HOST: net/ethernet/eth.c eth_type_trans, net/bridge/br_input.c
+ * br_handle_frame; net/ipv4/icmp.c __icmp_send, net/ipv6/icmp.c icmp6_send).
+ */
+const isForHost = ({ bridge, frame: { to, own } }: Arrived, port: Link): boolean =>
+  own === true || to === undefined || to === bridge.mac || to === port.mac;
+
+/**
  * A translation on the bridge: to a neighbour on the same bridge it stays a frame, anywhere else it goes up. What has no way is freed here
  * and the bridge's own interface never sees it: in IPv6 for any route that refuses, in IPv4 for a bad source (br_nf_pre_routing_finish). Whose
  * neighbour does not answer is told so, as if it had been routed, and where it is not known for sure (NUD_CONNECTED) the packet passes the filters
@@ -113,7 +120,8 @@ const redirect = (journey: Journey, arrived: Arrived, port: Link, pass: Pass): S
   const { mac, state, because } = resolve(journey, place, bridge, nextHop, flight.packet.source);
   if (mac === undefined && (state === 'nobody' || state === 'mute')) {
     addHop(journey, { place, device: bridge, direction: 'out', what: '', flight });
-    return stop(journey, unansweredStop(bridge, nextHop, because));
+    const unanswered = unansweredStop(bridge, nextHop, because);
+    return stop(journey, isForHost(arrived, port) ? unanswered : { ...unanswered, facts: { ...unanswered.facts, told: 'nobody' } });
   }
   if (mac === undefined) return lose(journey, `who has ${nextHop} on ${bridge.name} was not read`);
   const diverted = isFresh(state) ? undefined : filterOut({ journey, place, device: bridge, flight, frame: { from: bridge.mac, to: mac } });

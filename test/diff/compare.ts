@@ -4,6 +4,7 @@ import { lookupRoute } from '../../src/forwarding/route/lookup.ts';
 import { routeQuery } from '../../src/forwarding/stack/route-query.ts';
 import { linkNamed, placeAt, type World } from '../../src/forwarding/world.ts';
 import type { Case, Probe } from './case.ts';
+import { explanation, tooLong } from './explain.ts';
 import { openPorts } from './generate/services.ts';
 import type { Attempt, Sighting, What } from './observe.ts';
 import { type Branch, type Leg, type Prediction, packetOf, spaceAt } from './predict.ts';
@@ -46,74 +47,18 @@ export const compare = (subject: Case, world: World, probe: Probe, { branches, d
   for (const [index, attempt] of attempts.entries()) {
     const differences = branches.map((branch) => differenceOf({ subject, world, probe, branch, attempt }));
     if (!differences.includes(undefined))
-      return explanation({ subject, world, probe, branches, attempt, index }) ?? { kind: 'disagree', attempt: index, ...nearest(differences) };
+      return (
+        explanation({ subject, world, probe, branches, attempt, before: attempts.slice(0, index) }) ?? {
+          kind: 'disagree',
+          attempt: index,
+          ...nearest(differences),
+        }
+      );
     // what the system call refuses passes nothing that could count it
     fitting.push(attempt.errno === tooLong ? [] : branches.filter((_, at) => differences[at] === undefined));
   }
   return { kind: 'agree', fitting };
 };
-
-/**
- * Between virtual devices checksums are left for later (CHECKSUM_PARTIAL); translating the outer packet of a tunnel then writes a wrong one
- * into its UDP header, whose own was computed around the unfinished one inside (net/core/utils.c inet_proto_csum_replace4 and the local
- * checksum offload of net/ipv4/udp.c udp_set_csum). Whether somebody looks at it on the way decides whether the packet arrives.
- */
-const brokenChecksum = 'the outer packet of a tunnel is translated, which breaks its UDP checksum where offloading left one open';
-
-/** What a node learned after it was read: only where a probe is alone, as others' probes make neighbours ask. */
-const introducedItself = 'a neighbour that answers no question asked one itself, and so made itself known, after the node was read';
-
-/** EMSGSIZE of include/uapi/asm-generic/errno.h */
-const tooLong = 90;
-
-/**
- * A packet that does not fit its way tells its sender so, by an ICMP error or from a tunnel of the same node (net/ipv4/route.c
- * __ip_rt_update_pmtu, ip_tunnel_core.c skb_tunnel_check_pmtu): the next one to there is refused by the system call.
- */
-const learnedSize = 'its sender had learned from a packet before that it does not fit its way';
-
-/** What its sender alone may cut: the first is lost and says how much fits, the next come through in pieces (net/ipv6/route.c rt6_update_pmtu, net/ipv4/route.c). */
-const cutFromThenOn = 'its sender had learned from a packet before how much fits, and cut it';
-
-const isTold = ({ hops }: Leg): boolean => {
-  const stop = hops.at(-1)?.stop;
-  return stop?.reason === 'too-big' && stop.facts.told === 'icmp';
-};
-
-/** Whether somebody out there answers for a next hop, no node's tables tell; where nobody does, no rule on the frame's way out is asked. */
-const cameToNoRule = 'nobody out there answered for its next hop, so that it never came to the rule on its way out';
-
-interface Unexplained {
-  subject: Case;
-  world: World;
-  probe: Probe;
-  branches: Branch[];
-  attempt: Attempt;
-  index: number;
-}
-
-const explanation = ({ subject: { probes }, world, probe, branches, attempt, index }: Unexplained): Verdict | undefined => {
-  const { asked = [], errno, sightings, silences } = attempt;
-  if (branches.some(({ translatesTunnel }) => translatesTunnel)) return { kind: 'explained', reason: brokenChecksum };
-  const { length = 0 } = packetOf(probe);
-  const isNarrow = branches.some(({ request: { mtu = length } }) => mtu < length);
-  if (errno === tooLong && isNarrow && sightings.every(({ what }) => what !== 'request')) return { kind: 'explained', reason: learnedSize };
-  // an IPv4 probe may not be cut, its answer may
-  const v6 = probe.destination.includes(':');
-  const toldBefore = index > 0 && branches.some(({ request, replies }) => [...(v6 ? [request] : []), ...replies].some(isTold));
-  if (toldBefore) return { kind: 'explained', reason: cutFromThenOn };
-  const stopsOut = branches
-    .flatMap(({ request: { hops } }) => hops.slice(-1))
-    .filter(({ direction, stop }) => direction === 'out' && stop?.reason === 'rule');
-  if (stopsOut.some((hop) => silences.includes(`${spaceAt(world, hop.node, hop.netns ?? '')}/${hop.interface}`)))
-    return { kind: 'explained', reason: cameToNoRule };
-  const silent = branches.flatMap(({ request, replies }) => [request, ...replies].flatMap(({ hops }) => silentAddress(hops.at(-1)) ?? []));
-  return probes.length === 1 && silent.some((address) => asked.some((asker) => sameAddress(asker, address)))
-    ? { kind: 'explained', reason: introducedItself }
-    : undefined;
-};
-
-const silentAddress = (hop: Hop | undefined): string | undefined => (hop?.stop?.reason === 'no-neighbour' ? hop.stop.facts.address : undefined);
 
 const nearest = (differences: (Difference | undefined)[]): Difference =>
   differences.flatMap((difference) => difference ?? []).sort((a, b) => aspects.indexOf(b.aspect) - aspects.indexOf(a.aspect))[0] ?? {
@@ -189,6 +134,14 @@ const isGivenUp = ({ world, attempt }: Pair, hop: Hop): boolean =>
       ['3/1', '1/3'].includes(`${icmp?.type}/${icmp?.code}`),
   );
 
+/** Whether it was asked for whom the model says, as far as that was recorded. */
+const isWanted = ({ world, attempt: { wanted } }: Pair, hop: Hop, address = ''): boolean =>
+  wanted === undefined ||
+  wanted.some((one) => {
+    const [place, target = ''] = one.split(' ');
+    return place === `${spaceAt(world, hop.node, hop.netns ?? '')}/${hop.interface}` && sameAddress(target, address);
+  });
+
 /** Where a packet that left found nobody: at the device it left by, or at the one stacked on that, which asks for the neighbour. */
 const silentHop = (pair: Pair, { hops }: Leg): number =>
   hops.findLastIndex((hop, at) => at >= hops.length - 2 && hop.direction === 'out' && isSilent(pair, hop));
@@ -250,8 +203,12 @@ const comparePlaces = (aspect: Aspect, pair: Pair, leg: Leg, whats: What[]): Dif
   }
   if (leg.outcome !== 'stopped') return undefined;
   const last = leg.hops.at(-1);
-  if (last?.stop?.reason === 'no-neighbour' && !isSilent(pair, last) && !isGivenUp(pair, last)) {
-    return { aspect, predicted: describeLeg(leg), seen: `no neighbour of ${last.interface} was silent` };
+  if (last?.stop?.reason === 'no-neighbour') {
+    const { address } = last.stop.facts;
+    const silent = isSilent(pair, last) || isGivenUp(pair, last);
+    if (!silent || !isWanted(pair, last, address)) {
+      return { aspect, predicted: describeLeg(leg), seen: silent ? `nobody asked for ${address}` : `no neighbour of ${last.interface} was silent` };
+    }
   }
   const spaces = new Set(leg.hops.map((hop) => spaceAt(world, hop.node, hop.netns ?? '')));
   // from node to node, or on the way to one that does not take it, it crosses what nobody reads

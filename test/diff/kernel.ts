@@ -19,6 +19,8 @@ export interface Answer {
   silences: { space: number; link: string; address: string }[];
   /** Addresses that asked for a neighbour meanwhile. */
   asked?: string[] | null;
+  /** Whom they asked for. */
+  wanted?: { space: number; link: string; address: string }[] | null;
   after: Section[];
   spent: Record<string, number>;
 }

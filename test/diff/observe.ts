@@ -24,6 +24,8 @@ export interface Sighting {
   destination: string;
   destinationPort: number;
   icmp?: { type: number; code: number };
+  /** Bytes, where a device saw it; what was recorded before lengths were has none. */
+  length?: number;
 }
 
 /** What became of one attempt of a probe. */
@@ -35,23 +37,26 @@ export interface Attempt {
   silences: string[];
   /** Addresses that asked for a neighbour while the case ran, and so made themselves known. */
   asked?: string[];
+  /** Whom somebody asked for, in vain or not, as `SPACE/LINK ADDRESS`; absent from what was recorded before that was. */
+  wanted?: string[];
 }
 
 /** Attempts by probe, in the order of the case's probes. */
 export const attemptsOf = (
   { spaces, probes }: Case,
-  { sends, events, silences, asked }: Pick<Answer, 'sends' | 'events' | 'silences' | 'asked'>,
+  { sends, events, silences, asked, wanted }: Pick<Answer, 'sends' | 'events' | 'silences' | 'asked' | 'wanted'>,
 ): Attempt[][] => {
   const silent = [...new Set(silences.map(({ space, link }) => `${spaces[space]?.name}/${link}`))];
+  const questions = [...new Set([...silences, ...(wanted ?? [])].map(({ space, link, address }) => `${spaces[space]?.name}/${link} ${address}`))];
   const attempts = probes.map((probe) =>
-    Array.from({ length: probe.attempts }, (): Attempt => ({ errno: 0, sightings: [], silences: silent, asked: asked ?? [] })),
+    Array.from({ length: probe.attempts }, (): Attempt => ({ errno: 0, sightings: [], silences: silent, asked: asked ?? [], wanted: questions })),
   );
   for (const { probe, attempt, errno } of sends) {
     const sent = attempts[probe]?.[attempt];
     if (sent) sent.errno = errno;
   }
   for (const row of events as EventRow[]) {
-    const [space, link, kind, what, depth, probe, attempt, source, sourcePort, destination, destinationPort, , , type, code] = row;
+    const [space, link, kind, what, depth, probe, attempt, source, sourcePort, destination, destinationPort, , length, type, code] = row;
     attempts[probe]?.[attempt]?.sightings.push({
       space: spaces[space]?.name ?? '',
       ...(link === '' ? {} : { link }),
@@ -63,6 +68,7 @@ export const attemptsOf = (
       destination,
       destinationPort,
       ...(type === 0 && code === 0 ? {} : { icmp: { type, code } }),
+      ...(link === '' || length === 0 ? {} : { length }),
     });
   }
   return attempts;

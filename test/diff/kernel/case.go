@@ -19,7 +19,7 @@ type Case struct {
 }
 
 func try(plan Plan) Answer {
-	answer := Answer{ID: plan.ID, Events: []Event{}, Silences: []Silence{}, Spent: map[string]int{}}
+	answer := Answer{ID: plan.ID, Events: []Event{}, Silences: []Neighbour{}, Spent: map[string]int{}}
 	if err := carryOut(plan, &answer); err != nil {
 		return Answer{ID: plan.ID, Error: err.Error(), Spent: answer.Spent}
 	}

@@ -81,32 +81,32 @@ func linkNames() (map[int]string, error) {
 	return names, nil
 }
 
-// Silence is a neighbour that did not answer.
-type Silence struct {
+// Neighbour is somebody who is asked for on a link.
+type Neighbour struct {
 	Space   int    `json:"space"`
 	Link    string `json:"link"`
 	Address string `json:"address"`
 }
 
 // silences is the neighbours that this thread's namespace gave up or still asks for.
-func silences(names map[int]string) ([]Silence, error) {
+func silences(names map[int]string) ([]Neighbour, error) {
 	return neighbours(names, unix.NUD_FAILED|unix.NUD_INCOMPLETE)
 }
 
 // neighbours is those in one of the states.
-func neighbours(names map[int]string, states uint16) ([]Silence, error) {
+func neighbours(names map[int]string, states uint16) ([]Neighbour, error) {
 	all, err := dump(unix.RTM_GETNEIGH, unix.AF_UNSPEC)
 	if err != nil {
 		return nil, err
 	}
-	var found []Silence
+	var found []Neighbour
 	for _, neighbour := range all {
 		if len(neighbour.Data) < unix.SizeofNdMsg || host.Uint16(neighbour.Data[8:])&states == 0 {
 			continue
 		}
 		text, _ := attribute(neighbour.Data[unix.SizeofNdMsg:], unix.NDA_DST)
 		if address, valid := netip.AddrFromSlice(text); valid {
-			found = append(found, Silence{Link: names[int(host.Uint32(neighbour.Data[4:]))], Address: address.String()})
+			found = append(found, Neighbour{Link: names[int(host.Uint32(neighbour.Data[4:]))], Address: address.String()})
 		}
 	}
 	return found, nil

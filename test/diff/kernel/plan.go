@@ -51,16 +51,18 @@ type Probe struct {
 
 // Answer is what became of a plan. A case that could not be built has an Error and nothing else that counts.
 type Answer struct {
-	ID       int       `json:"id"`
-	Error    string    `json:"error,omitempty"`
-	Inodes   []string  `json:"inodes"`
-	Sections []Section `json:"sections"`
-	Sends    []Send    `json:"sends"`
-	Events   []Event   `json:"events"`
-	Silences []Silence `json:"silences"`
+	ID       int         `json:"id"`
+	Error    string      `json:"error,omitempty"`
+	Inodes   []string    `json:"inodes"`
+	Sections []Section   `json:"sections"`
+	Sends    []Send      `json:"sends"`
+	Events   []Event     `json:"events"`
+	Silences []Neighbour `json:"silences"`
 	// Asked is which addresses asked for a neighbour meanwhile.
-	Asked []string  `json:"asked"`
-	After []Section `json:"after"`
+	Asked []string `json:"asked"`
+	// Wanted is whom they asked for.
+	Wanted []Neighbour `json:"wanted"`
+	After  []Section   `json:"after"`
 	// Spent is milliseconds by stage.
 	Spent map[string]int `json:"spent"`
 }

@@ -42,6 +42,9 @@ func (c *Case) probe(answer *Answer) error {
 	for address := range watch.asked {
 		answer.Asked = append(answer.Asked, address.String())
 	}
+	for neighbour := range watch.wanted {
+		answer.Wanted = append(answer.Wanted, neighbour)
+	}
 	answer.Silences, err = c.silences(watch)
 	return err
 }

@@ -15,7 +15,9 @@ type Watch struct {
 	// packets so far, of probes or not
 	taken int
 	// addresses that asked for a neighbour, and so made themselves known
-	asked  map[netip.Addr]bool
+	asked map[netip.Addr]bool
+	// and whom they asked for
+	wanted map[Neighbour]bool
 	buffer []byte
 }
 
@@ -30,7 +32,7 @@ type eye struct {
 }
 
 func (c *Case) watch() (*Watch, error) {
-	w := &Watch{buffer: make([]byte, 65536), asked: map[netip.Addr]bool{}}
+	w := &Watch{buffer: make([]byte, 65536), asked: map[netip.Addr]bool{}, wanted: map[Neighbour]bool{}}
 	for space := range c.spaces {
 		if err := c.enter(space); err != nil {
 			w.close()
@@ -123,8 +125,9 @@ func (w *Watch) take(from eye) (*Event, bool, error) {
 	var event *Event
 	switch {
 	case from.protocol == 0:
-		if asker, asks := neighbourAsker(data, sender); asks {
+		if asker, target, link, asks := neighbourQuestion(data, sender); asks {
 			w.asked[asker] = true
+			w.wanted[Neighbour{Space: from.space, Link: from.names[link], Address: target.String()}] = true
 		}
 		event = seen(data, sender, from.names)
 	case from.v6:
@@ -141,11 +144,11 @@ func (w *Watch) take(from eye) (*Event, bool, error) {
 	return event, true, nil
 }
 
-// neighbourAsker is who asks by ARP (RFC 826) or by neighbour solicitation (RFC 4861) in a packet that leaves.
-func neighbourAsker(data []byte, sender unix.Sockaddr) (netip.Addr, bool) {
+// neighbourQuestion is who asks for whom, on which link, by ARP (RFC 826) or by neighbour solicitation (RFC 4861) in a packet that leaves.
+func neighbourQuestion(data []byte, sender unix.Sockaddr) (asker, target netip.Addr, ifindex int, asks bool) {
 	link, ok := sender.(*unix.SockaddrLinklayer)
 	if !ok || link.Pkttype != unix.PACKET_OUTGOING {
-		return netip.Addr{}, false
+		return asker, target, 0, false
 	}
 	const (
 		arpRequest   = 1
@@ -153,11 +156,13 @@ func neighbourAsker(data []byte, sender unix.Sockaddr) (netip.Addr, bool) {
 	)
 	switch {
 	case link.Protocol == bigEndian16(unix.ETH_P_ARP) && len(data) >= 28 && data[7] == arpRequest:
-		return netip.AddrFromSlice(data[14:18])
-	case link.Protocol == bigEndian16(unix.ETH_P_IPV6) && len(data) > 40 && data[6] == unix.IPPROTO_ICMPV6 && data[40] == solicitation:
-		return netip.AddrFromSlice(data[8:24])
+		asker, target = netip.AddrFrom4([4]byte(data[14:18])), netip.AddrFrom4([4]byte(data[24:28]))
+		return asker, target, link.Ifindex, true
+	case link.Protocol == bigEndian16(unix.ETH_P_IPV6) && len(data) >= 64 && data[6] == unix.IPPROTO_ICMPV6 && data[40] == solicitation:
+		asker, target = netip.AddrFrom16([16]byte(data[8:24])), netip.AddrFrom16([16]byte(data[48:64]))
+		return asker, target, link.Ifindex, true
 	}
-	return netip.Addr{}, false
+	return asker, target, 0, false
 }
 
 func seen(data []byte, sender unix.Sockaddr, names map[int]string) *Event {
@@ -202,8 +207,8 @@ func addressedTo(control []byte) netip.Addr {
 }
 
 // silences is asked when all is over.
-func (c *Case) silences(w *Watch) ([]Silence, error) {
-	all := []Silence{}
+func (c *Case) silences(w *Watch) ([]Neighbour, error) {
+	all := []Neighbour{}
 	for _, from := range w.eyes {
 		if from.names == nil {
 			continue

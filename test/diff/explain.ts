@@ -1,5 +1,5 @@
 import { sameAddress } from '../../src/forwarding/address.ts';
-import type { Hop } from '../../src/forwarding/hop.ts';
+import type { Hop, StopReason } from '../../src/forwarding/hop.ts';
 import type { World } from '../../src/forwarding/world.ts';
 import type { Case, Probe } from './case.ts';
 import type { Verdict } from './compare.ts';
@@ -58,6 +58,30 @@ const tellsSize =
 /** Whether somebody out there answers for a next hop, no node's tables tell; where nobody does, no rule on the frame's way out is asked. */
 const cameToNoRule = 'nobody out there answered for its next hop, so that it never came to the rule on its way out';
 
+/**
+ * A host without a route for what it forwards tells each sender so about five times, then once a second (net/ipv4/route.c ip_error, ip_rt_error_burst and
+ * ip_rt_error_cost): no setting of a namespace lifts that, and other probes of the case use it up, too.
+ */
+const toldOftenEnough = 'a node that has no route told its sender so before, and tells nobody more than some five times in a row';
+
+const noRoutes: ReadonlySet<string | undefined> = new Set<StopReason>(['no-route', 'unreachable', 'prohibit']);
+
+const isSaidNoMore = ({ from, destination }: Probe, { request: { hops } }: Branch, before: Attempt[], { errno, sightings }: Attempt): boolean =>
+  !destination.includes(':') &&
+  noRoutes.has(hops.at(-1)?.stop?.reason) &&
+  errno === 0 &&
+  sightings.every(({ what }) => what !== 'error of request') &&
+  before.some((attempt) =>
+    attempt.sightings.some(
+      ({ what, kind, space, depth, icmp }) =>
+        what === 'error of request' &&
+        kind === 'delivered' &&
+        space === from &&
+        depth === 0 &&
+        ['3/0', '3/1', '3/13'].includes(`${icmp?.type}/${icmp?.code}`),
+    ),
+  );
+
 interface Unexplained {
   subject: Case;
   world: World;
@@ -77,6 +101,7 @@ export const explanation = ({ subject: { probes }, world, probe, branches, attem
   if (errno === tooLong && isNarrow && sightings.every(({ what }) => what !== 'request')) return { kind: 'explained', reason: learnedSize };
   const heeds = branches.flatMap((branch) => lessonsOf(probe, branch)).some((lesson) => isHeeded(lesson, before, attempt));
   if (heeds) return { kind: 'explained', reason: cutFromThenOn };
+  if (branches.some((branch) => isSaidNoMore(probe, branch, before, attempt))) return { kind: 'explained', reason: toldOftenEnough };
   const stopsOut = branches
     .flatMap(({ request: { hops } }) => hops.slice(-1))
     .filter(({ direction, stop }) => direction === 'out' && stop?.reason === 'rule');

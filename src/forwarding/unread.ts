@@ -30,6 +30,12 @@ const crossed = (step: Going): Link | undefined => {
   return step.at === 'receive' ? bridgeOf(step.place, device) : device.kind === 'bridge' ? device : undefined;
 };
 
+/** By the way a frame goes: the section that tells of its filters, and the qdiscs that have a place for them. */
+const FILTERS: Record<'receive' | 'emit', { section: string; kinds: string[] }> = {
+  receive: { section: 'tc-ingress', kinds: ['ingress', 'clsact'] },
+  emit: { section: 'tc-egress', kinds: ['clsact'] },
+};
+
 /** Filters hang on devices with a place for them, where it is known which have one. */
 const mayFilter = ({ netns }: Place, device: Link, kinds: string[]): boolean =>
   netns.tc.qdiscs.length === 0 || netns.tc.qdiscs.some((qdisc) => qdisc.device === device.name && kinds.includes(qdisc.kind));
@@ -37,9 +43,8 @@ const mayFilter = ({ netns }: Place, device: Link, kinds: string[]): boolean =>
 const filtersOpen = (step: Going): boolean => {
   if (step.at !== 'receive' && step.at !== 'emit') return false;
   const { place, device } = step;
-  if (unread(place, 'tc-qdisc')) return true;
-  const [section, kinds] = step.at === 'receive' ? ['tc-ingress', ['ingress', 'clsact']] : ['tc-egress', ['clsact']];
-  return unread(place, section as string, 'tc-devices') && mayFilter(place, device, kinds as string[]);
+  const { section, kinds } = FILTERS[step.at];
+  return unread(place, 'tc-qdisc') || (unread(place, section, 'tc-devices') && mayFilter(place, device, kinds));
 };
 
 const entriesOpen = (step: Going): boolean => {

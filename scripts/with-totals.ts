@@ -12,9 +12,26 @@ const runsIn = (lines: string): RunTotals[] =>
 
 const sum = (numbers: number[]): number => numbers.reduce((a, b) => a + b, 0);
 
-/** A failure as it is told at the end: a message of many lines (a report, a difference) is cut to its first ones, the whole stands above. */
-const toldAgain = ({ title, message }: RunTotals['failures'][number]): string =>
-  [`failed: ${title}`, ...message.split('\n').slice(0, 8)].join('\n    ');
+const LINES = 8;
+const TITLES = 6;
+
+/**
+ * The failures as they are told at the end, those of one message together: a lab that breaks fails many tests in one way.
+ * A message of many lines (a report, a difference) is cut to its first ones, the whole stands above. The first failure, which others may follow from, is told last.
+ */
+export const toldAgain = (failures: RunTotals['failures']): string[] =>
+  [...Map.groupBy(failures, ({ message }) => message)].reverse().map(([message, alike]) => {
+    const titles = alike.slice(0, TITLES).map(({ title }) => `failed: ${title}`);
+    const more = alike.length > TITLES ? [`and ${alike.length - TITLES} more with the same message`] : [];
+    return [
+      ...titles,
+      ...more,
+      ...message
+        .split('\n')
+        .slice(0, LINES)
+        .map((line) => `    ${line}`),
+    ].join('\n');
+  });
 
 export type Mocha = (title: string, args: string[], env?: NodeJS.ProcessEnv) => Promise<boolean>;
 
@@ -40,7 +57,7 @@ export const withTotals = async (work: (mocha: Mocha) => Promise<Done>): Promise
     // a step that broke without counting a failed test (lint, types, a crash) still makes the closing line say so
     const failed = Math.max(sum(runs.map((one) => one.failed)), broken);
     for (const step of failedSteps()) process.stdout.write(`\n== ${step}`);
-    for (const failure of runs.flatMap(({ failures }) => failures)) process.stdout.write(`\n${toldAgain(failure)}\n`);
+    for (const told of toldAgain(runs.flatMap(({ failures }) => failures))) process.stdout.write(`\n${told}\n`);
     const passed = sum(runs.map((one) => one.passed));
     process.stdout.write(`\n${passed} passed, ${failed} failed, ${sum(runs.map((one) => one.skipped)) + skipped} skipped\n`);
     process.exitCode = failed > 0 ? 1 : 0;

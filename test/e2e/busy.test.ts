@@ -4,13 +4,14 @@ import { bulkRules, otherTraffic } from '../lab/busy.ts';
 import { withAgentCost } from './agent-cost.ts';
 import { BUSY, during, lostOf, QUESTION } from './busy.ts';
 import { lab } from './cluster.ts';
+import { HEALING_TIMEOUT } from './heal.ts';
 import { path } from './netdoctor.ts';
 
 /** Of the agent's limit of 512 MiB. */
 const MOST_MEMORY_MIB = 256;
 
 describe('a node with 20,000 rules and other traffic', function () {
-  this.timeout(120_000);
+  this.timeout(HEALING_TIMEOUT);
   let removeRules: (() => Promise<void>) | undefined;
   before(async function () {
     if (!lab) return this.skip();

@@ -1,7 +1,7 @@
 import type { PathReport } from '../../src/report/report.ts';
-import { heal } from '../lab/faults/fault.ts';
 import { faultNamed } from '../lab/faults/index.ts';
 import type { Lab } from '../lab/handle.ts';
+import { healed } from './heal.ts';
 
 /** Asked on a node full of others' packets and rules: the first code, none for a healthy way. */
 export const BUSY: { fault?: string; code?: string }[] = [
@@ -22,7 +22,7 @@ export const during = async <Result>(lab: Lab, fault: string | undefined, work: 
   try {
     return await work();
   } finally {
-    await heal(lab, faultNamed(fault));
+    await healed(lab, faultNamed(fault));
   }
 };
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { heal } from '../lab/faults/fault.ts';
 import { faultNamed } from '../lab/faults/index.ts';
 import { lab } from './cluster.ts';
+import { HEALING_TIMEOUT, healed } from './heal.ts';
 import { netdoctor, path } from './netdoctor.ts';
 
 /** Breaks the lab, asks, and repairs it whatever the answer. */
@@ -12,14 +12,14 @@ const during = async <Answer>(name: string, ask: () => Promise<Answer>): Promise
   try {
     return await ask();
   } finally {
-    await heal(lab, fault);
+    await healed(lab, fault);
   }
 };
 
 const skips = (name: string): boolean => !lab || !faultNamed(name).appliesTo(lab.plan.options);
 
 describe('case 1: the network between the nodes drops VXLAN', function () {
-  this.timeout(120_000);
+  this.timeout(HEALING_TIMEOUT);
 
   it('is certain, shows where the probes ended, clears the nodes, and advises only what can work', async function () {
     if (skips('underlay-drops-tunnel')) return this.skip();
@@ -42,7 +42,7 @@ describe('case 1: the network between the nodes drops VXLAN', function () {
 });
 
 describe('case 4: two namespaces hold the same address', function () {
-  this.timeout(120_000);
+  this.timeout(HEALING_TIMEOUT);
 
   it('names the leaked namespace, its veth, and who sent the refusals', async function () {
     if (skips('duplicate-address-intermittent')) return this.skip();

@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Finding } from '../../src/diagnosis/finding.ts';
 import type { PathReport } from '../../src/report/report.ts';
-import { heal } from '../lab/faults/fault.ts';
 import { faultNamed } from '../lab/faults/index.ts';
 import { kubectl, lab } from './cluster.ts';
 import { DROP_TABLE, type Placement, type Protocol, type Row } from './drop-table.ts';
+import { HEALING_TIMEOUT, healed } from './heal.ts';
 import { netdoctor } from './netdoctor.ts';
 
 interface Question {
@@ -103,7 +103,7 @@ const leftBehind = async (): Promise<string[]> => {
 };
 
 describe('the drop table', function () {
-  this.timeout(120_000);
+  this.timeout(HEALING_TIMEOUT);
   let addresses: string[];
   before(async function () {
     if (!lab) return this.skip();
@@ -129,7 +129,7 @@ describe('the drop table', function () {
         return undefined;
       });
       after(async () => {
-        if (lab && fault?.appliesTo(lab.plan.options)) await heal(lab, fault);
+        if (lab && fault?.appliesTo(lab.plan.options)) await healed(lab, fault);
       });
 
       for (const question of rounds.flat()) {

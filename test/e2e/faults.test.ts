@@ -1,12 +1,12 @@
 import { expect } from 'chai';
-import { heal } from '../lab/faults/fault.ts';
 import { faults } from '../lab/faults/index.ts';
 import { lab } from './cluster.ts';
 import { EXPECTED, questionOf } from './expected.ts';
+import { HEALING_TIMEOUT, healed } from './heal.ts';
 import { path } from './netdoctor.ts';
 
 describe('a fault in the lab is named, with the hop', function () {
-  this.timeout(120_000);
+  this.timeout(HEALING_TIMEOUT);
 
   for (const fault of faults.filter(({ name }) => EXPECTED[name])) {
     it(`${fault.name}: ${fault.title}`, async function () {
@@ -22,7 +22,7 @@ describe('a fault in the lab is named, with the hop', function () {
         expect(first?.fix).to.not.deep.equal([]);
         expect(verdict).to.match(expected?.verdict ?? /broken/);
       } finally {
-        await heal(lab, fault);
+        await healed(lab, fault);
       }
       return undefined;
     });

@@ -1,15 +1,15 @@
 import { expect } from 'chai';
 import type { PathReport } from '../../src/report/report.ts';
-import { heal } from '../lab/faults/fault.ts';
 import { faultNamed } from '../lab/faults/index.ts';
 import { lab } from './cluster.ts';
+import { HEALING_TIMEOUT, healed } from './heal.ts';
 import { INTERMITTENT } from './intermittent.ts';
 import { path } from './netdoctor.ts';
 
 const RUNS = 3;
 
 describe('a fault that strikes now and then', function () {
-  this.timeout(240_000);
+  this.timeout(HEALING_TIMEOUT);
 
   for (const { fault: name, question, expectNamed } of INTERMITTENT) {
     const fault = faultNamed(name);
@@ -20,7 +20,7 @@ describe('a fault that strikes now and then', function () {
       try {
         for (let run = 0; run < RUNS; run += 1) reports.push(await path(question));
       } finally {
-        await heal(lab, fault);
+        await healed(lab, fault);
       }
       for (const report of reports) expectNamed(report);
       expect(reports.map(({ verdict }) => verdict)).to.deep.equal(reports.map(() => 'intermittent'));

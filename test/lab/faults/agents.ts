@@ -17,11 +17,14 @@ const daemonSets = {
   'kube-proxy': { namespace: 'kube-system', selector: 'k8s-app=kube-proxy' },
 } as const;
 
-/** Replaces an agent's pod: a fresh one programs everything anew. */
+/**
+ * Replaces an agent's pod: a fresh one programs everything anew. One that is held stays so until it is killed: flanneld, told to end while it makes anew a device that was
+ * deleted under it (vxlan_network.go, reCreateVxlan), gives it a random MAC address, and of a change of one family's alone the other nodes of a dual-stack cluster
+ * are not told (kube.go, handleUpdateLeaseEvent).
+ */
 export const restartAgent = async (lab: Lab, node: string, agent: keyof typeof daemonSets): Promise<void> => {
   const { namespace, selector } = daemonSets[agent];
   const onNode = ['--namespace', namespace, '--selector', selector, '--field-selector', `spec.nodeName=${node}`];
-  await resumeAgent(lab, node, agent);
   await lab.kubectl(['delete', 'pod', ...onNode, '--grace-period=1']);
   await waitFor(`${agent} on ${node} Ready`, async () => {
     const ready = await lab.kubectl(['get', 'pods', ...onNode, '-o', 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}']);

@@ -34,8 +34,17 @@ ${pod.ips.map((ip) => `ip neighbour del ${ip} dev cni0 2>/dev/null || true`).joi
   return pod;
 };
 
+/** There as long as `alternate` runs. */
+const alternating = '/run/docker/alternating';
+
 const undo = async (lab: Lab): Promise<void> => {
-  const script = `ip link del ${bridgePort}; umount ${netns}; rm -f ${netns}; rmdir -p /run/docker/netns; sleep 0.3; ip neighbour flush dev cni0; true`;
+  const script = `set -e
+if ip link show dev ${bridgePort} >/dev/null 2>&1; then ip link del ${bridgePort}; fi
+if grep -q ' ${netns} ' /proc/self/mountinfo; then umount ${netns}; fi
+rm -f ${netns}
+while [ -e ${alternating} ]; do sleep 0.05; done
+rm -rf /run/docker
+ip neighbour flush dev cni0`;
   await lab.nodeExec(victim.node, ['sh', '-c', script]);
 };
 
@@ -52,8 +61,8 @@ export const duplicateAddress: Fault = {
 /** Stands in for the race that a quiet lab always decides in the same way; it ends with the leaked namespace. */
 const alternate = async (lab: Lab, pod: PodLink): Promise<void> => {
   const believe = (mac: string) => pod.ips.map((ip) => `ip neighbour replace ${ip} lladdr ${mac} dev cni0 nud reachable`).join('; ');
-  const loop = `while [ -e ${netns} ]; do ${believe(leakedMac)}; sleep 0.05; ${believe(pod.mac)}; sleep 0.15; done`;
-  await lab.nodeExec(pod.node, ['sh', '-c', `setsid sh -c '${loop}' >/dev/null 2>&1 </dev/null &`]);
+  const loop = `while [ -e ${netns} ]; do ${believe(leakedMac)}; sleep 0.05; ${believe(pod.mac)}; sleep 0.15; done; rm ${alternating}`;
+  await lab.nodeExec(pod.node, ['sh', '-c', `touch ${alternating}; setsid sh -c '${loop}' >/dev/null 2>&1 </dev/null &`]);
 };
 
 export const duplicateAddressIntermittent: Fault = {

@@ -4,6 +4,7 @@ import { findPod } from '../pods.ts';
 import { pauseAgent, restartAgent } from './agents.ts';
 import { flows } from './arrivals.ts';
 import { type Fault, nodePlan, onBridge, victim, withFlannel } from './fault.ts';
+import { changeRule, takeAway } from './take-away.ts';
 
 const tables = (lab: Lab): readonly string[] => lab.plan.families.map((family) => (family === 4 ? 'iptables' : 'ip6tables'));
 
@@ -32,7 +33,7 @@ export const forwardPolicyDrop: Fault = {
     await pauseAgent(lab, victim.node, 'flanneld');
     for (const iptables of tables(lab)) {
       await lab.nodeExec(victim.node, [iptables, '-w', '-P', 'FORWARD', 'DROP']);
-      await lab.nodeExec(victim.node, [iptables, '-w', '-F', 'FLANNEL-FWD'], { reject: false });
+      await takeAway(lab, victim.node, [iptables, '-w', '-F', 'FLANNEL-FWD']);
     }
   },
   undo: async (lab) => {
@@ -45,7 +46,7 @@ export const forwardPolicyDrop: Fault = {
 const forwardRules = async (lab: Lab, action: '-I' | '-D', { target, backend }: { target: readonly string[]; backend: Backend }): Promise<void> => {
   for (const { source, destination } of await flows(lab)) {
     const rule = ['FORWARD', '-s', source, '-d', destination, '-m', 'comment', '--comment', 'forbidden by hand', '-j', ...target];
-    await lab.nodeExec(victim.node, [programOf(destination, backend), '-w', action, ...rule], { reject: action === '-I' });
+    await changeRule(lab, victim.node, [programOf(destination, backend), '-w', action, ...rule]);
   }
 };
 
@@ -78,7 +79,7 @@ export const legacyRuleReject = forwardRule('legacy-rule-reject', 'a rule in FOR
 const replies = async (lab: Lab, action: '-I' | '-D'): Promise<void> => {
   for (const address of (await findPod(lab, victim.pod)).ips) {
     const rule = ['FORWARD', '-s', address, '-m', 'comment', '--comment', 'forbidden by hand', '-j', 'DROP'];
-    await lab.nodeExec(victim.peer, [programOf(address, 'nft'), '-w', action, ...rule], { reject: action === '-I' });
+    await changeRule(lab, victim.peer, [programOf(address, 'nft'), '-w', action, ...rule]);
   }
 };
 
@@ -92,7 +93,7 @@ export const replyRuleDrop: Fault = {
 };
 
 const masqueradeAtBridge = async (lab: Lab, action: '-A' | '-D'): Promise<void> => {
-  for (const rule of masquerade(lab.plan, nodePlan(lab, victim.node), action)) await lab.nodeExec(victim.node, rule);
+  for (const rule of masquerade(lab.plan, nodePlan(lab, victim.node), action)) await changeRule(lab, victim.node, rule);
 };
 
 /** Pods then leave the cluster with their own address, and no answer finds the way back. */
@@ -107,7 +108,7 @@ export const masqueradeMissing: Fault = {
   },
   undo: async (lab) => {
     if (withFlannel(lab.plan.options)) return restartAgent(lab, victim.node, 'flanneld');
-    await masqueradeAtBridge(lab, '-D').catch(() => undefined);
+    await masqueradeAtBridge(lab, '-D');
     await masqueradeAtBridge(lab, '-A');
   },
 };

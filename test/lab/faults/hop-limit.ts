@@ -1,11 +1,8 @@
 import type { Lab } from '../handle.ts';
 import { findPod, inNetns } from '../pods.ts';
 import { type Fault, nodePlan, onBridge, victim, withTunnel } from './fault.ts';
+import { takeAway } from './take-away.ts';
 import { tunnelDevice } from './vtep.ts';
-
-const loop = async (lab: Lab, change: (address: string) => readonly string[], options: { readonly reject?: boolean } = {}): Promise<void> => {
-  for (const address of (await findPod(lab, victim.pod)).ips) await lab.nodeExec(victim.node, ['ip', 'route', ...change(address)], options);
-};
 
 const hostRoute = (address: string): string => `${address}/${address.includes(':') ? 128 : 32}`;
 
@@ -14,13 +11,16 @@ export const routingLoop: Fault = {
   name: 'routing-loop',
   title: 'two nodes route the pod to each other',
   appliesTo: withTunnel,
-  inject: (lab) =>
-    loop(lab, (address) => {
+  inject: async (lab) => {
+    for (const address of (await findPod(lab, victim.pod)).ips) {
       const family = address.includes(':') ? 6 : 4;
       const gateway = (nodePlan(lab, victim.peer).podCidr[family] ?? '').replace(/\/.*/, '');
-      return ['add', hostRoute(address), 'via', gateway, 'dev', tunnelDevice[family], 'onlink'];
-    }),
-  undo: (lab) => loop(lab, (address) => ['del', hostRoute(address)], { reject: false }),
+      await lab.nodeExec(victim.node, ['ip', 'route', 'add', hostRoute(address), 'via', gateway, 'dev', tunnelDevice[family], 'onlink']);
+    }
+  },
+  undo: async (lab) => {
+    for (const address of (await findPod(lab, victim.pod)).ips) await takeAway(lab, victim.node, ['ip', 'route', 'del', hostRoute(address)]);
+  },
 };
 
 const hopLimit = async (lab: Lab, hops: number): Promise<void> => {

@@ -1,11 +1,12 @@
 import type { Lab } from '../handle.ts';
 import { pauseAgent, restartAgent } from './agents.ts';
 import { anywhere, type Fault, victim } from './fault.ts';
+import { takeAway } from './take-away.ts';
 
 /** What is left of kube-proxy's work after a node's firewall was reloaded under a proxy that no longer acts: nothing. */
 const forgetServices = async (lab: Lab, node: string): Promise<void> => {
   if (lab.plan.options.proxy === 'nftables') {
-    for (const family of ['ip', 'ip6']) await lab.nodeExec(node, ['nft', 'delete', 'table', family, 'kube-proxy'], { reject: false });
+    for (const family of ['ip', 'ip6']) await takeAway(lab, node, ['nft', 'delete', 'table', family, 'kube-proxy']);
     return;
   }
   for (const command of ['iptables', 'ip6tables'])

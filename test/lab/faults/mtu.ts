@@ -2,6 +2,7 @@ import type { Lab } from '../handle.ts';
 import type { Family } from '../options.ts';
 import { findPod, inNetns } from '../pods.ts';
 import { type Fault, onBridge, victim, withTunnel } from './fault.ts';
+import { changeRule } from './take-away.ts';
 import { tunnelDevice } from './vtep.ts';
 
 /** IPv6 takes no less than 1280. */
@@ -50,7 +51,7 @@ const errors = {
 const muzzle = async (lab: Lab, action: '-I' | '-D'): Promise<void> => {
   for (const family of lab.plan.families) {
     const [program, ...match] = errors[family];
-    await lab.nodeExec(victim.peer, [program, '-w', action, 'OUTPUT', ...match, '-j', 'DROP'], { reject: action === '-I' });
+    await changeRule(lab, victim.peer, [program, '-w', action, 'OUTPUT', ...match, '-j', 'DROP']);
   }
 };
 

@@ -2,6 +2,7 @@ import type { Lab } from '../handle.ts';
 import { findPod, inNetns, type PodLink } from '../pods.ts';
 import { neighbour } from './arrivals.ts';
 import { type Fault, onBridge, victim } from './fault.ts';
+import { takeAway } from './take-away.ts';
 
 const wrongMac = '02:00:00:00:be:ef';
 
@@ -13,7 +14,7 @@ const askers = async (lab: Lab): Promise<readonly { readonly words: readonly str
 
 const forget = async (lab: Lab, { ips }: PodLink): Promise<void> => {
   for (const { words, device } of await askers(lab))
-    for (const ip of ips) await lab.nodeExec(victim.node, [...words, 'ip', 'neighbour', 'del', ip, 'dev', device], { reject: false });
+    for (const ip of ips) await takeAway(lab, victim.node, [...words, 'ip', 'neighbour', 'del', ip, 'dev', device]);
 };
 
 const answers = async (lab: Lab, arp: 'on' | 'off'): Promise<void> => {

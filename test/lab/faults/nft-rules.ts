@@ -2,6 +2,7 @@ import type { Lab } from '../handle.ts';
 import { findPod, inNetns } from '../pods.ts';
 import { arrivals, flows } from './arrivals.ts';
 import { type Fault, onBridge, victim } from './fault.ts';
+import { takeAway } from './take-away.ts';
 
 const table = 'lab_forbidden';
 
@@ -23,7 +24,7 @@ const load = async (lab: Lab, family: (typeof families)[number], chains: readonl
 };
 
 const undo = async (lab: Lab): Promise<void> => {
-  for (const family of families) await lab.nodeExec(victim.node, ['nft', 'delete', 'table', family, table], { reject: false });
+  for (const family of families) await takeAway(lab, victim.node, ['nft', 'delete', 'table', family, table]);
 };
 
 /** Native nftables: a table of its own that iptables does not show. */
@@ -86,6 +87,6 @@ export const podInputDrop: Fault = {
   },
   undo: async (lab) => {
     const pod = await findPod(lab, victim.pod);
-    await lab.nodeExec(pod.node, [...inNetns(pod.netns), 'nft', 'delete', 'table', 'inet', table], { reject: false });
+    await takeAway(lab, pod.node, [...inNetns(pod.netns), 'nft', 'delete', 'table', 'inet', table]);
   },
 };

@@ -1,18 +1,21 @@
 import type { Lab } from '../handle.ts';
 import { findPod, inNetns } from '../pods.ts';
 import { type Fault, nodePlan, onBridge, podGateway, victim } from './fault.ts';
+import { takeAway } from './take-away.ts';
 
-const routeTo = async (lab: Lab, node: string, argv: readonly string[], options: { readonly reject?: boolean } = {}): Promise<void> => {
-  for (const address of (await findPod(lab, victim.pod)).ips)
-    await lab.nodeExec(node, ['ip', address.includes(':') ? '-6' : '-4', 'route', ...argv.map((word) => (word === 'POD' ? address : word))], options);
-};
+const routesToPod = async (lab: Lab, ...words: readonly string[]): Promise<readonly (readonly string[])[]> =>
+  (await findPod(lab, victim.pod)).ips.map((address) => ['ip', address.includes(':') ? '-6' : '-4', 'route', ...words, address]);
 
 const refusing = (type: 'blackhole' | 'unreachable' | 'prohibit', node: string, whose: string): Fault => ({
   name: `${type}-route`,
   title: `${whose} node has ${type === 'unreachable' ? 'an' : 'a'} ${type} route to the pod`,
   appliesTo: onBridge,
-  inject: (lab) => routeTo(lab, node, ['add', type, 'POD']),
-  undo: (lab) => routeTo(lab, node, ['del', type, 'POD'], { reject: false }),
+  inject: async (lab) => {
+    for (const command of await routesToPod(lab, 'add', type)) await lab.nodeExec(node, command);
+  },
+  undo: async (lab) => {
+    for (const command of await routesToPod(lab, 'del', type)) await takeAway(lab, node, command);
+  },
 });
 
 export const blackholeRoute = refusing('blackhole', victim.node, "the pod's");

@@ -1,6 +1,7 @@
 import type { Lab } from '../handle.ts';
 import { pauseAgent, restartAgent } from './agents.ts';
 import { type Fault, nodePlan, onBridge, victim, withFlannel } from './fault.ts';
+import { takeAway } from './take-away.ts';
 
 const podCidrs = (lab: Lab): readonly string[] => Object.values(nodePlan(lab, victim.node).podCidr);
 
@@ -41,7 +42,7 @@ export const podRouteWrong: Fault = {
     }
   },
   undo: async (lab) => {
-    for (const cidr of podCidrs(lab)) await lab.nodeExec(victim.peer, ['ip', 'route', 'del', cidr], { reject: false });
+    for (const cidr of podCidrs(lab)) await takeAway(lab, victim.peer, ['ip', 'route', 'del', cidr]);
     await restoreRoutes(lab);
   },
 };

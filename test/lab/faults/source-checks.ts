@@ -1,10 +1,11 @@
 import type { Lab } from '../handle.ts';
 import { findPod } from '../pods.ts';
 import { type Fault, nodePlan, onBridge, victim, withTunnel } from './fault.ts';
+import { takeAway } from './take-away.ts';
 import { tunnelDevice } from './vtep.ts';
 
-const onNode = async (lab: Lab, argv: readonly string[], options: { readonly reject?: boolean } = {}): Promise<void> => {
-  await lab.nodeExec(victim.node, argv, options);
+const onNode = async (lab: Lab, argv: readonly string[]): Promise<void> => {
+  await lab.nodeExec(victim.node, argv);
 };
 
 const rpFilter = (value: 0 | 1): readonly string[] => ['sysctl', '-q', '-w', `net.ipv4.conf.${tunnelDevice[4].replace('.', '/')}.rp_filter=${value}`];
@@ -38,6 +39,6 @@ export const sourceIsLocal: Fault = {
   },
   undo: async (lab) => {
     for (const ip of await clientAddresses(lab))
-      await onNode(lab, ['ip', 'address', 'del', `${ip}/${ip.includes(':') ? 128 : 32}`, 'dev', 'lo'], { reject: false });
+      await takeAway(lab, victim.node, ['ip', 'address', 'del', `${ip}/${ip.includes(':') ? 128 : 32}`, 'dev', 'lo']);
   },
 };

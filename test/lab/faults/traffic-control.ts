@@ -2,8 +2,9 @@ import type { Lab } from '../handle.ts';
 import { findPod } from '../pods.ts';
 import { arrivals } from './arrivals.ts';
 import { type Fault, onBridge, victim } from './fault.ts';
+import { takeAway } from './take-away.ts';
 
-const tc = (lab: Lab, argv: readonly string[], options: { readonly reject?: boolean } = {}) => lab.nodeExec(victim.node, ['tc', ...argv], options);
+const tc = (lab: Lab, argv: readonly string[]) => lab.nodeExec(victim.node, ['tc', ...argv]);
 
 const PASS = 0xffffffff;
 const SHOT = 2;
@@ -30,7 +31,7 @@ const bpfDrop = async (lab: Lab, devices: readonly string[], direction: 'ingress
 };
 
 const removeFilters = async (lab: Lab, devices: readonly string[]): Promise<void> => {
-  for (const device of devices) await tc(lab, ['qdisc', 'del', 'dev', device, 'clsact'], { reject: false });
+  for (const device of devices) await takeAway(lab, victim.node, ['tc', 'qdisc', 'del', 'dev', device, 'clsact']);
 };
 
 const podDevice = async (lab: Lab): Promise<string> => (await findPod(lab, victim.pod)).hostInterface;
@@ -87,7 +88,7 @@ export const tcRedirectNowhere: Fault = {
   },
   undo: async (lab) => {
     await removeFilters(lab, await arrivals(lab));
-    await lab.nodeExec(victim.node, ['ip', 'link', 'del', nowhere], { reject: false });
+    await takeAway(lab, victim.node, ['ip', 'link', 'del', nowhere]);
   },
 };
 
@@ -125,7 +126,7 @@ const queue = (name: string, title: string, leaf: readonly string[]): Fault => (
     }
   },
   undo: async (lab) => {
-    await tc(lab, ['qdisc', 'del', 'dev', await podDevice(lab), 'root'], { reject: false });
+    await takeAway(lab, victim.node, ['tc', 'qdisc', 'del', 'dev', await podDevice(lab), 'root']);
   },
 });
 

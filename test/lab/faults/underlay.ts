@@ -1,6 +1,7 @@
 import type { Lab } from '../handle.ts';
 import { enforcing, type LabOptions } from '../options.ts';
 import { type Fault, withTunnel } from './fault.ts';
+import { takeAway } from './take-away.ts';
 
 /** Linux's own number for VXLAN, from before it had one (flannel, Cilium), and the one it has (Calico). */
 const tunnelPort = ({ backend }: LabOptions): number => (backend === 'felix' ? 4789 : 8472);
@@ -15,7 +16,7 @@ export const underlayDrop = async (lab: Lab, { udpPort }: { readonly udpPort: nu
 };
 
 export const underlayPass = async (lab: Lab, { udpPort }: { readonly udpPort: number }): Promise<void> => {
-  for (const family of ['bridge', 'inet']) await lab.underlayExec(['nft', 'delete', 'table', family, tableOf(udpPort)], { reject: false });
+  for (const family of ['bridge', 'inet']) await takeAway(lab, 'underlay', ['nft', 'delete', 'table', family, tableOf(udpPort)]);
 };
 
 export const underlayDropsTunnel: Fault = {

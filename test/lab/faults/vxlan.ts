@@ -1,6 +1,7 @@
 import type { Lab } from '../handle.ts';
 import { pauseAgent, restartAgent } from './agents.ts';
 import { type Fault, victim, withTunnel } from './fault.ts';
+import { takeAway } from './take-away.ts';
 import { devices, type Vtep, vteps } from './vtep.ts';
 
 const wrongMac = '02:00:00:00:be:ef';
@@ -35,14 +36,14 @@ export const vtepNeighbourWrong: Fault = {
   undo: restoreNeighbour,
 };
 
-const removeForwarding = (lab: Lab, { mac, device }: Vtep): Promise<void> => onPeer(lab, ['bridge', 'fdb', 'del', mac, 'dev', device]);
+const removeForwarding = (lab: Lab, { mac, device }: Vtep): Promise<void> => takeAway(lab, victim.peer, ['bridge', 'fdb', 'del', mac, 'dev', device]);
 
 const addForwarding = (lab: Lab, { mac, device }: Vtep, address: string): Promise<void> =>
   onPeer(lab, ['bridge', 'fdb', 'append', mac, 'dev', device, 'dst', address, 'self', 'permanent']);
 
 const restoreForwarding = (lab: Lab): Promise<void> =>
   eachVtep(lab, async (vtep) => {
-    await removeForwarding(lab, vtep).catch(() => undefined);
+    await removeForwarding(lab, vtep);
     await addForwarding(lab, vtep, vtep.address);
   });
 

@@ -2,7 +2,7 @@ import type { Lab } from '../handle.ts';
 
 /** Words of iproute2, tc, iptables and nft (libmnl, extended acks) for what is not there. */
 const NOT_THERE =
-  /No such (file or directory|process|device)|Cannot find (device|specified)|Invalid handle|[Aa]ddress not found|Cannot assign requested address|Bad rule|No chain\/target\/match|does not exist/;
+  /No such (file or directory|process|device)|Cannot find (device|specified)|Invalid handle|handle of zero|[Aa]ddress not found|Cannot assign requested address|Bad rule|No chain\/target\/match|does not exist/;
 
 /**
  * Runs a program that takes away what a fault put there, and what may be gone already.

@@ -1,3 +1,5 @@
+import type { ClusterFacts } from '../../cluster/facts.ts';
+import { announced } from '../../cni/flannel.ts';
 import { flannelMismatches, type Mismatch } from '../../cni/flannel-mismatch.ts';
 import { identifyCni } from '../../cni/identity.ts';
 import { familyOf } from '../../forwarding/address.ts';
@@ -16,16 +18,41 @@ const pairs = (evidence: Evidence): [string, string][] => {
   return involved.flatMap((node) => involved.filter((other) => other !== node).map((other): [string, string] => [node, other]));
 };
 
-const mismatches = (evidence: Evidence): Mismatch[] => {
-  // Entries of the other address family may be wrong as well, but do not explain this.
+const mismatches = (evidence: Evidence): Mismatch[] =>
+  pairs(evidence).flatMap(([node, peer]) => {
+    const snapshot = snapshotOf(evidence, node);
+    if (!snapshot || identifyCni(snapshot, evidence.facts).name !== 'flannel') return [];
+    return flannelMismatches(snapshot, peer, evidence.facts, snapshotOf(evidence, peer));
+  });
+
+/** Entries of the other address family may be wrong as well, but do not explain this. */
+const ofFailingFamilies = (evidence: Evidence, all: Mismatch[]): Mismatch[] => {
   const families = failingLegs(evidence).map(({ probe }) => familyOf(probe.request.destination));
-  return pairs(evidence)
-    .flatMap(([node, peer]) => {
-      const snapshot = snapshotOf(evidence, node);
-      if (!snapshot || identifyCni(snapshot, evidence.facts).name !== 'flannel') return [];
-      return flannelMismatches(snapshot, peer, evidence.facts, snapshotOf(evidence, peer));
-    })
-    .filter(({ family }) => families.includes(family));
+  return all.filter(({ family }) => families.includes(family));
+};
+
+/** What else is wrong on the same way, in the same family: who puts one entry right by hand meets the next. */
+const companions = (found: Mismatch[], all: Mismatch[]): Mismatch[] =>
+  all.filter(
+    (other) =>
+      !found.includes(other) && found.some(({ node, peer, family }) => other.node === node && other.peer === peer && other.family === family),
+  );
+
+/**
+ * Entries of an older announcement, of one address family only: flannel passes an update on to nobody when the other family's data is as before
+ * (pkg/subnet/kube/kube.go, handleUpdateLeaseEvent, up to 0.28.4 at least).
+ */
+const unheard = (found: Mismatch[], all: Mismatch[], { nodes }: ClusterFacts): string[] => {
+  const [first] = found;
+  const whole = first && [...found, ...companions(found, all)].map(({ kind }) => kind);
+  if (!whole?.includes('neighbour-wrong') || !whole.includes('fdb-missing')) return [];
+  const other = first?.family === 4 ? 6 : 4;
+  const peer = nodes.find(({ name }) => name === first?.peer);
+  if (!peer || announced(peer, other)?.vtepMac === undefined || all.some(({ peer: name, family }) => name === first?.peer && family === other))
+    return [];
+  return [
+    `${first?.node} holds what ${first?.peer} announced before, for IPv${first?.family} alone: on dual-stack nodes flannel does not heed a change of one address family's MAC (seen up to 0.28.4).`,
+  ];
 };
 
 interface Naming {
@@ -121,14 +148,16 @@ export const flannelEntries: Cause[] = namings.map(({ code, kind, summary, impli
   summary,
   ...(implies ? { implies } : {}),
   recognise: (evidence) => {
-    const found = mismatches(evidence).filter((mismatch) => mismatch.kind === kind);
+    const all = mismatches(evidence);
+    const found = ofFailingFamilies(evidence, all).filter((mismatch) => mismatch.kind === kind);
     const [first] = found;
-    return first && draft(evidence, found, title(first), stops);
+    return first && draft(evidence, { found, all }, title(first), stops);
   },
 }));
 
-const draft = (evidence: Evidence, found: Mismatch[], title: string, stops: Naming['stops']): Draft => {
+const draft = (evidence: Evidence, { found, all }: { found: Mismatch[]; all: Mismatch[] }, title: string, stops: Naming['stops']): Draft => {
   const end: PacketEnd | undefined = packetEnd(evidence, ...stops);
+  const wrong = [...found, ...companions(found, all)];
   const [first] = found;
   const [leg] = failingLegs(evidence);
   // the entry is right that the other node's own device does not fit any more
@@ -141,10 +170,10 @@ const draft = (evidence: Evidence, found: Mismatch[], title: string, stops: Nami
     place: { node: culprit, interface: first?.interface ?? '' },
     evidence: [
       ...(leg ? [probeWords(leg)] : []),
-      ...found.flatMap(({ node, expected, found: was }) => [`on ${node} expected: ${expected}`, `on ${node} found: ${was}`]),
+      ...wrong.flatMap(({ node, expected, found: was }) => [`on ${node} expected: ${expected}`, `on ${node} found: ${was}`]),
       ...(end ? [end.stop.message, ...seenWords(evidence, end)] : []),
     ],
-    fix: [...restartAgent(evidence.facts, 'flannel', culprit), ...byHand(found)],
-    notes: [],
+    fix: [...restartAgent(evidence.facts, 'flannel', culprit), ...byHand(wrong)],
+    notes: unheard(found, all, evidence.facts),
   };
 };

@@ -16,7 +16,7 @@ import { bridgeDown, hostVethDown, podVethDown, vethOffBridge } from './links.ts
 import { mtuBlackHole, narrowTunnel, podMtuSmaller } from './mtu.ts';
 import { neighbourSilent, podMacWrong } from './neighbours.ts';
 import { bridgeRuleDrop, nftForwardDrop, nftForwardDropUncounted, nftForwardReject, nftIngressDrop, podInputDrop, randomDrop } from './nft-rules.ts';
-import { receivingVxlanMissing, vniMismatch, vtepMacStale } from './receiving-vtep.ts';
+import { receivingVxlanMissing, vniMismatch, vtepChangeUnheard, vtepMacStale } from './receiving-vtep.ts';
 import { blackholeRoute, ownPodRouteMissing, podWithoutRoutes, prohibitRoute, unreachableRoute } from './route-types.ts';
 import { podRouteMissing, podRouteWrong } from './routes.ts';
 import { kubeProxyBehind, serviceEndpointStale, serviceEndpointUnwritten } from './service-rules.ts';
@@ -72,6 +72,7 @@ export const faults: readonly Fault[] = [
   neighbourSilent,
   podMacWrong,
   vtepMacStale,
+  vtepChangeUnheard,
   vniMismatch,
   receivingVxlanMissing,
   masqueradeMissing,

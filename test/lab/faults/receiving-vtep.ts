@@ -1,3 +1,4 @@
+import { waitFor } from '../clock.ts';
 import type { Lab } from '../handle.ts';
 import { pauseAgent, restartAgent } from './agents.ts';
 import { type Fault, victim, withTunnel } from './fault.ts';
@@ -22,6 +23,24 @@ export const vtepMacStale: Fault = {
     // a change of its MAC takes a device's neighbour entries along, permanent ones too
     await restartAgent(lab, victim.node, 'flanneld');
   },
+};
+
+const otherMac = (mac: string): string => mac.replace(/..$/, (last) => (Number.parseInt(last, 16) ^ 1).toString(16).padStart(2, '0'));
+
+/** flannel passes nothing on to dual-stack nodes while one address family's data is as before (pkg/subnet/kube/kube.go, handleUpdateLeaseEvent). */
+export const vtepChangeUnheard: Fault = {
+  name: 'vtep-change-unheard',
+  title: 'a node announced another MAC address of its IPv4 VXLAN device, which flannel on the others did not heed',
+  appliesTo: (options) => withTunnel(options) && options.ip === 'dual',
+  inject: async (lab) => {
+    const own = async (): Promise<Vtep | undefined> => (await vteps(lab, victim.node)).find(({ family }) => family === 4);
+    const before = await own();
+    if (!before) throw new Error(`${victim.node} has published no VXLAN endpoint of IPv4`);
+    await onNode(lab, ['ip', 'link', 'set', before.device, 'address', otherMac(before.mac)]);
+    await restartAgent(lab, victim.node, 'flanneld');
+    await waitFor(`${victim.node} announce its new MAC address`, async () => (await own())?.mac === otherMac(before.mac));
+  },
+  undo: (lab) => restartAgent(lab, victim.peer, 'flanneld'),
 };
 
 /** As on a node whose flanneld never saw the changed configuration: the same device, but of another VXLAN network. */

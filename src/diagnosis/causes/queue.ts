@@ -1,12 +1,9 @@
-import type { Hop, RuleRef } from '../../forwarding/hop.ts';
-import { objectOf } from '../../forwarding/netfilter/hook.ts';
-import { placeAt } from '../../forwarding/world.ts';
 import { answered } from '../../probe/probe.ts';
 import type { Cause, Draft } from '../cause.ts';
 import { counterWords, nameOfRule, netnsOfEnd, removalOf } from '../decided-rule.ts';
 import { draftOf } from '../draft.ts';
 import { lostOf, type QueueRange, type QueueReadings, queuesIn, queueWords, readingsIn, unservedOf } from '../drops/packet-queues.ts';
-import { queueRules } from '../drops/queue-rules.ts';
+import { queueRuleAt } from '../drops/queue-rules.ts';
 import { type PacketEnd, packetEnd } from '../end.ts';
 import { type Evidence, failingLegs } from '../evidence.ts';
 import { onNode } from '../remedy.ts';
@@ -33,19 +30,13 @@ const dropped = (evidence: Evidence): Queued | undefined => {
   return { end, ...(range ? { range } : {}), readings: readingsOf(evidence, end, range) };
 };
 
-const ruleIn = (evidence: Evidence, { node, netns, decisions = [] }: Hop): RuleRef | undefined => {
-  const place = placeAt(evidence, node, netns ?? '');
-  const objects = decisions.filter(({ by }) => by === 'rule').map(({ object }) => object);
-  return place && queueRules(place.netns).find((ref) => objects.includes(objectOf(ref)));
-};
-
 /** Nobody dropped it, and it did not come out of the queue again: packets wait there that did not before. */
 const kept = (evidence: Evidence): Queued | undefined => {
   for (const leg of failingLegs(evidence).filter(({ probe }) => answered(probe) === 0)) {
     for (const direction of ['there', 'back'] as const) {
       const walk = leg[direction];
       for (const [index, hop] of walk?.hops.entries() ?? []) {
-        const ref = ruleIn(evidence, hop);
+        const ref = queueRuleAt(evidence, hop)?.ref;
         const range = ref && queuesIn(ref.text);
         if (!walk || !ref || !range) continue;
         const { backend, table, chain, number = 0 } = ref;

@@ -8,6 +8,7 @@ import type { Netns, NftTable, NodeSnapshot, PacketQueue } from '../../../src/no
 import type { Drop } from '../../../src/probe/observation.ts';
 import { tablesFrom } from '../forwarding/iptables-text.ts';
 import { type FlannelCluster, flannelCluster, found } from '../forwarding/world.ts';
+import { objectsIn } from '../policy/world.ts';
 import { ask } from './evidence.ts';
 
 const queue = (number: number, more: Partial<PacketQueue> = {}): PacketQueue => ({
@@ -32,6 +33,13 @@ const RULE = '-A FORWARD -d 10.244.1.0/24 -j NFQUEUE --queue-num 100';
 const setUp = (netns: Netns, { counted, queues }: Reading, rule: string): void => {
   const text = `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n[${counted}:${counted * 60}] ${rule}\nCOMMIT\n`;
   netns.netfilter = { ...netns.netfilter, iptables: tablesFrom(text), ...(queues ? { queues } : {}) };
+};
+
+/** As kube-network-policies makes it, or kindnet, which says bypass. */
+const tableOf = (name: string, queued: { num: number; flags?: string }): NftTable => {
+  const isTcp = { match: { op: '==', left: { meta: { key: 'l4proto' } }, right: 'tcp' } };
+  const chain = { name: 'postrouting', type: 'filter', hook: 'postrouting', priority: 95, policy: 'accept' };
+  return { family: 'inet', name, chains: [{ ...chain, rules: [{ handle: 9, expr: [isTcp, { queue: queued }] }] }], sets: [], objects: [] };
 };
 
 const hostOf = (snapshots: NodeSnapshot[]): Netns => found(snapshots.find(({ node }) => node === 'node2')?.namespaces[0]);
@@ -133,29 +141,34 @@ describe('a queue that no program reads', () => {
       hostNetwork: true,
     };
     cluster.facts.pods.push(pod);
-    const table: NftTable = {
-      family: 'inet',
-      name: 'kube-network-policies',
-      chains: [
-        {
-          name: 'postrouting',
-          type: 'filter',
-          hook: 'postrouting',
-          priority: 95,
-          policy: 'accept',
-          rules: [{ handle: 9, expr: [{ match: { op: '==', left: { meta: { key: 'l4proto' } }, right: 'tcp' } }, { queue: { num: 100 } }] }],
-        },
-      ],
-      sets: [],
-      objects: [],
-    };
-    cluster.host('node2').netfilter = { ...cluster.host('node2').netfilter, nft: [table], queues: [] };
+    cluster.host('node2').netfilter = { ...cluster.host('node2').netfilter, nft: [tableOf('kube-network-policies', { num: 100 })], queues: [] };
     const finding = found(diagnose(ask(cluster, { from: 'web-0', to: 'db-0', outcome: 'timeout' })).findings[0]);
     expect(finding.code).to.equal('ND3018');
     expect(finding.evidence).to.include('inet kube-network-policies postrouting handle 9, rule: meta l4proto tcp queue to 100');
     expect(finding.fix).to.include('$ kubectl -n kube-system delete pod kube-network-policies-x7k2p');
     expect(finding.fix.join('\n')).to.include('flags bypass');
     expect(finding.notes.join()).to.include('no policy that denies');
+  });
+});
+
+describe('a queue that no program reads, with a rule that lets pass then', () => {
+  it('is why a policy is not carried out', () => {
+    const cluster = flannelCluster();
+    cluster.facts.daemonSets = [{ namespace: 'kube-system', name: 'kindnet', images: ['kindnetd:v2'], desired: 2, ready: 1 }];
+    const policy = 'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: none, namespace: default}\nspec: {podSelector: {}}\n';
+    cluster.facts.policies = { namespaces: [{ name: 'default', labels: {} }], serviceAccounts: [], objects: objectsIn(policy) };
+    const { netfilter } = cluster.host('node2');
+    netfilter.nft = [tableOf('kindnet-network-policies', { num: 101, flags: 'bypass' })];
+    netfilter.queues = [];
+    const told = (): string =>
+      diagnose(ask(cluster, { from: 'web-0', to: 'db-0', outcome: 'answered' }))
+        .findings.map(({ evidence }) => evidence.join('\n'))
+        .join();
+    expect(told()).to.include(
+      'on node2 no program reads queue 101, and the rule that hands it there lets it pass then (bypass): inet kindnet-network-policies postrouting handle 9',
+    );
+    netfilter.queues = [queue(101)];
+    expect(told()).to.include('no rule of it was found').and.not.include('queue 101');
   });
 });
 

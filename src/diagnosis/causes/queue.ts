@@ -54,8 +54,8 @@ const kept = (evidence: Evidence): Queued | undefined => {
 type State = 'unread' | 'partly' | 'mute' | 'slow' | 'gone' | 'kept';
 
 const stateOf = ({ range, readings }: Queued, isDropped: boolean): State => {
-  if (!isDropped) return 'kept';
   if (readings.some((reading) => lostOf(reading) > 0)) return 'slow';
+  if (!isDropped) return 'kept';
   if (readings.length === 0) return 'unread';
   if (readings.every(({ now }) => now.copies === 'none')) return 'mute';
   return range && readings.length <= range.last - range.first ? 'partly' : 'gone';

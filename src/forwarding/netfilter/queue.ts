@@ -64,7 +64,7 @@ const queueWords = ({ range, bypass }: Queueing, bound: PacketQueue[]): string =
 
 const pick = (pass: Pass, by: RuleRef, { range, per }: Queueing, fates: Map<Fate, number>): Fate | undefined => {
   const all = [...fates.keys()];
-  if (all.length === 1 || !range) return all[0];
+  if (all.length <= 1 || !range) return all[0];
   const labels: Record<Fate, string> = { program: 'one that is read', 'goes on': 'one that nobody reads', lost: 'one that nobody reads' };
   const ways = all.map((fate) => ({ label: `queue ${rangeWords(range)}: ${labels[fate]}`, share: (fates.get(fate) ?? 0) / sizeOf(range) }));
   return all[choose(pass.journey, { kind: 'chance', per, what: `${by.chain} picks one of queues ${rangeWords(range)}`, by, ways })];

@@ -223,6 +223,17 @@ describe('a queue whose program does not do its part', () => {
     expect(finding.evidence).to.include('queue 100 is bound by netlink port 4711: 3 → 8 packets wait');
   });
 
+  it('loses packets, by its own figures where the kernel was not asked', () => {
+    const finding = firstOf({
+      readings: [
+        { counted: 7, queues: [queue(100, { waiting: 1024, dropped: 3 })] },
+        { counted: 12, queues: [queue(100, { waiting: 1024, dropped: 8 })] },
+      ],
+    });
+    expect(finding.title).to.equal(title('queue 100, whose program does not keep up: the kernel drops it'));
+    expect(finding.evidence).to.include('queue 100 is bound by netlink port 4711: 1024 packets wait, 3 → 8 lost as it was full');
+  });
+
   it('is not suspected where nothing waits', () => {
     const queues = [queue(100, { waiting: 3 })];
     expect(

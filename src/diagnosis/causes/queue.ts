@@ -8,7 +8,7 @@ import { type PacketEnd, packetEnd } from '../end.ts';
 import { type Evidence, failingLegs } from '../evidence.ts';
 import { onNode } from '../remedy.ts';
 import { ruleOwnerNote } from '../rule-words.ts';
-import { queueOwner } from './queue-owner.ts';
+import { type QueueOwner, queueOwner } from './queue-owner.ts';
 
 interface Queued {
   end: PacketEnd;
@@ -81,13 +81,18 @@ const queueName = ({ range, readings }: Queued, state: State): string => {
 const failOpen = ({ stop }: PacketEnd): string =>
   `To let packets pass while no program reads the queue (fail open), the rule has to say ${stop.facts.backend === 'nft' ? 'flags bypass' : '--queue-bypass'}; a program that is there and too slow it does not help.`;
 
-const fix = (evidence: Evidence, { end, readings }: Queued): string[] => {
-  const { node } = end.hop;
-  const { restart } = queueOwner(evidence.facts, end.stop, node);
-  const program = readings.length === 0 ? 'Start the program again that reads the queue' : 'Look at the program that reads the queue, and restart it';
+const restartSomebody = ({ end, readings }: Queued): string[] => {
+  const what = readings.length === 0 ? 'Start the program again that reads the queue' : 'Look at the program that reads the queue, and restart it';
   return [
-    ...(restart ?? [`${program}: whoever wrote the rule knows it (a policy agent, an IPS such as Suricata). Queues that are read, and by whom:`]),
-    ...(restart ? [] : [onNode(node, 'cat /proc/net/netfilter/nfnetlink_queue')]),
+    `${what}: whoever wrote the rule knows it (a policy agent, an IPS such as Suricata). Queues that are read, and by whom:`,
+    onNode(end.hop.node, 'cat /proc/net/netfilter/nfnetlink_queue'),
+  ];
+};
+
+const fix = (evidence: Evidence, queued: Queued, owner: QueueOwner | undefined): string[] => {
+  const { end } = queued;
+  return [
+    ...(owner?.restart ?? restartSomebody(queued)),
     ...(end.stop.decidedBy === undefined
       ? []
       : ['Or take the rule away; nothing judges these packets then:', removalOf(evidence, end), failOpen(end)]),
@@ -98,6 +103,7 @@ const draft = (evidence: Evidence, queued: Queued, isDropped: boolean): Draft =>
   const { end, range } = queued;
   const { node } = end.hop;
   const state = stateOf(queued, isDropped);
+  const owner = queueOwner(evidence, end);
   const { before, after } = netnsOfEnd(evidence, end);
   const { decidedBy, facts } = end.stop;
   const hook = facts.hook === undefined ? '' : ` at the ${facts.hook} hook`;
@@ -106,9 +112,10 @@ const draft = (evidence: Evidence, queued: Queued, isDropped: boolean): Draft =>
     evidence: [
       ...(decidedBy === undefined ? [`which rule${hook} is not known`] : [`${nameOfRule(end)}, rule: ${decidedBy}`, ...counterWords(evidence, end)]),
       ...(range ? queueWords(range, after, before) : []),
+      ...(owner?.ill ?? []),
     ],
-    fix: fix(evidence, queued),
-    notes: [...queueOwner(evidence.facts, end.stop, node).notes, ...ruleOwnerNote(facts.chain ?? '')],
+    fix: fix(evidence, queued, owner),
+    notes: [...(owner ? [owner.note] : []), ...ruleOwnerNote(facts.chain ?? '')],
   });
 };
 

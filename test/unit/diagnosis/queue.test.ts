@@ -141,10 +141,12 @@ describe('a queue that no program reads', () => {
       hostNetwork: true,
     };
     cluster.facts.pods.push(pod);
+    cluster.node('node2').daemons = { kubelet: [1] };
     cluster.host('node2').netfilter = { ...cluster.host('node2').netfilter, nft: [tableOf('kube-network-policies', { num: 100 })], queues: [] };
     const finding = found(diagnose(ask(cluster, { from: 'web-0', to: 'db-0', outcome: 'timeout' })).findings[0]);
     expect(finding.code).to.equal('ND3018');
     expect(finding.evidence).to.include('inet kube-network-policies postrouting handle 9, rule: meta l4proto tcp queue to 100');
+    expect(finding.evidence).to.include('no kube-network-po process on node2');
     expect(finding.fix).to.include('$ kubectl -n kube-system delete pod kube-network-policies-x7k2p');
     expect(finding.fix.join('\n')).to.include('flags bypass');
     expect(finding.notes.join()).to.include('no policy that denies');

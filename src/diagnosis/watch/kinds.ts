@@ -27,6 +27,12 @@ const KINDS: Partial<Record<DropKind, KindWords>> = {
       'Where packets should pass while no program reads it, the rule has to say --queue-bypass (nft: flags bypass).',
     ],
   },
+  verdict: {
+    code: 'ND3015',
+    title: 'that a program refuses to which a rule hands them',
+    short: 'verdict of a program',
+    advice: ['An agent that judges network policies so (kube-network-policies, kindnet) logs what it denies, and so does an IPS.'],
+  },
   'reverse-path': {
     code: 'ND3005',
     title: 'whose source does not lead back the way they came (rp_filter)',

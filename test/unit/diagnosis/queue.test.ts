@@ -257,6 +257,43 @@ describe('a drop in nf_queue()', () => {
     }));
 });
 
+describe('a drop by the verdict of a program', () => {
+  const refused = { reason: 'NOT_SPECIFIED', function: 'nf_reinject', stack: ['nf_reinject', 'nfqnl_recv_verdict', 'nfnetlink_rcv_msg'] };
+
+  it('is told as that', () => {
+    const queues = [queue(100)];
+    const cluster = flannelCluster();
+    const evidence = evidenceOf(cluster, {
+      readings: [
+        { counted: 7, queues },
+        { counted: 12, queues },
+      ],
+      drops: true,
+    });
+    for (const result of evidence.drops) for (const one of result.drops) Object.assign(one, refused);
+    const finding = found(diagnose(evidence).findings[0]);
+    expect(finding).to.include({ code: 'ND3015', confidence: 'certain' });
+    expect(finding.title).to.include('A program that a rule hands packets to (NFQUEUE, nft queue) refuses it on node2');
+  });
+
+  it('is a policy’s where one denies it', () => {
+    const cluster = flannelCluster();
+    cluster.facts.daemonSets = [{ namespace: 'kube-system', name: 'kindnet', images: ['kindnetd:v2'], desired: 2, ready: 2 }];
+    const policy = 'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: none, namespace: default}\nspec: {podSelector: {}}\n';
+    cluster.facts.policies = { namespaces: [{ name: 'default', labels: {} }], serviceAccounts: [], objects: objectsIn(policy) };
+    const queues = [queue(100)];
+    const evidence = evidenceOf(cluster, {
+      readings: [
+        { counted: 7, queues },
+        { counted: 12, queues },
+      ],
+      drops: true,
+    });
+    for (const result of evidence.drops) for (const one of result.drops) Object.assign(one, refused);
+    expect(found(diagnose(evidence).findings[0]).code).to.equal('ND5001');
+  });
+});
+
 describe('the queues of a rule', () => {
   const texts: [string, ReturnType<typeof queuesIn>][] = [
     ['-A FORWARD -j NFQUEUE --queue-num 7', { first: 7, last: 7 }],

@@ -49,6 +49,7 @@ export const DROP_TABLE: Row[] = [
   { fault: 'legacy-rule-reject', protocols: ['tcp'], code: 'ND3004', place: EVERYWHERE, kernel: /NETFILTER_DROP in nf_hook_slow/, rule: BY_HAND },
   {
     fault: 'queue-unread',
+    recorded: true,
     protocols: ['tcp'],
     code: 'ND3018',
     place: EVERYWHERE,

@@ -80,8 +80,7 @@ const queue: Reader = (cursor) => {
   const before = cursor.take('flags') ? flagsOf(cursor, QUEUE_FLAGS) : {};
   const isNumber = cursor.take('num') || (cursor.peek() === 'to' && /^\d/.test(cursor.peek(1) ?? '') && cursor.take('to'));
   const num = isNumber ? { num: scalar(cursor.next()) } : cursor.take('to') ? { num: leftSide(cursor) } : {};
-  const body = { ...num, ...before, ...flagsOf(cursor, QUEUE_FLAGS) };
-  return { queue: Object.keys(body).length > 0 ? body : null };
+  return { queue: { num: 0, ...num, ...before, ...flagsOf(cursor, QUEUE_FLAGS) } };
 };
 
 const plain =

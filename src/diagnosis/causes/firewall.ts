@@ -2,7 +2,7 @@ import { identifyCni } from '../../cni/identity.ts';
 import { familyOf } from '../../forwarding/address.ts';
 import type { RuleRef } from '../../forwarding/hop.ts';
 import { hostNetns } from '../../forwarding/world.ts';
-import type { Netns, NodeSnapshot } from '../../node/snapshot.ts';
+import type { Family, Netns, NodeSnapshot } from '../../node/snapshot.ts';
 import type { Cause, Draft } from '../cause.ts';
 import { draftOf } from '../draft.ts';
 import { culpritWords } from '../drops/culprit.ts';
@@ -11,10 +11,15 @@ import { type Evidence, snapshotOf } from '../evidence.ts';
 import { onNode, restartAgent } from '../remedy.ts';
 import { ruleName, ruleOwnerNote, ruleRemoval } from '../rule-words.ts';
 
+/** Of what was dropped: on a tunnel's legs the outer packet. */
+const familyAt = ({ hop: { tunnel, packet } }: PacketEnd): Family => familyOf(tunnel?.remote ?? packet.destination);
+
 /** Packets a rule or policy counted; undefined when it cannot be found again. */
-const counted = (netns: Netns | undefined, { stop }: PacketEnd): number | undefined => {
+const counted = (netns: Netns | undefined, end: PacketEnd): number | undefined => {
+  const { stop } = end;
   const { backend, table, chain, number } = stop.facts;
-  const tables = netns?.netfilter.iptables.filter((candidate) => `iptables-${candidate.backend}` === backend && candidate.table === table) ?? [];
+  const own = netns?.netfilter.iptables.filter(({ family }) => family === familyAt(end)) ?? [];
+  const tables = own.filter((candidate) => `iptables-${candidate.backend}` === backend && candidate.table === table);
   for (const candidate of tables) {
     const found = candidate.chains.find(({ name }) => name === chain);
     const packets = number === undefined ? found?.packets : found?.rules.find((rule) => `-A ${chain} ${rule.text}` === stop.decidedBy)?.packets;
@@ -47,18 +52,20 @@ const ruleOf = ({ stop }: PacketEnd): Omit<RuleRef, 'text'> => {
   };
 };
 
-const removal = (end: PacketEnd): string => ruleRemoval(ruleOf(end), familyOf(end.hop.packet.destination));
+const removal = (end: PacketEnd): string => ruleRemoval(ruleOf(end), familyAt(end));
 
 const where = (end: PacketEnd): string => ruleName(ruleOf(end));
 
 const ownerNote = ({ stop }: PacketEnd): string[] => ruleOwnerNote(stop.facts.chain ?? '');
 
 /** flannel's accept rules are what keeps a dropping policy harmless. */
-const lacksFlannelRules = (evidence: Evidence, { hop, stop }: PacketEnd): boolean => {
+const lacksFlannelRules = (evidence: Evidence, end: PacketEnd): boolean => {
+  const { hop, stop } = end;
   const snapshot = snapshotOf(evidence, hop.node);
   const host = snapshot && hostNetns(snapshot);
   if (!host || stop.facts.chain !== 'FORWARD' || identifyCni(snapshot, evidence.facts).name !== 'flannel') return false;
-  return !host.netfilter.iptables.some(({ chains }) => chains.some(({ name, rules }) => name === 'FLANNEL-FWD' && rules.length > 0));
+  const own = host.netfilter.iptables.filter(({ family }) => family === familyAt(end));
+  return !own.some(({ chains }) => chains.some(({ name, rules }) => name === 'FLANNEL-FWD' && rules.length > 0));
 };
 
 export const policyDrop: Cause = {

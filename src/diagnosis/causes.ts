@@ -21,6 +21,7 @@ import { dropsAllowed, leftoverDrops, passesDenied } from './causes/policy-disag
 import { notProgrammed } from './causes/policy-not-programmed.ts';
 import { enforcesNone } from './causes/policy-unenforced.ts';
 import { proxyNotProgramming, rulesIncomplete, staleEndpoint } from './causes/proxy.ts';
+import { queueUnread } from './causes/queue.ts';
 import { noEndpoints, wrongTargetPort } from './causes/service.ts';
 import { nodeNotReady, podNotReady } from './causes/states.ts';
 import { nodesUnreachable, underlayDropsTunnel } from './causes/underlay.ts';
@@ -41,6 +42,7 @@ export const causes: Cause[] = [
   policyDenies,
   leftoverDrops,
   dropsAllowed,
+  queueUnread,
   policyDrop,
   ruleDrop,
   ruleReject,

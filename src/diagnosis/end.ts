@@ -66,7 +66,7 @@ export const disagreements = (evidence: Evidence): string[] => [
 ];
 
 /** Ends that nobody predicts from what was read of a node: then the kernel contradicts nothing. */
-const UNFORESEEN = new Set<DropKind>(['tc', 'qdisc', 'xdp', 'checksum', 'socket', 'port-mtu', 'ttl', 'other']);
+const UNFORESEEN = new Set<DropKind>(['tc', 'verdict', 'qdisc', 'xdp', 'checksum', 'socket', 'port-mtu', 'ttl', 'other']);
 
 /** The walk knows the hooks of IP; what devices and bridges filter by themselves is beyond it. */
 const isForeseeable = ({ kinds: [first = 'other'], hook }: ObservedDrop): boolean =>

@@ -3,7 +3,15 @@ import type { Evidence } from './evidence.ts';
 import { agentPod } from './remedy.ts';
 
 /** How an agent is known on a node: its process, and the health endpoint it should answer on. */
-const processes: Record<string, string> = { flannel: 'flanneld', calico: 'calico-node', cilium: 'cilium-agent', 'kube-ovn': 'kube-ovn-daemon' };
+const processes: Record<string, string> = {
+  flannel: 'flanneld',
+  calico: 'calico-node',
+  cilium: 'cilium-agent',
+  'kube-ovn': 'kube-ovn-daemon',
+  // as long as the kernel lets a name be
+  'kube-network-policies': 'kube-network-po',
+  kindnet: 'kindnetd',
+};
 
 /** The collector's word for a port that accepts and then says nothing. */
 const mute = 599;

@@ -14,6 +14,8 @@ const agents: Record<string, RegExp> = {
   calico: /^calico-node-/,
   cilium: /^cilium-([a-z0-9]{5})?$/,
   'kube-ovn': /^kube-ovn-cni-/,
+  'kube-network-policies': /^kube-network-policies-/,
+  kindnet: /^kindnet-/,
 };
 
 export const agentPod = ({ pods }: ClusterFacts, agent: string, node: string): PodFacts | undefined =>

@@ -70,7 +70,8 @@ export const contradicted = (evidence: Pick<Evidence, 'taps' | 'snapshots'>, end
 
 /** That a rule did it is certain where the kernel says so, which one only with its name; of few packets alone not even the place is. */
 const isToldWhole = ({ leg, hop, stop, culprit }: PacketEnd, drop: ObservedDrop): boolean =>
-  !(stop.reason === 'rule' && stop.decidedBy === undefined) && (!isOfFew(leg, drop) || hop.stop !== undefined || culprit?.counted !== undefined);
+  !((stop.reason === 'rule' || stop.reason === 'queue') && stop.decidedBy === undefined) &&
+  (!isOfFew(leg, drop) || hop.stop !== undefined || culprit?.counted !== undefined);
 
 /** `certain` when the kernel says so of a packet that a capture recognised, or captures saw it right up to the predicted end and nowhere after it. */
 export const confidenceIn = (evidence: Pick<Evidence, 'taps' | 'snapshots'>, end: PacketEnd): Confidence => {

@@ -90,6 +90,7 @@ export type StopReason =
   | 'rule'
   | 'policy'
   | 'reject'
+  | 'queue'
   | 'not-translated'
   | 'astray'
   | 'no-translation'

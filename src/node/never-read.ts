@@ -54,6 +54,11 @@ const speaks6 = ({ links, routes }: Netns): boolean =>
   routes.some(({ family }) => family === 6) ||
   links.some(({ addresses }) => addresses.some(({ family, scope }) => family === 6 && scope === 'global'));
 
+/** Rules here hand packets to programs. */
+const hasQueueRules = ({ netfilter: { iptables, nft } }: Netns): boolean =>
+  iptables.some(({ chains }) => chains.some(({ rules }) => rules.some(({ target }) => target === 'NFQUEUE' || target === 'QUEUE'))) ||
+  nft.some(({ chains }) => chains.some(({ rules }) => rules.some(({ expr }) => JSON.stringify(expr).includes('"queue":'))));
+
 /** As any collector prints, of whatever age, and recordings made by other means have, too. */
 const ALWAYS: Always[] = [
   { names: ['links'], depths: both },
@@ -82,6 +87,7 @@ const ALWAYS_TOLD: Always[] = [
   { names: ['ipset'], depths: full },
   { names: ['ipvs'], depths: full },
   { names: ['tc-qdisc'], depths: full },
+  { names: ['nfqueue'], depths: full, where: hasQueueRules },
 ];
 
 /** Filters are asked for by device: whoever lists devices, or their qdiscs, has them, too. */

@@ -10,6 +10,7 @@ import { optional } from './parse/json.ts';
 import { parseLinks } from './parse/links.ts';
 import { type ListedNamespace, parseDaemons, parseHealth, parseMeta, parseNamespaces, parseNsids, parsePeerIndexes } from './parse/namespaces.ts';
 import { parseNeighbours } from './parse/neighbours.ts';
+import { parseQueues } from './parse/nfqueue.ts';
 import { parseNft, withDevices, withoutIptables } from './parse/nft.ts';
 import { parseOvnAcls, parseOvnFlows } from './parse/ovn.ts';
 import { parseOvs } from './parse/ovs.ts';
@@ -26,7 +27,7 @@ import { parseVlans } from './parse/vlans.ts';
 import { parseWireguard } from './parse/wireguard.ts';
 import { problemOf, unparsedProblem } from './problems.ts';
 import { type RawCollection, type RawSection, wholeLines } from './raw.ts';
-import type { CiliumState, Family, Netns, NodeSnapshot, SectionProblem } from './snapshot.ts';
+import type { CiliumState, Family, Netfilter, Netns, NodeSnapshot, SectionProblem } from './snapshot.ts';
 
 /** The sections of one place (a namespace, or the node), with the problems met while reading them. */
 class Sections {
@@ -43,6 +44,12 @@ class Sections {
   isBlank = (name: string): boolean => {
     const own = this.#sections.filter((section) => section.name === name);
     return own.length > 0 && own.every((section) => section.status !== 'absent' && section.text.trim() === '' && problemOf(section) === undefined);
+  };
+
+  /** It came, and is whole. */
+  isWhole = (name: string): boolean => {
+    const own = this.#sections.filter((section) => section.name === name);
+    return own.length > 0 && own.every((section) => problemOf(section) === undefined);
   };
 
   texts = (name: string): string[] => this.#sections.filter((section) => section.name === name).map(wholeLines);
@@ -66,6 +73,15 @@ const FAMILIES: readonly Family[] = [4, 6];
 const seenOf = (sections: Sections, scope: string | undefined): Pick<Netns, 'seen'> => {
   const depth = sections.has('links') ? depthOf(sections, scope) : 'listed';
   return depth === 'full' ? {} : { seen: depth };
+};
+
+/** Half a list would say of the other queues that nobody reads them. */
+const readQueues = (sections: Sections): Pick<Netfilter, 'queues'> => {
+  const queues = sections.read('nfqueue', (text) => {
+    const { value, unparsed } = parseQueues(text);
+    return { value: unparsed.length > 0 ? undefined : value, unparsed };
+  });
+  return sections.isWhole('nfqueue') ? optional('queues', queues) : {};
 };
 
 /** What the node says of the reading as a whole. */
@@ -110,6 +126,7 @@ const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Secti
       nft: withDevices(withoutIptables(sections.read('nft', parseNft), iptables), sections.text('nft-chains')),
       ipsets: sections.read('ipset', parseIpset),
       ...(sections.has('recent') ? { recent: parseRecent(sections.text('recent')) } : {}),
+      ...readQueues(sections),
     },
     tc: {
       qdiscs: sections.read('tc-qdisc', parseQdiscs),

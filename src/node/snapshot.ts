@@ -262,6 +262,23 @@ export interface Netfilter {
   ipsets: Ipset[];
   /** /proc/net/xt_recent: list → addresses in it; absent where there is no such list or it was not read. */
   recent?: Record<string, string[]>;
+  /** Queues that a program has bound, in the order of their numbers; empty where nobody has, absent where that was not read. */
+  queues?: PacketQueue[];
+}
+
+/** A queue of packets that rules hand to a program (NFQUEUE, nft queue), as /proc/net/netfilter/nfnetlink_queue tells of it. */
+export interface PacketQueue {
+  number: number;
+  /** Netlink port of the program: as a rule its pid, where it opened one such socket. */
+  portId: number;
+  /** Packets that have no verdict yet. */
+  waiting: number;
+  /** What the program is given of each packet; with `none` the kernel drops them all, also where a rule says bypass. */
+  copies: 'none' | 'meta' | 'packet';
+  /** Dropped by the kernel as too many were waiting. */
+  dropped: number;
+  /** Dropped as the program's socket took no more. */
+  userDropped: number;
 }
 
 export interface IptablesTable {

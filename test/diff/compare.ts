@@ -254,6 +254,7 @@ const beforeTheDevice: ReadonlySet<StopReason> = new Set([
   'rule',
   'policy',
   'reject',
+  'queue',
   'too-big',
   'tc',
   'ttl',

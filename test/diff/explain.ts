@@ -104,7 +104,7 @@ export const explanation = ({ subject: { probes }, world, probe, branches, attem
   if (branches.some((branch) => isSaidNoMore(probe, branch, before, attempt))) return { kind: 'explained', reason: toldOftenEnough };
   const stopsOut = branches
     .flatMap(({ request: { hops } }) => hops.slice(-1))
-    .filter(({ direction, stop }) => direction === 'out' && stop?.reason === 'rule');
+    .filter(({ direction, stop }) => direction === 'out' && (stop?.reason === 'rule' || stop?.reason === 'queue'));
   if (stopsOut.some((hop) => silences.includes(`${spaceAt(world, hop.node, hop.netns ?? '')}/${hop.interface}`)))
     return { kind: 'explained', reason: cameToNoRule };
   const silent = branches.flatMap(({ request, replies }) => [request, ...replies].flatMap(({ hops }) => silentAddress(hops.at(-1)) ?? []));

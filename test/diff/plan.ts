@@ -193,6 +193,10 @@ const readsOf = ({ name, role }: Space, subject: Case, at: (name: string) => num
     ...rulesReads(space, lines),
     ...(lines.some(({ tool }) => tool === 'ipset') ? [{ space, name: 'ipset', argv: ['ipset', 'save'] }] : []),
     ...(lines.some(({ tool }) => tool === 'tc') ? trafficReads(space, lines) : []),
+    // of this thread: the program as a whole is in no namespace
+    ...(lines.some(({ text }) => text.includes(' NFQUEUE '))
+      ? [{ space, name: 'nfqueue', globs: ['/proc/thread-self/net/netfilter/nfnetlink_queue'] }]
+      : []),
     { space, name: 'sysctls', globs: sysctlGlobs },
   ];
 };

@@ -69,6 +69,7 @@ const untouchedRules = (netns: string): RawSection => {
 const rawSection = ({ name, status, text, stderr = '' }: Section, netns: string): RawSection[] => {
   const section = { netns, tool: 'image', status, stderr } as const;
   if (name === 'ip-6') return [{ ...section, name: 'inet-6', text }];
+  if (name === 'nfqueue') return [{ ...section, name, text: text.replaceAll(/^[^:]*:/gm, '') }];
   if (name !== 'ip') return [{ ...section, name, text }];
   const [addresses = '[]', routes = '[]', neighbours = '[]', proxies = '[]', rules = '[]'] = text.split('\n');
   const both = [routes, neighbours, proxies].map((json) => JSON.parse(json) as Dumped[]);

@@ -47,6 +47,15 @@ export const DROP_TABLE: Row[] = [
   { fault: 'forward-rule-reject', code: 'ND3004', place: EVERYWHERE, kernel: /NETFILTER_DROP in nft_do_chain/, rule: BY_HAND },
   { fault: 'legacy-rule-drop', code: 'ND3003', place: EVERYWHERE, kernel: /NETFILTER_DROP in nf_hook_slow/, rule: BY_HAND },
   { fault: 'legacy-rule-reject', protocols: ['tcp'], code: 'ND3004', place: EVERYWHERE, kernel: /NETFILTER_DROP in nf_hook_slow/, rule: BY_HAND },
+  {
+    fault: 'queue-unread',
+    recorded: true,
+    protocols: ['tcp'],
+    code: 'ND3018',
+    place: EVERYWHERE,
+    kernel: /nobody has bound queue 100[\s\S]*in nf_queue\(\), at the FORWARD hook/,
+    rule: /rule: -A FORWARD -s \S+ .*"forbidden by hand" -j NFQUEUE --queue-num 100/,
+  },
   // servers answer half-open connections of earlier questions again and again
   { fault: 'reply-rule-drop', code: 'ND3003', place: { 'cross node': NODE1_IN }, kernel: NETFILTER, rule: BY_HAND, counter: /its counter rose by/ },
   { fault: 'nft-forward-drop', code: 'ND3003', place: EVERYWHERE, kernel: NETFILTER, rule: COUNTED_DROP },

@@ -40,6 +40,14 @@ export const dropSituations: DropSituation[] = [
     row: { code: 'ND3003', count: 5, where: 'host', flow: '10.244.1.4 10.244.2.5 udp 5353', rule: 'FORWARD' },
   },
   {
+    name: 'drops: queue',
+    node: 'node2',
+    begin: 'ip netns exec n2 iptables-nft -A FORWARD -d 10.244.2.5 -p udp --dport 5353 -j NFQUEUE --queue-num 100',
+    end: 'ip netns exec n2 iptables-nft -D FORWARD -d 10.244.2.5 -p udp --dport 5353 -j NFQUEUE --queue-num 100',
+    traffic: knock('a', 'UDP:10.244.2.5:5353'),
+    row: { code: 'ND3018', count: 5, where: 'host', flow: '10.244.1.4 10.244.2.5 udp 5353', rule: 'FORWARD' },
+  },
+  {
     name: 'drops: v6',
     node: 'node2',
     begin: 'ip netns exec n2 ip6tables-nft -A FORWARD -d fd44:2::5 -p udp --dport 5353 -j DROP',

@@ -41,6 +41,13 @@ const situations: Situation[] = [
     code: 'ND3003',
   },
   {
+    name: 'queue',
+    begin: "ip netns exec n2 nft 'table inet q { chain c { type filter hook forward priority 0; ip daddr 10.244.2.5 counter queue num 100-101; }; }'",
+    end: 'ip netns exec n2 nft delete table inet q',
+    target: 'b',
+    code: 'ND3018',
+  },
+  {
     name: 'no route',
     begin: 'ip -n n2 route del 10.244.2.0/24 dev cni0',
     end: 'ip -n n2 route add 10.244.2.0/24 dev cni0 src 10.244.2.1',

@@ -145,6 +145,10 @@ const others: Record<string, { title: string; fix: string }> = {
     title: 'It is dropped for a wrong checksum',
     fix: 'Checksum offload of a network card or hypervisor often breaks tunnels: ethtool -K DEVICE tx-checksum-ip-generic off on the sending node.',
   },
+  verdict: {
+    title: 'A program that a rule hands packets to (NFQUEUE, nft queue) refuses it',
+    fix: 'An agent that judges network policies so (kube-network-policies, kindnet) logs what it denies, and so does an IPS; /proc/net/netfilter/nfnetlink_queue lists the queues that are read.',
+  },
   socket: {
     title: 'The receiving socket drops it (full buffer, or a filter of its own)',
     fix: 'The server does not read fast enough, or filters: look at it and not at the network.',
@@ -154,9 +158,10 @@ const others: Record<string, { title: string; fix: string }> = {
 
 export const kernelDrop: Cause = {
   code: 'ND3015',
-  summary: 'The kernel of a node drops the packet for a reason of its own: XDP, checksum, socket, or one that has no name here.',
+  summary:
+    'The kernel of a node drops the packet for a reason of its own: XDP, the verdict of a program, checksum, socket, or one that has no name here.',
   recognise: (evidence) => {
-    const end = packetEnd(evidence, 'xdp', 'checksum', 'socket', 'other');
+    const end = packetEnd(evidence, 'xdp', 'verdict', 'checksum', 'socket', 'other');
     const story = end && others[end.stop.reason];
     if (!end || !story) return undefined;
     return draftOf(evidence, end, {

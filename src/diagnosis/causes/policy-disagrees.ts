@@ -5,6 +5,7 @@ import { listText, packetText, reasonText } from '../../policy/words.ts';
 import { passes } from '../../probe/probe.ts';
 import type { Cause, Draft } from '../cause.ts';
 import { probeWords } from '../draft.ts';
+import { passedBy } from '../drops/queue-rules.ts';
 import { endOf, type PacketEnd } from '../end.ts';
 import { type Evidence, failingLegs, legOf, mainProbe } from '../evidence.ts';
 import { DROPS_ALLOWED, FOLLOWS, LEFTOVER, PASSES_DENIED } from '../policy/codes.ts';
@@ -140,6 +141,7 @@ export const passesDenied: Cause = {
     const programmed = programmedFor(evidence, view, first, side);
     const { subject } = endsOf(first.flow, side);
     const plugin = view.engine.traits.name;
+    const unjudged = passedBy(evidence, first.leg.there?.hops ?? []);
     const missing = programmed ? missingLines(missingOn(programmed, view, first, side), side, programmed.node) : [];
     return {
       severity: 'warning',
@@ -149,8 +151,8 @@ export const passesDenied: Cause = {
       evidence: [
         probeWords(first.leg),
         `${side.subject}, ${side.direction}: ${reasonText(side.reason, side.verdict)}`,
-        ...(missing.length > 0
-          ? missing
+        ...(missing.length + unjudged.length > 0
+          ? [...missing, ...unjudged]
           : [
               programmed
                 ? `${programmed.node} has ${programmed.place} for it ("${programmed.text}"), which these packets did not meet`

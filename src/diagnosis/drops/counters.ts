@@ -6,12 +6,12 @@ import type { Family, IptablesChain, IptablesTable, Netns, NftTable } from '../.
 export interface Raised {
   ref: RuleRef;
   /** What it does with a packet: its verdict, as far as the rule alone says it. */
-  does: 'drop' | 'reject' | 'other';
+  does: 'drop' | 'reject' | 'queue' | 'other';
   packets: number;
   bytes: number;
 }
 
-const DOES: Record<string, Raised['does']> = { DROP: 'drop', REJECT: 'reject' };
+const DOES: Record<string, Raised['does']> = { DROP: 'drop', REJECT: 'reject', NFQUEUE: 'queue', QUEUE: 'queue' };
 
 /** Rules before by their text, in order: a chain that was rewritten in between keeps those that stayed. */
 const byText = (chain: IptablesChain | undefined): Map<string, IptablesChain['rules']> => Map.groupBy(chain?.rules ?? [], ({ text }) => text);
@@ -61,7 +61,7 @@ const inIptables = (before: Netns, after: Netns, family: Family): Raised[] =>
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 /** The rule's own `counter` statement; named counters are objects of the table and shared. */
-const counterOf = (expr: unknown[]): { packets: number; bytes: number } | undefined => {
+export const counterOf = (expr: unknown[]): { packets: number; bytes: number } | undefined => {
   for (const statement of expr) {
     if (!isObject(statement) || !isObject(statement.counter)) continue;
     const { packets, bytes } = statement.counter;
@@ -70,10 +70,11 @@ const counterOf = (expr: unknown[]): { packets: number; bytes: number } | undefi
   return undefined;
 };
 
+const NFT_DOES = ['drop', 'reject', 'queue'] as const;
+
 const doesOf = (expr: unknown[]): Raised['does'] => {
   const last = expr.at(-1);
-  if (!isObject(last)) return 'other';
-  return 'drop' in last ? 'drop' : 'reject' in last ? 'reject' : 'other';
+  return isObject(last) ? (NFT_DOES.find((name) => name in last) ?? 'other') : 'other';
 };
 
 const handles = (table: NftTable | undefined): Map<number, unknown[]> =>

@@ -6,6 +6,7 @@ import type { Drop } from '../../probe/observation.ts';
 import type { LegacyStep } from '../../probe/rules/rule-trace.ts';
 import type { Evidence, Leg } from '../evidence.ts';
 import { countedExactly, type LostPackets, type Raised, raisedCounters } from './counters.ts';
+import type { DropKind } from './meaning.ts';
 import type { ObservedDrop } from './observed.ts';
 
 /** The rule that dropped, by its counter. */
@@ -69,7 +70,9 @@ const numbered = (tables: IptablesTable[], ref: RuleRef): RuleRef => {
 };
 
 /** The rule in which most traced packets ended on the dropping node's host; a trace elsewhere says nothing of it. */
-const tracedCulprit = ({ ruleTraces, snapshots }: Evidence, { drop }: ObservedDrop): Culprit | undefined => {
+const tracedCulprit = ({ ruleTraces, snapshots }: Evidence, { drop, kinds }: ObservedDrop): Culprit | undefined => {
+  // a trace tells of rules that drop
+  if (kinds.includes('queue')) return undefined;
   const snapshot = snapshots.find(({ node }) => node === drop.node);
   const host = snapshot && hostNetns(snapshot);
   if (!host || host.inode !== drop.netns) return undefined;
@@ -86,6 +89,10 @@ const tracedCulprit = ({ ruleTraces, snapshots }: Evidence, { drop }: ObservedDr
   return most && { ...most, packets: most.traced, bytes: 0 };
 };
 
+/** Whether a rule that does this can be what the kernel means. */
+export const canBe = (does: Raised['does'], kinds: readonly DropKind[]): boolean =>
+  kinds.includes('queue') ? does === 'queue' : does === 'drop' || does === 'reject';
+
 /** The one rule that counted exactly what was lost, else the only one that can have. Between readings of the node something else may have met it. */
 export const culpritOf = (evidence: Evidence, { probe }: Leg, observed: ObservedDrop): Culprit | undefined => {
   const traced = tracedCulprit(evidence, observed);
@@ -96,7 +103,7 @@ export const culpritOf = (evidence: Evidence, { probe }: Leg, observed: Observed
   const family = drop.tunnelled ? undefined : familyOf(drop.packet.destination);
   const raised = (family === undefined ? ([4, 6] as const) : [family])
     .flatMap((one) => raisedCounters(before, after, one))
-    .filter(({ does, packets }) => does !== 'other' && packets >= observed.times);
+    .filter(({ does, packets }) => canBe(does, observed.kinds) && packets >= observed.times);
   const groups = lostPackets(evidence, observed);
   const exact = raised.flatMap((rule): Culprit[] => {
     const counted = countedExactly(rule, groups, probe.request.id);

@@ -4,7 +4,7 @@ import type { PacketEnd } from '../end.ts';
 import type { Evidence, Leg } from '../evidence.ts';
 import type { ModelStop } from '../model-stop.ts';
 import { type Culprit, culpritOf } from './culprit.ts';
-import type { DropKind } from './meaning.ts';
+import { type DropKind, isFirewalls } from './meaning.ts';
 import type { ObservedDrop } from './observed.ts';
 import { routeStory, type Story, storyOf } from './story.ts';
 
@@ -34,13 +34,19 @@ const ruleFacts = ({ backend, table, chain, number }: RuleRef): Record<string, s
   ...(number === undefined ? {} : { number: `${number}` }),
 });
 
-const ruleStory = ({ hook }: ObservedDrop, culprit: Culprit | undefined): Story => {
+const ruleStory = (observed: ObservedDrop, culprit: Culprit | undefined): Story => {
+  const { hook } = observed;
   const where = hook === undefined ? '' : ` at the ${hook} hook`;
-  if (!culprit) return { message: `a firewall rule dropped it${where}`, facts: hook === undefined ? {} : { hook } };
+  const queued = observed.kinds.includes('queue');
+  if (!culprit)
+    return {
+      message: queued ? `a rule handed it${where} to a queue that took it not` : `a firewall rule dropped it${where}`,
+      facts: hook === undefined ? {} : { hook },
+    };
   const { ref } = culprit;
   const number = ref.number === undefined ? '' : ` #${ref.number}`;
   return {
-    message: `dropped by ${ref.table} ${ref.chain}${number}${where}: ${ref.text}`,
+    message: `${queued ? 'handed to a queue that took it not' : 'dropped'} by ${ref.table} ${ref.chain}${number}${where}: ${ref.text}`,
     decidedBy: ref.text,
     facts: { ...ruleFacts(ref), ...(hook === undefined ? {} : { hook }) },
   };
@@ -70,7 +76,7 @@ const hopAt = ({ drop }: ObservedDrop, walk: Walk | undefined, evidence: Evidenc
 
 /** An end that the kernel told of, with what the model and the counters know of it. */
 export const endOfDrop = (evidence: Evidence, leg: Leg, observed: ObservedDrop, predicted: ModelStop | undefined): PacketEnd => {
-  const isFirewall = observed.kinds.includes('rule');
+  const isFirewall = isFirewalls(observed.kinds);
   const culprit = isFirewall ? culpritOf(evidence, leg, observed) : undefined;
   const known = predicted && agrees(predicted, observed) ? predicted : undefined;
   const extra = { drop: observed, ...(culprit ? { culprit } : {}) };
@@ -87,7 +93,8 @@ export const endOfDrop = (evidence: Evidence, leg: Leg, observed: ObservedDrop, 
   };
   const place = placeAt(evidence, observed.drop.node, observed.drop.netns);
   const at = { leg, walk, direction: observed.direction, ...hopAt(observed, walk, evidence, place), ...extra };
-  if (isFirewall) return { ...at, stop: { reason: firewallKind(leg, culprit), ...ruleStory(observed, culprit) } };
+  if (isFirewall)
+    return { ...at, stop: { reason: observed.kinds.includes('queue') ? 'queue' : firewallKind(leg, culprit), ...ruleStory(observed, culprit) } };
   const [first = 'other'] = observed.kinds;
   if (place && ROUTING.has(first)) {
     const { kind, ...story } = routeStory(place, observed);

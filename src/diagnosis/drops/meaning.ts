@@ -2,7 +2,7 @@ import type { StopReason } from '../../forwarding/hop.ts';
 import type { Drop } from '../../probe/observation.ts';
 
 /** Ends that only the kernel or the whole of the evidence can tell, beside those that the model knows. */
-export type DropKind = StopReason | 'kept' | 'qdisc' | 'xdp' | 'checksum' | 'no-socket' | 'socket' | 'port-mtu' | 'other';
+export type DropKind = StopReason | 'kept' | 'verdict' | 'qdisc' | 'xdp' | 'checksum' | 'no-socket' | 'socket' | 'port-mtu' | 'other';
 
 export type Hook = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING' | 'ingress' | 'egress' | 'bridge';
 
@@ -61,6 +61,10 @@ const BY_REASON: Record<string, DropKind[]> = {
 
 /** By function, where the reason says nothing: the first that matches the dropping function or one of its nearest callers. */
 const BY_FUNCTION: [RegExp, DropKind[]][] = [
+  // freed by itself, for want of a program or of room (net/netfilter/nf_queue.c); the hook calls it, so it comes before nf_hook_slow
+  [/^nf_queue$/, ['queue']],
+  // what a program said no to, or had not judged when it ended (nfnetlink_queue.c nfqnl_recv_verdict, nfqnl_flush)
+  [/^(nf_reinject|nfqnl_reinject)$/, ['verdict']],
   [/^(nft_do_chain|nf_hook_slow|ipt_do_table|ip6t_do_table)/, ['rule', 'policy', 'reject']],
   [/^(neigh_|__neigh_|arp_error_report|ndisc_error_report)/, ['no-neighbour']],
   [/^(ip_error|ip6_pkt_drop|ip6_pkt_prohibit|ip6_pkt_discard|dst_discard|dst_blackhole)/, ['blackhole', 'unreachable', 'prohibit', 'no-route']],
@@ -120,8 +124,11 @@ const kindsOf = (drop: Dropped): DropKind[] => {
   return kinds.includes('no-socket') ? [...kinds, 'kept', 'astray'] : kinds;
 };
 
+/** A rule did it: it drops, or hands the packet to a queue. */
+export const isFirewalls = (kinds: readonly DropKind[]): boolean => kinds.includes('rule') || kinds.includes('queue');
+
 export const meaningOf = (drop: Dropped): Meaning => {
   const kinds = kindsOf(drop);
-  const hook = kinds.includes('rule') ? hookOf(drop) : undefined;
+  const hook = isFirewalls(kinds) ? hookOf(drop) : undefined;
   return { kinds, ...(hook === undefined ? {} : { hook }) };
 };

@@ -115,6 +115,8 @@ export const storyOf = (evidence: Pick<Evidence, 'snapshots' | 'facts'>, place: 
       return { message: `${wireLength} bytes are more than the next device takes`, facts: { ...facts, length: `${wireLength}` } };
     case 'ttl':
       return { message: 'its time to live was over', facts };
+    case 'verdict':
+      return { message: 'the program that a rule handed it to said no, or ended before it said anything', facts };
     case 'no-socket':
       return { message: `no socket takes ${hostPort(destination, packet.destinationPort)}`, facts };
     default:

@@ -5,9 +5,9 @@ import type { PacketEnd } from '../end.ts';
 /** Chains that only enforcers of policies write. */
 const POLICY_CHAINS = /^(filter-)?cali-|^KUBE-(POD-FW|NWPLCY|ROUTER)-|^KUBE-NWPLCY|^ANTREA-POL|^WEAVE-NPC|^AZURE-NPM/;
 
-/** A packet may end there because of a policy: a chain of an enforcer's, its BPF program, or a firewall rule that nobody can name. */
+/** A packet may end there because of a policy: a chain of an enforcer's, its BPF program, a program that judges queued packets, or a firewall rule that nobody can name. */
 export const isPolicyPlace = ({ stop }: PacketEnd): boolean => {
-  if (stop.reason === 'tc') return true;
+  if (stop.reason === 'tc' || stop.reason === 'verdict') return true;
   if (!['rule', 'policy', 'reject'].includes(stop.reason)) return false;
   const { chain } = stop.facts;
   return chain === undefined ? stop.decidedBy === undefined : POLICY_CHAINS.test(chain);

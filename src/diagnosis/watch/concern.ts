@@ -93,7 +93,7 @@ export const belongsHere = (netns: Netns | undefined, address: string): boolean 
   netns?.links.some(({ addresses }) => addresses.some((own) => sameAddress(own.address, address))) ?? false;
 
 /** Kinds that are a firewall's or a program's decision: whom the packet was for does not matter. */
-const DECISIONS = new Set<DropKind>(['rule', 'policy', 'reject', 'tc', 'xdp']);
+const DECISIONS = new Set<DropKind>(['rule', 'policy', 'reject', 'queue', 'verdict', 'tc', 'xdp']);
 
 const noSocket = ({ packet }: KernelDrop): Concern => {
   const ip = packet?.packet;

@@ -1,5 +1,7 @@
 import { familyOf, hostPort } from '../../forwarding/address.ts';
 import { labelOf } from '../../forwarding/world.ts';
+import type { DropKind } from '../drops/meaning.ts';
+import { queuesIn, queueWords } from '../drops/packet-queues.ts';
 import type { Finding } from '../finding.ts';
 import { inNetns, onNode } from '../remedy.ts';
 import { ruleName, ruleOwnerNote, ruleRemoval } from '../rule-words.ts';
@@ -38,9 +40,20 @@ const removalOf = (node: string, { rule, flows, situation, sample }: DropGroup):
   return [netns && netns.role !== 'host' && netns.pid !== undefined ? inNetns(node, netns.pid, command) : onNode(node, command)];
 };
 
+/** Kinds that a rule decides. */
+const OF_RULES = new Set<DropKind>(['rule', 'policy', 'reject', 'queue']);
+
+/** Who reads the queue that the rule hands packets to. */
+const readerEvidence = ({ before }: WatchEvidence, { kind, rule, situation }: DropGroup): string[] => {
+  const netns = situation.place?.netns;
+  const range = rule && queuesIn(rule.ref.text);
+  const earlier = before?.namespaces.find(({ inode }) => inode === netns?.inode);
+  return kind === 'queue' && range ? queueWords(range, netns, earlier) : [];
+};
+
 const ruleEvidence = ({ rule, kind }: DropGroup): string[] => {
-  if (kind !== 'rule' && kind !== 'policy' && kind !== 'reject') return [];
-  if (!rule) return ['which rule is not known: none that drops or rejects and has a counter counted anything'];
+  if (!OF_RULES.has(kind)) return [];
+  if (!rule) return [`which rule is not known: none that ${kind === 'queue' ? 'queues' : 'drops or rejects'} and has a counter counted anything`];
   const counter = rule.raised
     ? [`its counter rose by ${rule.raised.packets} packets, ${rule.raised.bytes} bytes`]
     : ['it has no counter; the packets look like what it drops'];
@@ -61,7 +74,7 @@ const titleOf = (node: string, { kind, rule, count }: DropGroup, seconds: number
   `${node} drops ${rateWords(count / seconds)} ${wordsFor(kind, rule?.ref.text).title}${rule ? `: ${ruleName(rule.ref)}` : ''}.`;
 
 const confidenceOf = ({ rule, kind, flows }: DropGroup): Finding['confidence'] => {
-  if (kind === 'rule' || kind === 'reject' || kind === 'policy') return rule?.sure && flows.length > 0 ? 'certain' : 'likely';
+  if (OF_RULES.has(kind)) return rule?.sure && flows.length > 0 ? 'certain' : 'likely';
   return kind === 'other' ? 'likely' : 'certain';
 };
 
@@ -69,7 +82,6 @@ const findingOf = (evidence: WatchEvidence, group: DropGroup): Finding => {
   const { node } = evidence.snapshot;
   const { seconds } = evidence.result;
   const { flows, kind, concern, rule, situation, count } = group;
-  const isRule = kind === 'rule' || kind === 'reject' || kind === 'policy';
   const words = wordsFor(kind, rule?.ref.text);
   const more = flows.length > MOST_FLOWS ? [`and ${flows.length - MOST_FLOWS} more kinds of traffic`] : [];
   return {
@@ -80,6 +92,7 @@ const findingOf = (evidence: WatchEvidence, group: DropGroup): Finding => {
     place: { node, ...(situation.interface === undefined ? {} : { interface: situation.interface }) },
     evidence: [
       ...ruleEvidence(group),
+      ...readerEvidence(evidence, group),
       ...flows.slice(0, MOST_FLOWS).map((flow) => `${flow.count} of ${count}: ${flowWords(flow)}`),
       ...more,
       ...(kind === 'no-neighbour' ? silentNeighbours(evidence) : []),
@@ -87,7 +100,7 @@ const findingOf = (evidence: WatchEvidence, group: DropGroup): Finding => {
       [kernelWords(group), placeWords(group)].filter((part) => part !== '').join('; '),
       ...(concern.why === undefined ? [] : [concern.why]),
     ],
-    fix: isRule && words.advice.length === 0 ? removalOf(node, group) : words.advice,
+    fix: OF_RULES.has(kind) && words.advice.length === 0 ? removalOf(node, group) : words.advice,
     notes: rule ? ruleOwnerNote(rule.ref.chain) : [],
   };
 };

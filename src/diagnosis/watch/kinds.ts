@@ -18,6 +18,21 @@ const KINDS: Partial<Record<DropKind, KindWords>> = {
   rule: { code: 'ND3003', title: 'by a firewall rule', short: 'firewall rule', advice: [] },
   policy: { code: 'ND3002', title: 'by the policy of a firewall chain', short: 'chain policy', advice: [] },
   reject: { code: 'ND3004', title: 'by a firewall rule that rejects them', short: 'firewall rule (reject)', advice: [] },
+  queue: {
+    code: 'ND3018',
+    title: 'that a rule hands to a queue which no program reads, or not fast enough',
+    short: 'queue without a reader',
+    advice: [
+      'Start the program again that reads the queue, or find out why it does not keep up: cat /proc/net/netfilter/nfnetlink_queue, there, lists the queues that are read.',
+      'Where packets should pass while no program reads it, the rule has to say --queue-bypass (nft: flags bypass).',
+    ],
+  },
+  verdict: {
+    code: 'ND3015',
+    title: 'that a program refuses to which a rule hands them',
+    short: 'verdict of a program',
+    advice: ['An agent that judges network policies so (kube-network-policies, kindnet) logs what it denies, and so does an IPS.'],
+  },
   'reverse-path': {
     code: 'ND3005',
     title: 'whose source does not lead back the way they came (rp_filter)',

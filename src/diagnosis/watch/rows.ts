@@ -2,7 +2,7 @@ import { familyOf } from '../../forwarding/address.ts';
 import { lookupRoute } from '../../forwarding/route/lookup.ts';
 import { labelOf, type Place } from '../../forwarding/world.ts';
 import type { KernelDrop } from '../../probe/watch/kernel-drop.ts';
-import { type DropKind, type Hook, meaningOf } from '../drops/meaning.ts';
+import { type DropKind, type Hook, isFirewalls, type Meaning, meaningOf } from '../drops/meaning.ts';
 import { belongsHere, type Concern, concernOf, harmlessPlace } from './concern.ts';
 import { type WatchEvidence, worldOf } from './evidence.ts';
 import { type Flow, flowKey, flowOf } from './flow.ts';
@@ -54,23 +54,24 @@ const kindOf = (kinds: DropKind[], situation: Situation, drop: KernelDrop, rule:
 };
 
 /** Rules are asked about once for all packets that look alike to them. */
-type AskRule = (drop: KernelDrop, situation: Situation, hook: Hook | undefined) => RuleFound | undefined;
+type AskRule = (drop: KernelDrop, situation: Situation, meaning: Meaning) => RuleFound | undefined;
 
 const createRuleBook = (evidence: WatchEvidence): AskRule => {
   const known = new Map<string, RuleFound | undefined>();
-  return (drop, situation, hook) => {
+  return (drop, situation, meaning) => {
     const packet = drop.packet && modelPacket(drop.packet);
     const flow = flowOf(drop);
     const key = [
       situation.place?.netns.inode ?? '',
       situation.interface ?? '',
       situation.direction ?? '',
-      hook ?? '',
+      meaning.hook ?? '',
+      meaning.kinds[0] ?? '',
       drop.ethertype,
       flow ? flowKey(flow) : '',
       packet?.tcpFlags?.join() ?? '',
     ].join(' ');
-    if (!known.has(key)) known.set(key, ruleFor(evidence, drop, situation, packet, hook));
+    if (!known.has(key)) known.set(key, ruleFor(evidence, drop, situation, packet, meaning));
     return known.get(key);
   };
 };
@@ -107,9 +108,10 @@ const whereFlooded: Situation = { where: 'every port' };
 
 const judge = (evidence: WatchEvidence, drop: KernelDrop, askRule: AskRule): Judged => {
   const situation = situate(evidence, drop);
-  const { kinds, hook } =
+  const meaning: Meaning =
     harmlessPlace(drop) === undefined ? meaningOf({ ...drop, tunnelled: drop.packet?.outer !== undefined }) : { kinds: ['other' as const] };
-  const rule = kinds.includes('rule') ? askRule(drop, situation, hook) : undefined;
+  const { kinds, hook } = meaning;
+  const rule = isFirewalls(kinds) ? askRule(drop, situation, meaning) : undefined;
   const kind = kindOf(kinds, situation, drop, rule);
   const flow = flowOf(drop);
   const concern = concernOf(drop, kind, situation.place?.netns, evidence.facts.pods);

@@ -13,6 +13,10 @@ export type Verdict =
   | { kind: 'accept'; by?: RuleRef }
   | { kind: 'drop'; by: RuleRef }
   | { kind: 'reject'; by: RuleRef }
+  /** Goes on behind this base chain, as what a program gives back does; of NAT, behind all its chains, untranslated. */
+  | { kind: 'requeued'; by: RuleRef }
+  /** For a queue that no program reads. `mute`: one has bound it and never said what it wants to see. */
+  | { kind: 'unqueued'; queue: string; mute: boolean; by: RuleRef }
   | { kind: 'nat'; change: Change; by: RuleRef }
   /** Out by another device, past everything else (nft fwd). */
   | { kind: 'redirect'; device: string; by: RuleRef }

@@ -178,6 +178,8 @@ const isAssumedOn = ({ family, name }: NftTable, chain: NftChain, { journey, pla
 export type HookResult =
   | { kind: 'accept'; by?: RuleRef }
   | { kind: 'drop' | 'reject'; by: RuleRef }
+  /** Nobody reads the queue it is for. */
+  | { kind: 'unqueued'; queue: string; mute: boolean; by: RuleRef }
   | { kind: 'redirect'; device: string; by: RuleRef }
   /** No interface has an address to translate to. */
   | { kind: 'untranslatable'; by: RuleRef };
@@ -187,11 +189,11 @@ const runStations = (pass: Pass, all: Station[]): HookResult => {
   let accepted: RuleRef | undefined;
   for (const station of all) {
     const verdict = station.run(pass);
-    if (verdict.kind === 'accept') accepted = verdict.by ?? accepted;
+    if (verdict.kind === 'accept' || verdict.kind === 'requeued') accepted = verdict.by ?? accepted;
     if (verdict.kind === 'untranslatable' || verdict.kind === 'redirect') return verdict;
-    if (verdict.kind !== 'drop' && verdict.kind !== 'reject') continue;
+    if (verdict.kind !== 'drop' && verdict.kind !== 'reject' && verdict.kind !== 'unqueued') continue;
     decided(pass.journey, sideOf(pass), { by: 'rule', object: objectOf(verdict.by) });
-    return { kind: verdict.kind, by: verdict.by };
+    return verdict;
   }
   if (accepted) decided(pass.journey, sideOf(pass), { by: 'rule', object: objectOf(accepted) });
   return { kind: 'accept', ...(accepted ? { by: accepted } : {}) };

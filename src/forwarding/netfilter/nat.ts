@@ -71,6 +71,9 @@ const translates = ({ netfilter: { iptables, nft } }: Netns, family: Family): bo
 /** What an error is about went the other way; untranslated flows leave its own source alone (nf_nat_icmp_reply_translation). */
 const opposite: Record<Side, Side> = { source: 'destination', destination: 'source' };
 
+/** What NAT's place among the hooks hands on as it is, before anything is translated (nf_nat_core.c nf_nat_inet_fn). */
+const ENDS: ReadonlySet<Verdict['kind']> = new Set(['drop', 'reject', 'unqueued', 'requeued']);
+
 /** Rules of a nat table look at a flow's beginning, whatever part of it this packet is. */
 const ask = (pass: Pass, found: Found, side: Side, chains: ((pass: Pass) => Verdict)[]): Verdict | undefined => {
   const { state } = pass.tracking;
@@ -78,7 +81,7 @@ const ask = (pass: Pass, found: Found, side: Side, chains: ((pass: Pass) => Verd
   try {
     for (const chain of chains) {
       const verdict = chain(pass);
-      if (verdict.kind === 'drop' || verdict.kind === 'reject') return verdict;
+      if (ENDS.has(verdict.kind)) return verdict;
       if (verdict.kind !== 'nat' || verdict.change.side !== side) continue;
       return apply(pass, found, verdict);
     }

@@ -26,6 +26,10 @@ export const refusal = (result: HookResult, pass: Pass): StopDetail | undefined 
       facts: { interface: pass.oif, ...factsOf(by) },
     };
   }
+  if (result.kind === 'unqueued') {
+    const { facts, ...words } = unread(result);
+    return { ...words, decidedBy: by.text, facts: { hook: pass.hook, ...factsOf(by), ...facts } };
+  }
   const reason: StopReason = result.kind === 'reject' ? 'reject' : by.number === undefined && by.text.startsWith('policy of ') ? 'policy' : 'rule';
   const words = result.kind === 'reject' ? 'rejected by' : 'dropped by';
   return {
@@ -36,6 +40,17 @@ export const refusal = (result: HookResult, pass: Pass): StopDetail | undefined 
         : `${words} ${by.table} ${by.chain}${numberWords(by)}: ${ruleWords(by)}`,
     decidedBy: by.text,
     facts: { hook: pass.hook, ...factsOf(by) },
+  };
+};
+
+/** `postrouting #5 hands it to queue 100, which no program reads: the packet is dropped` */
+const unread = ({ by, queue, mute }: Extract<HookResult, { kind: 'unqueued' }>): Pick<StopDetail, 'reason' | 'message' | 'facts'> => {
+  const name = queue === '' ? 'a queue' : `queue ${queue}`;
+  const why = mute ? 'whose program never said what it wants to see' : 'which no program reads';
+  return {
+    reason: 'queue',
+    message: `${shortRule(by)} hands it to ${name}, ${why}: the packet is dropped`,
+    facts: { ...(queue === '' ? {} : { queue }), ...(mute ? { mute: 'yes' } : {}) },
   };
 };
 

@@ -63,12 +63,14 @@ const readers: Record<string, (cursor: Cursor) => unknown> = {
   },
   jhash: (cursor) => {
     const expr = leftSide(cursor);
-    return { jhash: { expr, mod: modulus(cursor), ...(cursor.take('seed') ? { seed: Number(cursor.next()) } : {}) } };
+    return { jhash: { expr, mod: modulus(cursor), ...(cursor.take('seed') ? { seed: Number(cursor.next()) } : {}), ...offset(cursor) } };
   },
-  symhash: (cursor) => ({ symhash: { mod: modulus(cursor) } }),
+  symhash: (cursor) => ({ symhash: { mod: modulus(cursor), ...offset(cursor) } }),
   socket: (cursor) => ({ socket: { key: cursor.next() } }),
   rt: (cursor) => ({ rt: { key: cursor.next() } }),
 };
+
+const offset = (cursor: Cursor): { offset?: number } => (cursor.take('offset') ? { offset: Number(cursor.next()) } : {});
 
 const modulus = (cursor: Cursor): number => (cursor.take('mod') ? Number(cursor.next()) : cursor.expected('mod'));
 

@@ -6,11 +6,11 @@ import type { Cursor } from './nft-words.ts';
 
 type Reader = (cursor: Cursor) => unknown;
 
-const FLAGS: ReadonlySet<string> = new Set(['random', 'fully-random', 'persistent']);
+const NAT_FLAGS: ReadonlySet<string> = new Set(['random', 'fully-random', 'persistent']);
 
-const flagsOf = (cursor: Cursor): { flags?: unknown } => {
+const flagsOf = (cursor: Cursor, known: ReadonlySet<string> = NAT_FLAGS): { flags?: unknown } => {
   const flags: string[] = [];
-  while (FLAGS.has(cursor.peek() ?? '')) {
+  while (known.has(cursor.peek() ?? '')) {
     flags.push(cursor.next());
     cursor.take(',');
   }
@@ -73,6 +73,17 @@ const withDetails =
     return { [name]: Object.keys(body).length > 0 ? body : null };
   };
 
+const QUEUE_FLAGS: ReadonlySet<string> = new Set(['bypass', 'fanout']);
+
+/** `queue`, `queue num 7 bypass`, `queue num 7-9 fanout,bypass`, and since nft 0.9.9 `queue flags bypass to 7` or to what the rule computes. */
+const queue: Reader = (cursor) => {
+  const before = cursor.take('flags') ? flagsOf(cursor, QUEUE_FLAGS) : {};
+  const isNumber = cursor.take('num') || (cursor.peek() === 'to' && /^\d/.test(cursor.peek(1) ?? '') && cursor.take('to'));
+  const num = isNumber ? { num: scalar(cursor.next()) } : cursor.take('to') ? { num: leftSide(cursor) } : {};
+  const body = { ...num, ...before, ...flagsOf(cursor, QUEUE_FLAGS) };
+  return { queue: Object.keys(body).length > 0 ? body : null };
+};
+
 const plain =
   (name: string): Reader =>
   () => ({ [name]: null });
@@ -94,7 +105,7 @@ const readers: Record<string, Reader> = {
   snat: translation('snat'),
   dnat: translation('dnat'),
   tproxy: translation('tproxy'),
-  queue: withDetails('queue', ['num', 'to']),
+  queue,
   fwd: (cursor) => (cursor.take('to') ? { fwd: { dev: cursor.next() } } : cursor.expected('to')),
 };
 

@@ -21,6 +21,7 @@ read_netns() {
   section vlans bridge $ND_JSON vlan show
   read_netfilter
   if [ -r /proc/net/ip_vs ]; then quick_section ipvs cat /proc/net/ip_vs; else skip_section ipvs absent; fi
+  read_queues
   read_recent
   read_wireguard
   read_tc
@@ -164,6 +165,15 @@ read_tc() {
       [ "$kind $side" = 'ingress egress' ] || printf 'qdisc show dev %s\nfilter show dev %s %s\n' "$device" "$device" "$side"
     done | run_section "tc-$side" -s -force -batch -
   done
+}
+
+# Which queues of packets a program reads; the file is there where nfnetlink_queue is, and without that nobody can
+read_queues() {
+  if [ -e /proc/net/netfilter/nfnetlink_queue ]; then
+    quick_section nfqueue cat /proc/net/netfilter/nfnetlink_queue
+  else
+    skip_section nfqueue absent
+  fi
 }
 
 # Which clients a Service with session affinity remembers

@@ -20,7 +20,8 @@ const elsewhere: Record<string, string> = {
   antrea: 'Antrea keeps the names of its policies in its agent: antctl query networkpolicyevaluation, run in the antrea-agent pod, names the rule.',
   'kube-network-policies':
     'Packets are judged by a program that nftables queues them to (table inet kube-network-policies, queue 100): no counter of the node tells them apart, its log does.',
-  kindnet: 'Packets are judged by a program that nftables queues them to: no counter of the node tells them apart, its log does.',
+  kindnet:
+    'Packets are judged by a program that nftables queues them to (table inet kindnet-network-policies): no counter of the node tells them apart, its log does.',
   aws: "The policy agent's BPF maps say what is denied: its log (/var/log/aws-routed-eni/network-policy-agent.log) names the flow.",
   azure: 'azure-npm keeps its policies in iptables by hashes of ipsets: its own debug command (npm debug) names the rule.',
   weave: 'weave-npc keeps its policies in iptables by hashes of ipsets: its log names what it blocks.',

@@ -125,6 +125,12 @@ const sourceNat: Target = {
   },
 };
 
+/** Nobody reads any. */
+const queue: Target = {
+  target: ({ draft: { random } }) =>
+    `NFQUEUE --queue-${random.pick(['num 7', 'num 7', 'balance 7:9'])}${random.chance(0.6) ? ' --queue-bypass' : ''}`,
+};
+
 const tables: Record<string, (site: RuleSite) => readonly (readonly [number, Target])[]> = {
   raw: () => [
     [2, plain('ACCEPT')],
@@ -133,6 +139,7 @@ const tables: Record<string, (site: RuleSite) => readonly (readonly [number, Tar
     [0.7, plain('NOTRACK')],
     [2, unmasked(setMark)],
     [1, plain('RETURN')],
+    [0.3, queue],
   ],
   mangle: ({ family, hook }) => [
     [5, unmasked(setMark)],
@@ -140,6 +147,7 @@ const tables: Record<string, (site: RuleSite) => readonly (readonly [number, Tar
     [1, plain('ACCEPT')],
     [1, plain('DROP')],
     [1, plain('RETURN')],
+    [0.3, queue],
     // never up: with a routing loop a packet would run for ever
     [0.3, plain(family === 4 ? 'TTL --ttl-dec 3' : 'HL --hl-dec 3')],
     [0.3, plain('DSCP --set-dscp 0x0a')],
@@ -152,6 +160,7 @@ const tables: Record<string, (site: RuleSite) => readonly (readonly [number, Tar
     [1, plain('ACCEPT')],
     [1, plain('RETURN')],
     [1, unmasked(setMark)],
+    [0.5, queue],
   ],
   filter: () => [
     [4, plain('ACCEPT')],
@@ -162,8 +171,7 @@ const tables: Record<string, (site: RuleSite) => readonly (readonly [number, Tar
     [1, unmasked(setMark)],
     [0.3, plain('LOG')],
     [0.3, plain('NFLOG --nflog-group 5')],
-    [0.3, plain('NFQUEUE --queue-num 7 --queue-bypass')],
-    [0.2, plain('NFQUEUE --queue-num 7')],
+    [0.6, queue],
   ],
 };
 

@@ -65,6 +65,12 @@ export const forwardRuleReject = forwardRule('forward-rule-reject', 'a rule in F
   backend: 'nft',
 });
 
+/** As the agent of a policy engine leaves it behind when it dies: the rule still waits for its verdict. */
+export const queueUnread = forwardRule('queue-unread', 'a rule in FORWARD hands what goes to the pod to a queue that no program reads', {
+  target: ['NFQUEUE', '--queue-num', '100'],
+  backend: 'nft',
+});
+
 /** iptables-nft does not show it, and `iptables` is iptables-nft on most distributions. */
 export const legacyRuleDrop = forwardRule('legacy-rule-drop', 'a rule in FORWARD of iptables-legacy drops what goes to the pod', {
   target: ['DROP'],

@@ -8,6 +8,7 @@ import {
   legacyRuleDrop,
   legacyRuleReject,
   masqueradeMissing,
+  queueUnread,
   replyRuleDrop,
 } from './firewall.ts';
 import { hopLimitSmall, routingLoop } from './hop-limit.ts';
@@ -44,6 +45,7 @@ export const faults: readonly Fault[] = [
   forwardRuleReject,
   legacyRuleDrop,
   legacyRuleReject,
+  queueUnread,
   replyRuleDrop,
   nftForwardDrop,
   nftForwardDropUncounted,

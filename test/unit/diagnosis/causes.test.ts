@@ -218,6 +218,15 @@ const table: { says: string; breaks: (cluster: FlannelCluster) => void; asks?: Q
     names: ['FORWARD #1', 'node2'],
   },
   {
+    says: 'a queue that no program reads',
+    breaks: (cluster) => {
+      insertRule(cluster.host('node2'), 'filter', 'FORWARD', '-s 10.244.0.4/32 -d 10.244.1.5/32 -j NFQUEUE --queue-num 100');
+      cluster.host('node2').netfilter.queues = [];
+    },
+    code: 'ND3018',
+    names: ['queue 100', 'node2'],
+  },
+  {
     says: 'a DROP rule on the way back only',
     breaks: (cluster) => insertRule(cluster.host('node1'), 'filter', 'FORWARD', '-d 10.244.0.4/32 -p tcp -m tcp --sport 8080 -j DROP'),
     code: 'ND3003',

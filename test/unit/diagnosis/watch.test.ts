@@ -137,6 +137,25 @@ describe('what a node drops', () => {
     expect(report.findings[0]).to.include({ code: 'ND3003', confidence: 'likely' });
   });
 
+  it('names the queue that no program reads, and the rule that hands packets there', () => {
+    const cluster = flannelCluster();
+    const host = cluster.host('node2');
+    insertRule(host, 'filter', 'FORWARD', '-d 10.244.1.5/32 -p tcp -j NFQUEUE --queue-num 100');
+    host.netfilter.queues = [];
+    const drops = dropped(3).drops.map(([at], index): MadeWatch['drops'][number] => [
+      at,
+      freed(`aa${index}`, 'NOT_SPECIFIED', 'nf_queue'),
+      ['nf_queue', 'nf_hook_slow', 'ip_forward', 'ip_rcv'],
+    ]);
+    const report = watch(cluster, { ...dropped(3), drops }, { before: countedBefore(cluster, 3) });
+    expect(only(report)).to.include({ severity: 'problem', code: 'ND3018', hook: 'FORWARD', count: 3 });
+    expect(only(report).rule).to.include({ chain: 'FORWARD', number: 1, packets: 3, sure: true });
+    const [finding] = report.findings;
+    expect(finding).to.include({ code: 'ND3018', confidence: 'certain' });
+    expect(finding?.title).to.match(/hands to a queue which no program reads, or not fast enough: filter FORWARD #1\.$/);
+    expect(finding?.evidence).to.include('nobody has bound queue 100 (no queue is bound there)');
+  });
+
   it('names the policy of a chain', () => {
     const cluster = flannelCluster();
     const host = cluster.host('node2');

@@ -176,6 +176,48 @@ describe('a collection that tells also what there is nothing of', () => {
   });
 });
 
+describe('the queues that programs read', () => {
+  const raw = JSON.parse(fixture('collections/flannel-node1.json')) as RawCollection;
+  const rules = '*filter\n:FORWARD ACCEPT [0:0]\n[0:0] -A FORWARD -j NFQUEUE --queue-num 7\nCOMMIT\n';
+  const readWith = (scope: string, ...own: RawSection[]): { queues: unknown; problems: string[] } => {
+    const sections = raw.sections
+      .filter(({ name, netns }) => name !== 'iptables-nft-4' || netns !== host?.inode)
+      .map((one) => (one.name === 'meta' ? { ...one, text: `${one.text}${scope}` } : one));
+    const { namespaces, problems } = parseCollection({ ...raw, sections: [...sections, section('iptables-nft-4', rules, host?.inode), ...own] });
+    return {
+      queues: namespaces[0]?.netfilter.queues,
+      problems: problems.filter(({ section: name }) => name === 'nfqueue').map(({ kind, detail }) => `${kind}: ${detail}`),
+    };
+  };
+  const text = '  100   4711     0 2 65531     0     0       12  1\n';
+
+  it('are known', () =>
+    expect(readWith('scope full\n', section('nfqueue', text, host?.inode)).queues).to.deep.equal([
+      { number: 100, portId: 4711, waiting: 0, copies: 'packet', dropped: 0, userDropped: 0 },
+    ]));
+  it('are none where nothing stands in the list', () =>
+    expect(readWith('scope full\n', section('nfqueue', '', host?.inode))).to.deep.equal({ queues: [], problems: [] }));
+  it('are none where the kernel has no such list', () =>
+    expect(readWith('scope full\n', { ...section('nfqueue', '', host?.inode), status: 'absent' })).to.deep.equal({ queues: [], problems: [] }));
+  it('are not known where the list ends early, was refused or is not understood', () => {
+    for (const [own, told] of [
+      [{ ...section('nfqueue', `${text}  101   47`, host?.inode), status: 'cut' }, 'truncated: the collector ended while it was read'],
+      [{ ...section('nfqueue', '', host?.inode), status: 1 }, 'failed: exit status 1'],
+      [section('nfqueue', `${text}x\n`, host?.inode), 'unparsed: 1 not understood, first: x'],
+    ] as const)
+      expect(readWith('scope full\n', own)).to.deep.equal({ queues: undefined, problems: [told] });
+  });
+  it('were never read by a collector that does not ask for them: a problem only where a rule hands packets to one', () => {
+    expect(readWith('')).to.deep.equal({ queues: undefined, problems: [] });
+    expect(readWith('scope full\n')).to.deep.equal({ queues: undefined, problems: ['missing: was not read'] });
+    const { problems } = parseCollection({
+      ...raw,
+      sections: raw.sections.map((one) => (one.name === 'meta' ? { ...one, text: `${one.text}scope full\n` } : one)),
+    });
+    expect(problems.map(({ section: name }) => name)).not.to.include('nfqueue');
+  });
+});
+
 describe('what was never read of a namespace', () => {
   const raw = JSON.parse(fixture('collections/flannel-node1.json')) as RawCollection;
   const without = (...names: string[]): string[] => {

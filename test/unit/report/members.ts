@@ -156,6 +156,7 @@ export const stopReasons = all<StopReason>()([
   'rule',
   'policy',
   'reject',
+  'queue',
   'not-translated',
   'astray',
   'no-translation',

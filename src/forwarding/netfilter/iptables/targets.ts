@@ -5,6 +5,7 @@ import { and, not, or, parseMark, xor } from '../../mark.ts';
 import type { Pass } from '../../pass.ts';
 import { type Change, proceed, type Verdict } from '../context.ts';
 import { redirectAddress, setTtl, throughProgram, untrack } from '../effects.ts';
+import { handToQueue } from '../queue.ts';
 import { has, type OptionUse, optionValue } from './words.ts';
 
 export interface TargetInput {
@@ -164,6 +165,13 @@ const tproxy = ({ options, pass, by }: TargetInput): Verdict => {
   return { kind: 'accept', by };
 };
 
+/** `--queue-num 7`, `--queue-balance 7:9`; queue 0 where it says neither (xt_NFQUEUE.c). */
+const nfqueue = ({ options, pass, by }: TargetInput): Verdict => {
+  const [first = 0, last = first] = (optionValue(options, '--queue-num', '--queue-balance') ?? '0').split(':').map(Number);
+  const per = has(options, '--queue-cpu-fanout') ? 'packet' : 'client';
+  return handToQueue(pass, by, { range: { first, last }, bypass: has(options, '--queue-bypass'), per });
+};
+
 /** What each target does to the packet (iptables-extensions(8)). */
 export const targets: Record<string, (input: TargetInput) => Verdict> = {
   ACCEPT: ({ by }) => ({ kind: 'accept', by }),
@@ -184,9 +192,9 @@ export const targets: Record<string, (input: TargetInput) => Verdict> = {
   TOS: tos,
   DSCP: tos,
   TPROXY: tproxy,
-  NFQUEUE: ({ options, pass, by }) =>
-    throughProgram(pass, by, `the program behind NFQUEUE ${optionValue(options, '--queue-num', '--queue-balance') ?? 0} decides`),
-  QUEUE: ({ pass, by }) => throughProgram(pass, by, 'the program behind QUEUE decides'),
+  NFQUEUE: nfqueue,
+  // queue 0, as the kernel has it (libxt_standard.c, NF_QUEUE)
+  QUEUE: ({ pass, by }) => handToQueue(pass, by, { range: { first: 0, last: 0 }, bypass: false, per: 'client' }),
   SYNPROXY: ({ pass, by }) => throughProgram(pass, by, 'SYNPROXY answers first'),
   ...Object.fromEntries([...harmless].map((name) => [name, () => proceed])),
 };

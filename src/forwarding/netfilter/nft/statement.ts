@@ -4,13 +4,14 @@ import type { RuleRef } from '../../hop.ts';
 import { named } from '../../named.ts';
 import { isV6, type Pass } from '../../pass.ts';
 import type { Change, Verdict } from '../context.ts';
-import { redirectAddress, setTtl, throughProgram, untrack } from '../effects.ts';
+import { redirectAddress, setTtl, untrack } from '../effects.ts';
+import { handToQueue, type Queueing } from '../queue.ts';
 import { type DataType, typeOf } from './datatype.ts';
 import { compileExpression } from './expression.ts';
 import { isObject, type Json, nameAndBody, unwrap } from './json.ts';
 import { compileMatch } from './match.ts';
 import { lookUp } from './set-lookup.ts';
-import { isLuck, type Value } from './value.ts';
+import { absent, isLuck, type Value } from './value.ts';
 
 export interface At {
   pass: Pass;
@@ -91,7 +92,7 @@ const compilers: Record<string, Compiler> = {
   },
   snat: (body, table) => translate(body, table, 'source'),
   dnat: (body, table) => translate(body, table, 'destination'),
-  queue: (body) => (at) => throughProgram(at.pass, at.by(), `the program behind queue ${isObject(body) ? body.num : 0} decides`),
+  queue: (body, table) => queue(isObject(body) ? body : {}, table),
   tproxy: (body) => (at) => tproxy(body, at),
   fwd: (body, table) => {
     const device = isObject(body) ? compileExpression(body.dev, table, 'ifname') : undefined;
@@ -131,6 +132,26 @@ const portIn = (body: unknown): Pick<Change, 'port' | 'random'> => {
 /** `random`, `fully-random`, or one of several ports: only of the asker's own port does it matter which. */
 const drawn = ({ flags, port }: Json): Pick<Change, 'random'> =>
   nameAndBody(port)[0] === 'range' || [flags].flat().some((flag) => flag === 'random' || flag === 'fully-random') ? { random: true } : {};
+
+/** `queue num 7`, `7-9`, or a number that the rule computes (nft_queue.c nft_queue_eval, nft_queue_sreg_eval). */
+const queue = ({ num = 0, flags }: Json, table: NftTable): CompiledStatement => {
+  const [name, bounds] = nameAndBody(num);
+  const [first, last] = name === 'range' && Array.isArray(bounds) ? bounds.map(Number) : [];
+  const range = first === undefined || last === undefined ? undefined : { first, last };
+  const expression = compileExpression(num, table, 'number');
+  const said = [flags].flat();
+  const bypass = said.includes('bypass');
+  const per = said.includes('fanout') ? 'packet' : 'client';
+  return ({ pass, by }) => {
+    const value = range ? undefined : expression.evaluate(pass);
+    return value === absent ? 'no' : handToQueue(pass, by(), { bypass, per, ...(range ? { range } : computed(value)) });
+  };
+};
+
+const computed = (value: Value): Partial<Queueing> => {
+  if (typeof value === 'number') return { range: { first: value, last: value } };
+  return isLuck(value) ? { range: { first: value.from, last: value.from + value.count - 1 }, per: value.per } : {};
+};
 
 /** The first of a range of addresses or of a prefix: which one is a matter of a hash. */
 const firstOf = (address: unknown): unknown => {

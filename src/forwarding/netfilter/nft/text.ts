@@ -18,10 +18,13 @@ const statements: Record<string, (body: unknown) => string> = {
   vmap: (body) => (isObject(body) ? `${side(body.key)} vmap ${side(body.data)}` : 'vmap'),
   dnat: (body) => (isObject(body) ? `dnat to ${side(body.addr)}${body.port === undefined ? '' : `:${side(body.port)}`}` : 'dnat'),
   snat: (body) => (isObject(body) ? `snat to ${side(body.addr)}` : 'snat'),
+  queue: (body) => (isObject(body) ? ['queue', queueFlags(body.flags), `to ${side(body.num)}`].filter(Boolean).join(' ') : 'queue'),
   mangle: (body) => (isObject(body) ? `${side(body.key)} set ${side(body.value)}` : ''),
 };
 
 const target = (body: unknown): string => (isObject(body) ? String(body.target) : '');
+
+const queueFlags = (flags: unknown): string => (flags === undefined ? '' : `flags ${[flags].flat().join(',')}`);
 
 const operator = (op: unknown): string => (op === '==' || op === 'in' ? '' : String(op));
 

@@ -116,6 +116,37 @@ describe('a fix, tried before it is typed', () => {
   }
 });
 
+describe('a rule that hands packets to a queue, tried', () => {
+  const tries: [string, string, string][] = [
+    ['node2: iptables -I FORWARD -j NFQUEUE --queue-num 7', 'timeout', 'unknown'],
+    ['node2: iptables -I FORWARD -j NFQUEUE --queue-num 7 --queue-bypass', 'ok', 'unknown'],
+    ['node2: iptables -I FORWARD -j NFQUEUE --queue-balance 8:9', 'timeout', 'timeout'],
+    ...['queue num 7', 'queue to 7', 'queue flags fanout to 7', 'counter queue to symhash mod 1 offset 7'].map((words): [string, string, string] => [
+      `node2: nft add rule inet guard fwd ${words}`,
+      'timeout',
+      'unknown',
+    ]),
+    ...['queue num 7 bypass', 'queue flags bypass to 7', 'queue flags bypass,fanout to 7-7', 'queue num 7-7 bypass,fanout'].map(
+      (words): [string, string, string] => [`node2: nft add rule inet guard fwd ${words}`, 'ok', 'unknown'],
+    ),
+    ['node2: nft add rule inet guard fwd queue num 8-9', 'timeout', 'timeout'],
+    ['node2: nft add rule inet guard fwd queue', 'timeout', 'timeout'],
+  ];
+  const chains = [{ name: 'fwd', type: 'filter', hook: 'forward', priority: 0, policy: 'accept', rules: [] }];
+  const read = { number: 7, portId: 4711, waiting: 0, copies: 'packet', dropped: 0, userDropped: 0 } as const;
+  for (const [command, unread, whenRead] of tries) {
+    it(`${command}: ${unread} where nobody reads queue 7, ${whenRead} where a program does`, () => {
+      const cluster = flannelCluster();
+      const { netfilter } = cluster.host('node2');
+      netfilter.nft = [{ family: 'inet', name: 'guard', chains, sets: [], objects: [] }];
+      netfilter.queues = [];
+      expect(answerOf(rehearse(cluster, [command]), cluster)).to.equal(unread);
+      netfilter.queues = [read];
+      expect(answerOf(rehearse(cluster, [command]), cluster)).to.equal(whenRead);
+    });
+  }
+});
+
 describe('a change, tried before it does harm', () => {
   const harm: [string, string][] = [
     ['node1: ip link set flannel.1 down', 'unknown'],

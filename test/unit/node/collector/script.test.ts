@@ -63,6 +63,14 @@ describe('counters of switch ports', () => {
     expect(sectionsOf('daemons=; read_ovs_ports')).to.deep.equal([{ name: 'ovs-ports', tool: 'image', status: 'absent', text: '', stderr: '' }]));
 });
 
+describe('the queues that programs read', () => {
+  it('are said to be absent, or come as the kernel lists them', () => {
+    const [section] = sectionsOf('read_queues');
+    expect(section).to.deep.include({ name: 'nfqueue', stderr: '' });
+    expect(section?.status).to.be.oneOf([0, 'absent']);
+  });
+});
+
 describe('redaction on the node', () => {
   const redact = (text: string): string => shell('redact', { input: text }).stdout;
 

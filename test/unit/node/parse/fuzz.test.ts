@@ -6,6 +6,7 @@ import { parseIptables } from '../../../../src/node/parse/iptables.ts';
 import { parseIpvs } from '../../../../src/node/parse/ipvs.ts';
 import { parseLinks } from '../../../../src/node/parse/links.ts';
 import { parseNeighbours } from '../../../../src/node/parse/neighbours.ts';
+import { parseQueues } from '../../../../src/node/parse/nfqueue.ts';
 import { parseNft } from '../../../../src/node/parse/nft.ts';
 import { parseOvs } from '../../../../src/node/parse/ovs.ts';
 import { parseOvsPorts } from '../../../../src/node/parse/ovs-ports.ts';
@@ -31,6 +32,7 @@ const parsers: Record<string, (text: string) => unknown> = {
   nft: parseNft,
   ipset: parseIpset,
   ipvs: parseIpvs,
+  queues: parseQueues,
   qdiscs: parseQdiscs,
   filters: (text) => parseFilters(text, 'ingress', 'clsact eth0'),
   sysctls: parseSysctls,

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { hostOrderAddress, networkOrderAddress } from '../../../../src/node/parse/hex-address.ts';
 import { parseIpvs } from '../../../../src/node/parse/ipvs.ts';
 import { parseNamespaces, parseNsids } from '../../../../src/node/parse/namespaces.ts';
+import { parseQueues } from '../../../../src/node/parse/nfqueue.ts';
 import { parseOvs } from '../../../../src/node/parse/ovs.ts';
 import { parseConntrack, parseSysctls } from '../../../../src/node/parse/proc.ts';
 import { parseProtocolCounters } from '../../../../src/node/parse/protocol-counters.ts';
@@ -9,6 +10,24 @@ import { parseProcSockets, parseSctpEndpoints, parseSockets } from '../../../../
 import { parseFilters, parseQdiscs } from '../../../../src/node/parse/tc.ts';
 import { parseVlans } from '../../../../src/node/parse/vlans.ts';
 import { fixture } from '../recorded.ts';
+
+describe('/proc/net/netfilter/nfnetlink_queue', () => {
+  it('tells which queues are read, how many packets wait and how many were lost', () => {
+    const text = '  101   4711    12 2 65531     3     4      120  1\n    7 2147487  1024 0     0     0     0        0  1\n';
+    expect(parseQueues(text)).to.deep.equal({
+      value: [
+        { number: 7, portId: 2147487, waiting: 1024, copies: 'none', dropped: 0, userDropped: 0 },
+        { number: 101, portId: 4711, waiting: 12, copies: 'packet', dropped: 3, userDropped: 4 },
+      ],
+      unparsed: [],
+    });
+  });
+  it('is empty where nobody reads any', () => expect(parseQueues('')).to.deep.equal({ value: [], unparsed: [] }));
+  it('is not guessed at', () => {
+    const lines = ['  101   4711', '101 4711 0 7 65531 0 0 1 1', '101 x 0 2 65531 0 0 1 1'];
+    expect(parseQueues(lines.join('\n'))).to.deep.equal({ value: [], unparsed: lines });
+  });
+});
 
 describe('/proc/net/ip_vs', () => {
   const text = [

@@ -4,7 +4,7 @@ import type { Action, Direction, Peer, Policy, PolicyRef, Rule, Subject, Traffic
 import type { Party } from '../party.ts';
 import { readLabelSelector } from '../selector/label-selector.ts';
 import { EVERYTHING, labelOf, type Selector } from '../selector/selector.ts';
-import { cidrPeer, elsewherePeer, everybody, nobody, notAPod, noteLabels, podsPeer } from './peers.ts';
+import { cidrPeer, elsewherePeer, everybody, isNetwork, nobody, notAPod, noteLabels, podsPeer } from './peers.ts';
 import { isPortName, lower, named, nothing, numbered, PORT_PROTOCOLS } from './traffic.ts';
 
 /** policy.networking.k8s.io: what AdminNetworkPolicy, its Baseline and ClusterNetworkPolicy have in common. */
@@ -143,7 +143,7 @@ const readAdminPeer = (context: Context, field: Field, index: number, direction:
 
 const readNetwork = (context: Context, field: Field, index: number, cidr: string): Peer => {
   const peer = cidrPeer(context, index, cidr, [], byAddress);
-  if (peer.key?.startsWith('nobody') || !cidr.includes('/')) wrong(field, `"${cidr}" is no network: ADDRESS/LENGTH is expected`);
+  if (!isNetwork(cidr)) wrong(field, `"${cidr}" is no network: ADDRESS/LENGTH is expected`);
   return peer;
 };
 

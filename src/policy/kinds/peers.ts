@@ -49,6 +49,9 @@ export const podsPeer = (context: Context, index: number, { pods, namespaces }: 
   };
 };
 
+/** ADDRESS/LENGTH as the APIs take it: without a zone, and no mask written as an address. */
+export const isNetwork = (text: string): boolean => /^[\da-fA-F:.]+\/\d{1,3}$/.test(text) && parsePrefix(text) !== undefined;
+
 /** A CIDR as policies write them; a bare address is its own. Bits behind the prefix do not count, as the API server warns about them only. */
 export const prefixOf = (context: Context, text: string): Prefix | undefined => {
   const prefix = parsePrefix(text);

@@ -5,6 +5,7 @@ import { readNetworkPolicySpec } from '../network-policy.ts';
 import { notAPod } from '../peers.ts';
 import { endpointsOf } from './endpoints.ts';
 import { type Choice, choiceText, chosen, readCalicoSubject } from './entity.ts';
+import { checkSpec } from './refused.ts';
 import { readCalicoRules } from './rule.ts';
 
 export const CALICO_DEFAULT_TIER = 'default';
@@ -56,6 +57,7 @@ interface Form {
 const readPolicy = (context: Context, ref: PolicyRef, object: Field, { global, staged }: Form): Policy[] => {
   const spec = required(object, membersOf(object, OBJECT).spec, 'spec');
   const members: Members<(typeof GLOBAL)[number]> = membersOf(spec, global ? GLOBAL : POLICY);
+  if (spec) checkSpec(spec);
   const own = global ? undefined : (ref.namespace ?? 'default');
   const rules = (direction: Direction): Rule[] => readCalicoRules(context, members[direction], direction, own);
   const [ingress, egress] = [rules('ingress'), rules('egress')];

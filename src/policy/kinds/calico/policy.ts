@@ -15,7 +15,11 @@ export const KUBERNETES_ORDER = 1000;
 
 const OBJECT = ['apiVersion', 'kind', 'metadata', 'spec', 'status'] as const;
 
-const POLICY = ['tier', 'order', 'ingress', 'egress', 'selector', 'types', 'serviceAccountSelector', 'performanceHints', 'stagedAction'] as const;
+const POLICY = ['tier', 'order', 'ingress', 'egress', 'selector', 'types', 'serviceAccountSelector', 'performanceHints'] as const;
+
+const STAGED_ACTIONS = ['Set', 'Delete', 'Learn', 'Ignore'] as const;
+
+const STAGED = ['stagedAction'] as const;
 
 const GLOBAL = [...POLICY, 'namespaceSelector', 'doNotTrack', 'preDNAT', 'applyOnForward'] as const;
 
@@ -56,8 +60,10 @@ interface Form {
 
 const readPolicy = (context: Context, ref: PolicyRef, object: Field, { global, staged }: Form): Policy[] => {
   const spec = required(object, membersOf(object, OBJECT).spec, 'spec');
-  const members: Members<(typeof GLOBAL)[number]> = membersOf(spec, global ? GLOBAL : POLICY);
+  const names = [...(global ? GLOBAL : POLICY), ...(staged ? STAGED : [])];
+  const members: Members<(typeof GLOBAL | typeof STAGED)[number]> = membersOf(spec, names);
   if (spec) checkSpec(spec);
+  oneOf(members.stagedAction, STAGED_ACTIONS);
   const own = global ? undefined : (ref.namespace ?? 'default');
   const rules = (direction: Direction): Rule[] => readCalicoRules(context, members[direction], direction, own);
   const [ingress, egress] = [rules('ingress'), rules('egress')];
@@ -93,7 +99,7 @@ export const readStagedGlobalNetworkPolicy = reader({ global: true, staged: true
 export const readStagedKubernetesNetworkPolicy = (context: Context, ref: PolicyRef, object: Field): Policy[] => {
   const { spec } = membersOf(object, OBJECT);
   const { stagedAction, ...rest } = membersOf(spec, ['stagedAction', 'podSelector', 'ingress', 'egress', 'policyTypes']);
-  oneOf(stagedAction, ['Set', 'Delete', 'Learn', 'Ignore']);
+  oneOf(stagedAction, STAGED_ACTIONS);
   const value = Object.fromEntries(Object.entries(rest).map(([name, field]) => [name, field.value]));
   const policy = readNetworkPolicySpec(context, ref, spec && { ...spec, value });
   return [{ ...policy, notEnforced: 'it is staged' }];

@@ -79,7 +79,8 @@ const checkEntity = (field: Field, entity: Raw): void => {
   if (hasGlobal(entity.namespaceSelector) && !/^[ \t]*global\([ \t]*\)[ \t]*$/.test(String(entity.namespaceSelector)))
     odd(at(field, 'namespaceSelector'), 'global() stands alone');
   for (const name of ['nets', 'notNets']) for (const net of textsOf(entity[name])) checkNet(at(field, name), net);
-  if (textsOf(entity.notNets).some((net) => EVERY_ADDRESS.test(net))) odd(at(field, 'notNets'), 'a rule that takes out every address matches nothing');
+  if (textsOf(entity.notNets).some((net) => EVERY_ADDRESS.test(net)))
+    odd(at(field, 'notNets'), 'a rule that takes out every address matches nothing');
 };
 
 const checkFamilies = (item: Field, rule: Raw): void => {
@@ -125,6 +126,16 @@ const POLICY_FAULTS: readonly Fault[] = [
   { at: ['namespaceSelector'], when: ({ namespaceSelector }) => hasGlobal(namespaceSelector), reason: GLOBAL_ONLY },
   { at: ['serviceAccountSelector'], when: ({ serviceAccountSelector }) => hasGlobal(serviceAccountSelector), reason: GLOBAL_ONLY },
   { at: ['types'], when: ({ types }) => new Set(textsOf(types)).size !== textsOf(types).length, reason: 'a type is named twice' },
+  {
+    at: ['performanceHints'],
+    when: ({ performanceHints }) => given(performanceHints) && textsOf(performanceHints).join() !== 'AssumeNeededOnEveryNode',
+    reason: 'AssumeNeededOnEveryNode is the only hint there is',
+  },
+  {
+    at: ['stagedAction'],
+    when: ({ stagedAction, tier, ...others }) => stagedAction === 'Delete' && Object.values(others).some(given),
+    reason: 'what is to be deleted has no other fields',
+  },
 ];
 
 export const checkSpec = (spec: Field): void => {

@@ -95,8 +95,6 @@ const touchesClients = (matches: readonly PortMatch[]): boolean =>
   matches.some((match) => !('name' in match) && match.from <= EPHEMERAL.to && match.to >= EPHEMERAL.from);
 
 interface TrafficFields {
-  /** The rule. */
-  item: Field;
   protocol: Field | undefined;
   notProtocol: Field | undefined;
   icmp: Field | undefined;
@@ -112,11 +110,13 @@ const readTraffic = (context: Context, fields: TrafficFields): Traffic | undefin
   const [icmp, notIcmp] = [readIcmp(fields.icmp), readIcmp(fields.notICMP)];
   const [to, notTo] = [readPorts(destination.ports), readPorts(destination.notPorts)];
   const [from, notFrom] = [readPorts(source.ports), readPorts(source.notPorts)];
-  const lists = [to, notTo, from, notFrom];
-  // a name has its protocol with it
-  const bound = lists.flat().some((match) => protocol !== undefined || !('name' in match));
   const ported = protocol === 'tcp' || protocol === 'udp' || protocol === 'sctp';
-  if (bound && !ported) wrong(fields.protocol ?? fields.item, 'ports need protocol TCP, UDP or SCTP');
+  const lists = [to, notTo, from, notFrom];
+  for (const [index, list] of [destination.ports, destination.notPorts, source.ports, source.notPorts].entries()) {
+    // a name brings its protocol with it
+    const bare = lists[index]?.some((match) => protocol !== undefined || !('name' in match));
+    if (list && bare && !ported) wrong(list, 'ports need protocol TCP, UDP or SCTP');
+  }
   for (const match of [...to, ...notTo]) if ('name' in match) context.reads.portNames.add(match.name);
   const { service } = destination;
   const speaks = [protocol, notProtocol, icmp, notIcmp, service].some((one) => one !== undefined) || lists.flat().length > 0;
@@ -192,7 +192,7 @@ export const readCalicoRules = (context: Context, field: Field | undefined, dire
     const word = capital(required(item, members.action, 'action'), ['Allow', 'Deny', 'Log', 'Pass']);
     const [source, destination] = [readEntity(context, members.source, own), readEntity(context, members.destination, own)];
     const [far, near] = direction === 'ingress' ? [source, destination] : [destination, source];
-    const traffic = readTraffic(context, { item, ...fieldsOf(members), source, destination });
+    const traffic = readTraffic(context, { ...fieldsOf(members), source, destination });
     const family = familyOf(versionOf(members.ipVersion), members.protocol?.value);
     if (word === undefined) return [];
     return [
@@ -214,7 +214,7 @@ const fieldsOf = ({
   notProtocol,
   icmp,
   notICMP,
-}: { [Name in 'protocol' | 'notProtocol' | 'icmp' | 'notICMP']?: Field }): Omit<TrafficFields, 'item' | 'source' | 'destination'> => ({
+}: { [Name in 'protocol' | 'notProtocol' | 'icmp' | 'notICMP']?: Field }): Omit<TrafficFields, 'source' | 'destination'> => ({
   protocol,
   notProtocol,
   icmp,

@@ -1,6 +1,7 @@
 import { type Engine, recompiled, selecting } from './engine.ts';
 import { isMatch, matchRule, type View, viewOf } from './match.ts';
 import { type Direction, type Policy, refText } from './model.ts';
+import { nodeParty } from './party.ts';
 import { type Assumption, flipped } from './traits.ts';
 import type { Doubt, Flow, Verdict } from './verdict.ts';
 
@@ -95,6 +96,20 @@ const unknownAddresses = (engine: Engine, flow: Flow): Doubt[] =>
     return [{ text: `${view.far.label} has no address here, and ${byAddress.map(({ ref }) => refText(ref)).join(', ')} selects by address` }];
   });
 
+/** Policies of host endpoints may act on what their nodes forward as well: they can take away, and never add. */
+const onTheWay = (engine: Engine, { from, to }: Flow, { verdict }: Omit<Verdict, 'doubts'>): Doubt[] => {
+  if (verdict === 'deny') return [];
+  const passed = [from, to]
+    .filter(({ kind }) => kind === 'pod')
+    .flatMap(({ node }) => (node && from.nodeName !== to.nodeName ? [nodeParty(node)] : []));
+  return passed.flatMap((node) =>
+    engine.tiers
+      .flatMap(({ policies }) => policies)
+      .filter(({ onForward, subject }) => onForward && subject.matches(node))
+      .map(({ ref }): Doubt => ({ text: `${refText(ref)} acts on what ${node.label} forwards, too, which is not judged`, otherwise: 'deny' })),
+  );
+};
+
 const unread = ({ unreadable, unjudged }: Engine): Doubt[] => [
   ...unreadable.map(({ policy, problems }): Doubt => ({ text: `${refText(policy)} could not be read (${problems[0]?.reason}) and was left out` })),
   ...unjudged.map(
@@ -108,5 +123,6 @@ export const doubtsOf = (engine: Engine, flow: Flow, verdict: Omit<Verdict, 'dou
   ...decidedElsewhere(engine, flow, verdict),
   ...ambiguous(engine, flow, verdict),
   ...unknownAddresses(engine, flow),
+  ...onTheWay(engine, flow, verdict),
   ...unread(engine),
 ];

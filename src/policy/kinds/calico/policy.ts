@@ -80,6 +80,7 @@ const readPolicy = (context: Context, ref: PolicyRef, object: Field, { global, s
       ...(directions.includes('ingress') ? { ingress } : {}),
       ...(directions.includes('egress') ? { egress } : {}),
       isolates: { ingress: directions.includes('ingress'), egress: directions.includes('egress') },
+      ...(truthOf(members.applyOnForward) ? { onForward: true } : {}),
       ...(staged ? { notEnforced: 'it is staged' } : {}),
     },
   ];

@@ -201,3 +201,55 @@ describe('several rules in one object of Cilium', () => {
     expect(verdictOf(world(policies), WEB_TO_DB, { plugin: 'cilium' }).sides[1].reason).to.deep.include({ rule: 'specs[1].ingress[0]' });
   });
 });
+
+describe('what policies of Cilium demand besides', () => {
+  const demand = into('{fromRequires: [{matchLabels: {team: red}}]}').replace('name: p', 'name: demand');
+  const pods = [...PODS, 'shop/api app=api team=red @node1 10.0.0.3'];
+
+  it('allows nothing', () => is(demand, { [WEB_TO_DB]: 'deny', 'shop/api → shop/db tcp 1': 'deny' }, { pods }));
+
+  it('narrows the labels of every policy of the same pods, and nothing else', () => {
+    is(into('{fromEndpoints: [{}]}') + demand, { [WEB_TO_DB]: 'deny', 'shop/api → shop/db tcp 1': 'allow' }, { pods });
+    is(into('{fromEntities: [cluster]}') + demand, { [WEB_TO_DB]: 'allow' }, { pods });
+    expect(misses(verdictOf(world(into('{fromEndpoints: [{}]}') + demand, { pods }), WEB_TO_DB, { plugin: 'cilium' }))).to.include(
+      'p: fromRequires: no label team, wanted red',
+    );
+  });
+});
+
+describe('policies that Cilium refuses', () => {
+  it('isolate nobody', () => {
+    const engine = engineOf(world(into('{fromEndpoints: [{}], fromCIDR: [10.0.0.0/8]}')), 'cilium');
+    expect(engine.unreadable.map(({ policy }) => policy.name)).to.deep.equal(['p']);
+    const { verdict, doubts } = verdictOf(engine, 'ops/web → shop/db tcp 1');
+    expect([verdict, doubts.map(({ text }) => text)]).to.deep.equal([
+      'allow',
+      [
+        'CiliumNetworkPolicy shop/p could not be read (fromEndpoints and fromCIDR in one rule are not allowed: two rules are expected) and was left out',
+      ],
+    ]);
+  });
+
+  it('may be those that select nodes, which is said', () => {
+    const { doubts } = verdictOf(world(into('{fromNodes: [{}]}')), 'node1 → shop/db tcp 1', { plugin: 'cilium' });
+    expect(doubts.map(({ otherwise }) => otherwise)).to.deep.equal(['deny']);
+  });
+});
+
+describe("what Cilium's fields mean when they are empty", () => {
+  it('a direction without rules is left alone, whatever the default', () =>
+    is(cnp('{endpointSelector: {}, ingress: [{fromEntities: [all]}], enableDefaultDeny: {egress: true}}'), { [WEB_TO_DB]: 'allow' }));
+
+  it('types of ICMP without any are none', () =>
+    is(into('{fromEndpoints: [{}], icmps: [{}]}'), { 'shop/web → shop/db icmp': 'deny', [WEB_TO_DB]: 'deny' }));
+
+  it('lists of names, of Services and of groups say nothing', () => {
+    const port = 'toPorts: [{ports: [{port: "5432"}]}]';
+    is(out(`{toFQDNs: [], ${port}}`), { [WEB_TO_DB]: 'allow' });
+    is(out(`{toServices: [], ${port}}`), { [WEB_TO_DB]: 'allow' });
+    is(out(`{toEndpoints: [], ${port}}`), { [WEB_TO_DB]: 'deny' });
+  });
+
+  it("another namespace in a policy's own selector is passed over", () =>
+    is(cnp('{endpointSelector: {matchLabels: {"k8s:io.kubernetes.pod.namespace": ops}}, ingress: [{}]}'), { [WEB_TO_DB]: 'deny' }));
+});

@@ -3,6 +3,7 @@ import { contextOf } from '../context.ts';
 import { problemsOf } from '../engine.ts';
 import { pathText } from '../field.ts';
 import { isReferred, policyKindOf } from '../kinds/kinds.ts';
+import { referredProblems } from '../kinds/referred.ts';
 import { traitsOf } from '../traits.ts';
 import { worldOf } from '../world.ts';
 import type { Manifest, ManifestProblem } from './parse.ts';
@@ -42,13 +43,14 @@ const checkName = ({ object, file, lineOf }: Manifest): ManifestProblem[] => {
   return [{ file, line: lineOf(path), object: labelOf(object), field: pathText(path), reason: `"${name}" is no name for a ${object.kind}` }];
 };
 
-/** Everything that is wrong with the policies among these manifests, as strictly as the API server takes them, unknown fields included. */
+/** Everything that is wrong with the policies among these manifests and with what they refer to, as strictly as the API server takes them, unknown fields included. */
 export const checkPolicies = (manifests: readonly Manifest[]): ManifestProblem[] => {
   const policies = { namespaces: [], serviceAccounts: [], objects: manifests.map(({ object }) => object) };
   const context = contextOf(worldOf({ ...EMPTY, policies }), traitsOf(undefined));
   return manifests.flatMap((manifest) => {
     const { object, file, lineOf } = manifest;
-    const problems = problemsOf(object, context, true).map(
+    const found = isReferred(object) ? referredProblems(object) : problemsOf(object, context, true);
+    const problems = found.map(
       ({ path, reason }): ManifestProblem => ({ file, line: lineOf(path), object: labelOf(object), field: pathText(path), reason }),
     );
     return [...checkName(manifest), ...problems].sort((a, b) => a.line - b.line);

@@ -154,3 +154,33 @@ describe('does Cilium apply this policy?', () => {
     ],
   );
 });
+
+describe('does an API server take what policies refer to?', () => {
+  const calico =
+    (kind: string, name: string) =>
+    (spec: string): string[] =>
+      faultsOf('projectcalico.org/v3', kind, spec, name, '');
+  judgeAll(calico('Tier', 'first'), [
+    ['{}'],
+    ['{order: 10, defaultAction: Pass}'],
+    ['{defaultAction: Allow}', 'defaultAction: Deny, Pass is expected, not "Allow"'],
+  ]);
+  judgeAll(calico('Tier', 'default'), [
+    ['{order: 1000000, defaultAction: Deny}'],
+    ['{order: 1000000, defaultAction: Pass}', 'defaultAction: the defaultAction of tier default is Deny'],
+  ]);
+  judgeAll(calico('GlobalNetworkSet', 's'), [
+    ['{nets: [10.0.0.0/8, 10.0.0.1, "fd00::/8"]}'],
+    ['{nets: [10.0.0.0/33]}', 'nets[0]: "10.0.0.0/33" is no network and no address'],
+  ]);
+  judgeAll(calico('HostEndpoint', 'h'), [
+    ['{node: n, interfaceName: "*"}'],
+    ['{node: n, expectedIPs: [10.0.0.1]}'],
+    ['{node: n}', 'spec: interfaceName or expectedIPs is expected'],
+    ['{interfaceName: eth0}', 'node: it is required'],
+  ]);
+  judgeAll(
+    (spec) => faultsOf('cilium.io/v2', 'CiliumCIDRGroup', spec, 'g', ''),
+    [['{externalCIDRs: [10.0.0.0/8]}'], ['{externalCIDRs: [ten]}', 'externalCIDRs[0]: "ten" is no network and no address']],
+  );
+});

@@ -6,7 +6,7 @@ import { isNetwork } from './peers.ts';
 
 /** What is wrong with objects that policies refer to: they are read without a word, so that this has to be asked of manifests. */
 
-const OBJECT = ['apiVersion', 'kind', 'metadata', 'spec'] as const;
+const OBJECT = ['apiVersion', 'kind', 'metadata', 'spec', 'status'] as const;
 
 const isAddress = (text: string): boolean => !text.includes('%') && parseAddress(text) !== undefined;
 
@@ -17,7 +17,7 @@ const checkNets = (field: Field | undefined): void => {
   }
 };
 
-const checkSet = (object: Field): void => checkNets(membersOf(membersOf(object, OBJECT).spec, ['nets']).nets);
+const checkSet = (object: Field): void => checkNets(membersOf(membersOf(object, OBJECT).spec, ['nets', 'allowedEgressDomains']).nets);
 
 const checkCidrGroup = (object: Field): void => checkNets(membersOf(membersOf(object, OBJECT).spec, ['externalCIDRs']).externalCIDRs);
 

@@ -15,7 +15,7 @@ export const GIVEN_TIERS: readonly CalicoTier[] = [
 
 /** projectcalico.org/v3 Tier: those that are given cannot be made otherwise. */
 export const checkTier = (object: Field, name: string): void => {
-  const { spec } = membersOf(object, ['apiVersion', 'kind', 'metadata', 'spec']);
+  const { spec } = membersOf(object, ['apiVersion', 'kind', 'metadata', 'spec', 'status']);
   const members = membersOf(spec, ['order', 'defaultAction']);
   const [order, action] = [decimalNumber(members.order), oneOf(members.defaultAction, ['Deny', 'Pass'])];
   const given = GIVEN_TIERS.find((tier) => tier.name === name);

@@ -32,13 +32,6 @@ describe('does the API server take this NetworkPolicy?', () => {
       [block('10.0.0.0/255.0.0.0'), 'ingress[0].from[0].ipBlock.cidr: "10.0.0.0/255.0.0.0" is no network: ADDRESS/LENGTH is expected'],
     ],
   );
-
-  it('is asked of its name, too', () => {
-    const named = (name: string): string[] => faultsOf('networking.k8s.io/v1', 'NetworkPolicy', '{}', name);
-    expect(named('web.v2')).to.deep.equal([]);
-    expect(named('Web_v2')).to.deep.equal(['metadata.name: "Web_v2" is no name for a NetworkPolicy']);
-    expect(named('a'.repeat(254))).to.have.length(1);
-  });
 });
 
 describe('does the API server take this policy of the administrators?', () => {
@@ -106,12 +99,6 @@ describe("does Calico's API take this policy?", () => {
       ['{performanceHints: [fast]}', 'performanceHints: AssumeNeededOnEveryNode is the only hint there is'],
     ],
   );
-
-  it('is asked of its name: its tier may stand before a dot', () => {
-    const named = (kind: string, name: string, namespace: string): number => faultsOf('projectcalico.org/v3', kind, '{}', name, namespace).length;
-    expect([named('NetworkPolicy', 'tier.web', 'shop'), named('NetworkPolicy', 'a.b.c', 'shop')]).to.deep.equal([0, 1]);
-    expect([named('NetworkPolicy', 'knp.default.web', 'shop'), named('GlobalNetworkPolicy', 'knp.default.web', '')]).to.deep.equal([0, 1]);
-  });
 
   it('is asked what becomes of a staged one', () => {
     const staged = (spec: string): string[] => faultsOf('projectcalico.org/v3', 'StagedNetworkPolicy', spec);

@@ -116,6 +116,14 @@ describe('a manifest that is wrong', () => {
   for (const [what, spec, expected] of wrong)
     it(`with ${what} is said with line and field`, () => expect(problemsIn(HEAD + spec)).to.deep.equal(expected));
 
+  it('and has an object twice is said with both places', () => {
+    const other = `${HEAD}  podSelector: {}\n`.replace('namespace: shop', 'namespace: ops');
+    expect(problemsIn(`${HEAD}  podSelector: {}\n---\n${other}`)).to.deep.equal([]);
+    expect(problemsIn(`${HEAD}  podSelector: {}\n---\n${HEAD}  ingress: []\n`)).to.deep.equal([
+      'p.yaml:12: NetworkPolicy shop/web metadata.name: it is written twice: p.yaml:4 has it, too',
+    ]);
+  });
+
   it('of another kind is, too', () => {
     expect(
       problemsIn(

@@ -14,7 +14,7 @@ const speaking = ({ tiers }: Engine, view: View): Policy[] => tiers.flatMap((tie
 
 const assumptionText = (trait: Assumption, held: boolean): string => {
   const texts: Record<Assumption, [string, string]> = {
-    ipBlockMatchesPods: ['an ipBlock covers pods by their addresses', 'an ipBlock does not cover pods (Cilium)'],
+    ipBlockMatchesCluster: ['an ipBlock covers pods and nodes by their addresses', 'an ipBlock covers neither pods nor nodes (Cilium)'],
     acceptsOwnNode: ['a pod always accepts its own node', 'a pod is shielded from its own node, too'],
     reachesOwnNode: ['a pod may always send to its own node', 'what a pod sends to its own node is policed'],
     hairpinPoliced: ['traffic that comes back through a Service is policed', 'traffic that comes back through a Service is not policed (Cilium)'],
@@ -29,7 +29,7 @@ const openTraits = (engine: Engine, flow: Flow, { verdict }: Omit<Verdict, 'doub
   if (policies.length === 0) return [];
   return engine.traits.assumed.flatMap((trait): Doubt[] => {
     const traits = flipped(engine.traits, trait);
-    const rereads = trait === 'ipBlockMatchesPods' || trait === 'endPort';
+    const rereads = trait === 'ipBlockMatchesCluster' || trait === 'endPort';
     const other = judge(rereads ? recompiled(engine, traits, policies) : { ...engine, traits }, flow);
     if (other.verdict === verdict) return [];
     const text = `depends on the network plugin: ${assumptionText(trait, engine.traits[trait])} was taken; where ${assumptionText(trait, !engine.traits[trait])}, it is ${other.verdict === 'allow' ? 'allowed' : 'denied'}`;

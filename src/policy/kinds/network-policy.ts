@@ -27,10 +27,10 @@ const podsOfNamespace = (context: Context, namespace: string, field: Field | und
   };
 };
 
-/** Pods count by their addresses or not: the plugin's affair. */
+/** Pods and nodes count by their addresses or not: the plugin's affair. */
 const addresses = ({ traits }: Context): AddressPeer => ({
-  reaches: (party) => party.kind !== 'pod' || traits.ipBlockMatchesPods,
-  beyond: (party) => `${traits.name} does not match an ipBlock against pods, which ${party.label} is`,
+  reaches: (party) => party.kind === 'outside' || traits.ipBlockMatchesCluster,
+  beyond: (party) => `${traits.name} does not match an ipBlock against ${party.kind === 'pod' ? 'pods' : 'nodes'}, which ${party.label} is`,
 });
 
 const readBlock = (context: Context, field: Field, index: number): Peer => {
@@ -94,10 +94,11 @@ const directionsOf = (field: Field | undefined, egress: Field | undefined): Dire
 export const readNetworkPolicySpec = (context: Context, ref: PolicyRef, spec: Field | undefined): Policy => {
   const members = membersOf(spec, ['podSelector', 'ingress', 'egress', 'policyTypes']);
   const namespace = ref.namespace ?? 'default';
-  const directions = directionsOf(members.policyTypes, members.egress);
   const rules = (direction: Direction): Rule[] => readNetworkPolicyRules(context, members[direction], direction, namespace);
-  // rules of a direction that the types leave out are read for their faults and stay without effect
+  // rules of a direction that the types leave out are read for their faults, and seldom for more
   const [ingress, egress] = [rules('ingress'), rules('egress')];
+  const unheeded: Direction[] = [...(ingress.length > 0 ? ['ingress' as const] : []), ...(egress.length > 0 ? ['egress' as const] : [])];
+  const directions = [...directionsOf(members.policyTypes, members.egress), ...(context.traits.heedsTypes ? [] : unheeded)];
   return {
     ref,
     tier: NETWORK_POLICY_TIER,

@@ -253,3 +253,51 @@ describe("what Cilium's fields mean when they are empty", () => {
   it("another namespace in a policy's own selector is passed over", () =>
     is(cnp('{endpointSelector: {matchLabels: {"k8s:io.kubernetes.pod.namespace": ops}}, ingress: [{}]}'), { [WEB_TO_DB]: 'deny' }));
 });
+
+describe('a NetworkPolicy on Cilium', () => {
+  const np = (spec: string): string =>
+    `---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: n, namespace: shop}\nspec: ${spec}\n`;
+  const from = (peer: string): string => np(`{podSelector: {matchLabels: {app: db}}, ingress: [{from: [${peer}]}]}`);
+
+  it('has rules of a direction that its types leave out, and they count', () => {
+    const egress = np('{podSelector: {}, policyTypes: [Egress], ingress: [{from: [{podSelector: {}}]}], egress: [{}]}');
+    is(egress, { [WEB_TO_DB]: 'allow', 'ops/web → shop/db tcp 1': 'deny' });
+    expect(verdictOf(world(egress), 'ops/web → shop/db tcp 1', { plugin: 'calico' }).verdict).to.equal('allow');
+  });
+
+  it('knows nodes by no address', () => {
+    is(from('{ipBlock: {cidr: 192.168.0.0/16}}'), { 'node1 → shop/db tcp 1': 'deny', '192.168.9.9 → shop/db tcp 1': 'allow' });
+    expect(misses(verdictOf(world(from('{ipBlock: {cidr: 192.168.0.0/16}}')), 'node1 → shop/db tcp 1', { plugin: 'cilium' }))).to.deep.equal([
+      'n: cilium does not match an ipBlock against nodes, which node node1 is',
+    ]);
+  });
+
+  it('that says only which namespaces are not meant means everything without namespaces, too', () => {
+    const not = from('{namespaceSelector: {matchExpressions: [{key: team, operator: NotIn, values: [a]}]}}');
+    is(not, { 'ops/web → shop/db tcp 1': 'allow', [WEB_TO_DB]: 'deny', 'node1 → shop/db tcp 1': 'allow', '1.2.3.4 → shop/db tcp 1': 'allow' });
+    expect(verdictOf(world(not), '1.2.3.4 → shop/db tcp 1', { plugin: 'calico' }).verdict).to.equal('deny');
+    is(from('{namespaceSelector: {}}'), { '1.2.3.4 → shop/db tcp 1': 'deny', 'ops/web → shop/db tcp 1': 'allow' });
+  });
+});
+
+describe('what only Cilium does', () => {
+  it('lets rules that deny shut out even the own node', () => {
+    const deny = cnp('{endpointSelector: {}, ingressDeny: [{toPorts: [{ports: [{port: "5432", protocol: TCP}]}]}]}');
+    is(deny, { 'node2 → shop/db tcp 5432': 'deny', 'node2 → shop/db tcp 80': 'allow', [WEB_TO_DB]: 'deny' });
+  });
+
+  it('takes type 0 of ICMP for every type', () =>
+    is(into('{icmps: [{fields: [{type: 0}]}]}'), { 'shop/web → shop/db icmp': 'allow', [WEB_TO_DB]: 'deny' }));
+
+  it('begins a range at a port by name', () =>
+    is(into('{toPorts: [{ports: [{port: sql, endPort: 5440, protocol: TCP}]}]}'), {
+      'shop/web → shop/db tcp 5440': 'allow',
+      'shop/web → shop/db tcp 5441': 'deny',
+    }));
+
+  it('refuses all of an object for one part of it', () => {
+    const twofold =
+      '---\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: p, namespace: shop}\nspecs: [{endpointSelector: {}}, {endpointSelector: {}, ingress: [{}]}]\n';
+    expect(verdictOf(world(twofold), WEB_TO_DB, { plugin: 'cilium' }).verdict).to.equal('allow');
+  });
+});

@@ -1,5 +1,5 @@
 import type { Context } from '../../context.ts';
-import { type Field, itemsOf, membersOf, odd, textOf, truthOf, wrong } from '../../field.ts';
+import { type Field, itemsOf, membersOf, textOf, truthOf, wrong } from '../../field.ts';
 import type { Action, Direction, Peer, Policy, PolicyRef, Rule } from '../../model.ts';
 import { elsewherePeer, nobody } from '../peers.ts';
 import { cidrSet, endpointsPeer, entityPeer, nodesPeer, type Place, plainCidr, servicePeer } from './peer.ts';
@@ -95,7 +95,7 @@ const LISTS = ['ingress', 'ingressDeny', 'egress', 'egressDeny'] as const;
 const readSpec = (context: Context, ref: PolicyRef, spec: Field, at: string): Policy => {
   const own = ref.namespace;
   const members = membersOf(spec, SPEC);
-  if (LISTS.every((list) => (itemsOf(members[list]) ?? []).length === 0)) odd(spec, `rules are expected: ${LISTS.join(', ')}`);
+  if (LISTS.every((list) => (itemsOf(members[list]) ?? []).length === 0)) wrong(spec, `rules are expected: ${LISTS.join(', ')}`);
   const defaults = membersOf(members.enableDefaultDeny, ['ingress', 'egress']);
   const wanted = { ingress: truthOf(defaults.ingress) ?? true, egress: truthOf(defaults.egress) ?? true };
   const rules = (direction: Direction): Rule[] => [

@@ -16,11 +16,12 @@ const readPort = (context: Context, field: Field, elsewhere: string | undefined)
   if (text === undefined) return wrong(field, 'a port is expected') ?? [];
   const end = wholeNumber(members.endPort, 0, 65_535);
   const more = elsewhere === undefined ? {} : { elsewhere };
-  if (isPortName(text.toLowerCase())) return [{ ...named(context, 0, text.toLowerCase(), protocols), ...more }];
+  if (isPortName(text.toLowerCase())) return [{ ...named(context, 0, text.toLowerCase(), protocols, end), ...more }];
   const port = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (!(port <= 65_535)) return wrong(given ?? field, `"${text}" is no port: a number from 0 to 65535 or a name is expected`) ?? [];
-  // port 0 is every port; a range that ends before it begins is its beginning (pkg/policy/portrange.go)
-  return protocols.map((protocol) => ({ ...(port === 0 ? numbered(0, protocol) : numbered(0, protocol, port, Math.max(end ?? 0, port))), ...more }));
+  // port 0 alone is every port; a range that ends before it begins is its beginning (pkg/policy/portrange.go)
+  const every = port === 0 && (end ?? 0) === 0;
+  return protocols.map((protocol) => ({ ...(every ? numbered(0, protocol) : numbered(0, protocol, port, Math.max(end ?? 0, port))), ...more }));
 };
 
 const L7: Record<string, string> = { http: 'HTTP', kafka: 'Kafka', dns: 'DNS', l7: 'layer 7' };
@@ -61,15 +62,25 @@ export const readPortRules = (context: Context, field: Field | undefined, direct
 
 const none = (index: number, text: string): Traffic => ({ index, text, names: [], ports: () => NOTHING });
 
+/** Types that let a ping pass. Type 0 is like port 0 all there is, as both are one field of the policy map. */
 const ECHO: Record<'IPv4' | 'IPv6', { types: (string | number)[]; family: 4 | 6 }> = {
-  IPv4: { types: [8, '8', 'Echo', 'EchoRequest'], family: 4 },
-  IPv6: { types: [128, '128', 'EchoRequest'], family: 6 },
+  IPv4: { types: [8, '8', 'Echo', 'EchoRequest', 0, '0', 'EchoReply'], family: 4 },
+  IPv6: { types: [128, '128', 'EchoRequest', 0, '0'], family: 6 },
 };
 
-const isType = (value: unknown): boolean =>
-  typeof value === 'number'
-    ? Number.isInteger(value) && value >= 0 && value <= 255
-    : typeof value === 'string' && (/^[A-Z][A-Za-z]+$/.test(value) || (/^\d{1,3}$/.test(value) && Number(value) <= 255));
+const words = (text: string): Set<string> => new Set(text.split(' '));
+
+/** Names of types in each family (pkg/policy/api/icmp.go). */
+const TYPES = {
+  IPv4: words(
+    'EchoReply DestinationUnreachable Redirect Echo EchoRequest RouterAdvertisement RouterSelection TimeExceeded ParameterProblem Timestamp TimestampReply Photuris ExtendedEchoRequest ExtendedEchoReply',
+  ),
+  IPv6: words(
+    'DestinationUnreachable PacketTooBig TimeExceeded ParameterProblem EchoRequest EchoReply MulticastListenerQuery MulticastListenerReport MulticastListenerDone RouterSolicitation RouterAdvertisement NeighborSolicitation NeighborAdvertisement RedirectMessage RouterRenumbering ICMPNodeInformationQuery ICMPNodeInformationResponse InverseNeighborDiscoverySolicitation InverseNeighborDiscoveryAdvertisement HomeAgentAddressDiscoveryRequest HomeAgentAddressDiscoveryReply MobilePrefixSolicitation MobilePrefixAdvertisement DuplicateAddressRequestCodeSuffix DuplicateAddressConfirmationCodeSuffix ExtendedEchoRequest ExtendedEchoReply',
+  ),
+};
+
+const isType = (value: unknown, names: Set<string>): boolean => names.has(String(value)) || (/^\d{1,3}$/.test(String(value)) && Number(value) <= 255);
 
 /** Absent where a rule says nothing of ICMP. */
 export const readIcmps = (field: Field | undefined): Traffic[] | undefined => {
@@ -79,8 +90,9 @@ export const readIcmps = (field: Field | undefined): Traffic[] | undefined => {
   if (fields.length === 0) return [none(0, 'no type of ICMP')];
   return fields.map((item, index): Traffic => {
     const { family, type } = membersOf(item, ['family', 'type']);
-    if (!isType(type?.value)) wrong(type ?? item, 'a type of ICMP is expected: 0 to 255 or its name');
-    const { types, family: wanted } = ECHO[oneOf(family, ['IPv4', 'IPv6']) ?? 'IPv4'];
+    const version = oneOf(family, ['IPv4', 'IPv6']) ?? 'IPv4';
+    if (!isType(type?.value, TYPES[version])) wrong(type ?? item, `a type of ICMP is expected: 0 to 255 or its name in ${version}`);
+    const { types, family: wanted } = ECHO[version];
     const echo = types.includes(type?.value as string | number);
     return {
       index,

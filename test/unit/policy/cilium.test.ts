@@ -215,6 +215,11 @@ describe('what policies of Cilium demand besides', () => {
       'p: fromRequires: no label team, wanted red',
     );
   });
+
+  it('but not where the policy that demands it is refused', () => {
+    const refused = into('{fromRequires: [{matchLabels: {team: red}}]}, {toPorts: [{ports: [{port: "99999"}]}]}').replace('name: p', 'name: demand');
+    expect(verdictOf(world(into('{fromEndpoints: [{}]}') + refused, { pods }), WEB_TO_DB, { plugin: 'cilium' }).verdict).to.equal('allow');
+  });
 });
 
 describe('policies that Cilium refuses', () => {

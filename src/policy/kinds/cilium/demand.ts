@@ -42,17 +42,27 @@ const demandsIn = (context: Context, object: ApiObject): Demand[] => {
 
 const known = new WeakMap<Context, Demand[]>();
 
-const demandsOf = (context: Context): Demand[] => {
-  const found =
-    known.get(context) ??
-    context.world.objects.filter(({ kind }) => /^Cilium(Clusterwide)?NetworkPolicy$/.test(kind)).flatMap((object) => demandsIn(context, object));
+/** @param isTaken whether the agents take a policy; it is read for that, so that in the meantime nothing is demanded */
+const demandsOf = (context: Context, isTaken: (object: ApiObject) => boolean): Demand[] => {
+  const seen = known.get(context);
+  if (seen) return seen;
+  known.set(context, []);
+  const found = context.world.objects
+    .filter(({ kind }) => /^Cilium(Clusterwide)?NetworkPolicy$/.test(kind))
+    .flatMap((object) => {
+      const demands = demandsIn(context, object);
+      return demands.length > 0 && isTaken(object) ? demands : [];
+    });
   known.set(context, found);
   return found;
 };
 
-/** Whether somebody meets all that a subject's policies demand; undefined where no policy demands anything. */
-export const demandOn = (context: Context, direction: Direction, list: string): ((far: Party, subject: Party) => string) | undefined => {
-  const demands = demandsOf(context).filter((one) => one.direction === direction && one.list === list);
+/** What a far side misses of all that the policies of a subject demand; empty where it meets it. */
+export type Unmet = (far: Party, subject: Party) => string;
+
+/** Undefined where no policy demands anything. */
+export const demandOn = (context: Context, direction: Direction, list: string, isTaken: (object: ApiObject) => boolean): Unmet | undefined => {
+  const demands = demandsOf(context, isTaken).filter((one) => one.direction === direction && one.list === list);
   if (demands.length === 0) return undefined;
   return (far, subject) => {
     const unmet = demands.find((demand) => demand.subject.matches(subject) && !demand.selector.matches(identityOf(context, far, subject)));

@@ -6,7 +6,7 @@ import type { Direction, Peer } from '../../model.ts';
 import type { Party } from '../../party.ts';
 import { type Requirement, readRequirements, selectorOf } from '../../selector/label-selector.ts';
 import { cidrPeer, elsewherePeer, isNetwork, nobody, notAPod } from '../peers.ts';
-import { demandOn } from './demand.ts';
+import type { Unmet } from './demand.ts';
 import { identityOf, isApiServer, POD_NAMESPACE, splitKey } from './identity.ts';
 import { anyKey, endpointRequirements, identitySelector, isReserved } from './selector.ts';
 
@@ -23,12 +23,13 @@ export interface Place {
   direction: Direction;
   /** `ingress`, `ingressDeny`. */
   list: string;
+  /** What the policies of its subject demand besides. */
+  unmet: Unmet | undefined;
 }
 
-export const endpointsPeer = (context: Context, field: Field, index: number, { own, direction, list }: Place): Peer => {
+export const endpointsPeer = (context: Context, field: Field, index: number, { own, unmet }: Place): Peer => {
   const requirements = endpointRequirements(context, field, own);
   const selector = identitySelector(requirements);
-  const unmet = demandOn(context, direction, list);
   const text = `endpoints ${selector.text || 'of any kind'}`;
   const missing = (party: Party, subject: Party): string => selector.miss(identityOf(context, party, subject)) || (unmet?.(party, subject) ?? '');
   return {

@@ -1,7 +1,9 @@
+import type { ApiObject } from '../../../cluster/facts.ts';
 import type { Context } from '../../context.ts';
-import { type Field, itemsOf, membersOf, textOf, truthOf, wrong } from '../../field.ts';
+import { type Field, itemsOf, membersOf, type Problem, rootField, textOf, truthOf, wrong } from '../../field.ts';
 import type { Action, Direction, Peer, Policy, PolicyRef, Rule } from '../../model.ts';
 import { elsewherePeer, nobody } from '../peers.ts';
+import { demandOn } from './demand.ts';
 import { cidrSet, endpointsPeer, entityPeer, nodesPeer, type Place, plainCidr, servicePeer } from './peer.ts';
 import { readIcmps, readPortRules } from './ports.ts';
 import { subjectOf } from './subject.ts';
@@ -92,16 +94,25 @@ const SPEC = [
 
 const LISTS = ['ingress', 'ingressDeny', 'egress', 'egressDeny'] as const;
 
+/** A policy with something wrong in it is not taken at all. */
+const isTaken =
+  (context: Context) =>
+  (object: ApiObject): boolean => {
+    const problems: Problem[] = [];
+    const { apiVersion, kind, metadata } = object;
+    readCiliumPolicy(context, { apiVersion, kind, ...metadata }, rootField(object, problems));
+    return problems.every(({ tolerable }) => tolerable);
+  };
+
 const readSpec = (context: Context, ref: PolicyRef, spec: Field, at: string): Policy => {
   const own = ref.namespace;
   const members = membersOf(spec, SPEC);
   if (LISTS.every((list) => (itemsOf(members[list]) ?? []).length === 0)) wrong(spec, `rules are expected: ${LISTS.join(', ')}`);
   const defaults = membersOf(members.enableDefaultDeny, ['ingress', 'egress']);
   const wanted = { ingress: truthOf(defaults.ingress) ?? true, egress: truthOf(defaults.egress) ?? true };
-  const rules = (direction: Direction): Rule[] => [
-    ...readRules(context, members[`${direction}Deny`], 'deny', at, { own, direction, list: `${direction}Deny` }),
-    ...readRules(context, members[direction], 'allow', at, { own, direction, list: direction }),
-  ];
+  const read = (direction: Direction, list: (typeof LISTS)[number], action: Action): Rule[] =>
+    readRules(context, members[list], action, at, { own, direction, list, unmet: demandOn(context, direction, list, isTaken(context)) });
+  const rules = (direction: Direction): Rule[] => [...read(direction, `${direction}Deny`, 'deny'), ...read(direction, direction, 'allow')];
   const [ingress, egress] = [rules('ingress'), rules('egress')];
   // a direction without rules is left alone, whatever the default (pkg/policy/repository.go, computePolicyEnforcementAndRules)
   const isolates = { ingress: ingress.length > 0 && wanted.ingress, egress: egress.length > 0 && wanted.egress };

@@ -204,6 +204,26 @@ describe("the ends of Calico's rules", () => {
     is(set + everywhere + globally('{selector: list == "good"}'), { '1.2.3.4 → shop/db tcp 1': 'allow', '9.9.9.9 → shop/db tcp 1': 'allow' });
   });
 
+  it('are judged by each that an address belongs to: what one of them is taken out for, another may still be', () => {
+    const everywhere = object('GlobalNetworkSet', 'g', '{nets: [10.0.0.0/8]}', ', labels: {list: good}');
+    const notWeb = globally('{selector: all(), notSelector: app == "web"}');
+    is(notWeb, { [WEB_TO_DB]: 'deny', 'shop/db → shop/db tcp 1': 'allow' });
+    is(everywhere + notWeb, { [WEB_TO_DB]: 'allow' });
+    is(everywhere + globally('{notSelector: list == "good"}'), { [WEB_TO_DB]: 'deny' });
+  });
+
+  it('have ports with names only by themselves, not by a network set', () => {
+    const pods = ['shop/web app=web @node1 10.0.0.1', 'shop/db app=db @node1 10.0.0.3 :sql=5432/tcp'];
+    const set = object('GlobalNetworkSet', 'g', '{nets: [10.0.0.0/8]}', ', labels: {list: good}');
+    const at = (selector: string) =>
+      gnp('p', `{selector: app == "db", ingress: [{action: Allow, protocol: TCP, destination: {selector: ${selector}, ports: [sql, 80]}}]}`);
+    const verdicts = (selector: string, byName: 'allow' | 'deny', byNumber: 'allow' | 'deny') =>
+      is(set + at(selector), { 'shop/web → shop/db tcp 5432': byName, 'shop/web → shop/db tcp 80': byNumber }, { pods });
+    verdicts('has(app)', 'allow', 'allow');
+    verdicts('has(list)', 'deny', 'allow');
+    verdicts('has(missing)', 'deny', 'deny');
+  });
+
   it('are known by service account, its name or its labels', () => {
     const accounts = [{ namespace: 'shop', name: 'front', labels: { role: 'ui' } }];
     is(from('{serviceAccounts: {names: [front]}}'), { [WEB_TO_DB]: 'allow', 'ops/web → shop/db tcp 1': 'deny' }, { accounts });

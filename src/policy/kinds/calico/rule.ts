@@ -54,12 +54,12 @@ const readPorts = (field: Field | undefined): PortMatch[] =>
 const portText = (match: PortMatch): string =>
   'name' in match ? match.name : match.from === match.to ? `${match.from}` : `${match.from}-${match.to}`;
 
-/** What the matches mean at one destination: names are looked up there. */
-const resolve = (matches: readonly PortMatch[], destination: Party, protocols: readonly PortProtocol[]): PortSet =>
+/** What the matches mean at one destination: names are looked up there, if the rule means itself (felix, ruleToParsedRule). */
+const resolve = (matches: readonly PortMatch[], destination: Party, protocols: readonly PortProtocol[], isItself: boolean): PortSet =>
   matches
     .flatMap((match) => {
       if (!('name' in match)) return protocols.map((protocol) => portsOf(protocol, match.from, match.to));
-      return namedPorts(destination)
+      return (isItself ? namedPorts(destination) : [])
         .filter(({ name, protocol }) => name === match.name && (protocols as readonly string[]).includes(protocol))
         .map(({ port, protocol }) => portsOf(protocol as PortProtocol, port));
     })
@@ -154,8 +154,9 @@ const readTraffic = (context: Context, fields: TrafficFields): Traffic | undefin
     perDestination: names.length > 0 || service !== undefined || byFamily,
     ports: (party) => {
       const open = reachable(party);
-      const wanted = to.length > 0 ? intersect(open, resolve(to, party, protocols)) : open;
-      const left = notTo.length > 0 ? subtract(wanted, resolve(notTo, party, protocols)) : wanted;
+      const isItself = names.length > 0 && destination.isItself(party);
+      const wanted = to.length > 0 ? intersect(open, resolve(to, party, protocols, isItself)) : open;
+      const left = notTo.length > 0 ? subtract(wanted, resolve(notTo, party, protocols, isItself)) : wanted;
       if (!backends) return left;
       const offered = backends
         .filter(({ ip }) => party.addressText !== undefined && sameAddress(ip, party.addressText))

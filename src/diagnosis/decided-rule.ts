@@ -10,7 +10,7 @@ import { inNetns, onNode } from './remedy.ts';
 import { ruleName, ruleRemoval } from './rule-words.ts';
 
 /** Of what was dropped: on a tunnel's legs the outer packet. */
-const familyAt = ({ hop: { tunnel, packet } }: PacketEnd): Family => familyOf(tunnel?.remote ?? packet.destination);
+export const familyAt = ({ hop: { tunnel, packet } }: PacketEnd): Family => familyOf(tunnel?.remote ?? packet.destination);
 
 /** Packets a rule or policy counted; undefined when it cannot be found again. */
 const counted = (netns: Netns | undefined, end: PacketEnd): number | undefined => {

@@ -1,7 +1,7 @@
 import { identifyCni } from '../../cni/identity.ts';
 import { hostNetns } from '../../forwarding/world.ts';
 import type { Cause, Draft } from '../cause.ts';
-import { counterWords, nameOfRule, removalOf } from '../decided-rule.ts';
+import { counterWords, familyAt, nameOfRule, removalOf } from '../decided-rule.ts';
 import { draftOf } from '../draft.ts';
 import { type PacketEnd, packetEnd } from '../end.ts';
 import { type Evidence, snapshotOf } from '../evidence.ts';

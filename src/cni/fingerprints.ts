@@ -37,7 +37,7 @@ export const fingerprints: { name: string; signs: Sign[] }[] = [
     name: 'flannel',
     signs: [conflist('flannel'), file('/run/flannel/subnet.env'), link(/^flannel/), chain('FLANNEL-'), nftTable('flannel-ipv4'), daemon('flanneld')],
   },
-  { name: 'calico', signs: [conflist('calico'), link(/^cali[0-9a-f]{11}$/), link(/^vxlan\.calico$/), chain('cali-'), nftTable('calico')] },
+  { name: 'calico', signs: [conflist('calico'), link(/^cali[0-9a-f]{11}$/), link(/^vxlan(-v6)?\.calico$/), chain('cali-'), nftTable('calico')] },
   { name: 'cilium', signs: [conflist('cilium-cni'), link(/^cilium_(host|net|vxlan|geneve)$/), chain('CILIUM_'), daemon('cilium-agent')] },
   { name: 'kube-ovn', signs: [conflist('kube-ovn'), link(/^ovn0$/), chain('OVN-MASQUERADE'), daemon('kube-ovn-daemon')] },
   {

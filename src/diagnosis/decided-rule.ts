@@ -1,7 +1,7 @@
 import { familyOf } from '../forwarding/address.ts';
 import type { RuleRef } from '../forwarding/hop.ts';
 import { hostNetns } from '../forwarding/world.ts';
-import type { Netns, NodeSnapshot } from '../node/snapshot.ts';
+import type { Family, Netns, NodeSnapshot } from '../node/snapshot.ts';
 import { counterOf } from './drops/counters.ts';
 import { culpritWords } from './drops/culprit.ts';
 import type { PacketEnd } from './end.ts';
@@ -9,10 +9,15 @@ import { type Evidence, snapshotOf } from './evidence.ts';
 import { inNetns, onNode } from './remedy.ts';
 import { ruleName, ruleRemoval } from './rule-words.ts';
 
+/** Of what was dropped: on a tunnel's legs the outer packet. */
+export const familyAt = ({ hop: { tunnel, packet } }: PacketEnd): Family => familyOf(tunnel?.remote ?? packet.destination);
+
 /** Packets a rule or policy counted; undefined when it cannot be found again. */
-const counted = (netns: Netns | undefined, { stop }: PacketEnd): number | undefined => {
+const counted = (netns: Netns | undefined, end: PacketEnd): number | undefined => {
+  const { stop } = end;
   const { backend, table, chain, number } = stop.facts;
-  const tables = netns?.netfilter.iptables.filter((candidate) => `iptables-${candidate.backend}` === backend && candidate.table === table) ?? [];
+  const own = netns?.netfilter.iptables.filter(({ family }) => family === familyAt(end)) ?? [];
+  const tables = own.filter((candidate) => `iptables-${candidate.backend}` === backend && candidate.table === table);
   for (const candidate of tables) {
     const found = candidate.chains.find(({ name }) => name === chain);
     const packets = number === undefined ? found?.packets : found?.rules.find((rule) => `-A ${chain} ${rule.text}` === stop.decidedBy)?.packets;
@@ -65,7 +70,7 @@ export const nameOfRule = (end: PacketEnd): string => ruleName(ruleOf(end));
 
 /** What to type, anywhere, to take it away. */
 export const removalOf = (evidence: Evidence, end: PacketEnd): string => {
-  const command = ruleRemoval(ruleOf(end), familyOf(end.hop.packet.destination));
+  const command = ruleRemoval(ruleOf(end), familyAt(end));
   const { after } = netnsOfEnd(evidence, end);
   return after && after.role !== 'host' && after.pid !== undefined ? inNetns(end.hop.node, after.pid, command) : onNode(end.hop.node, command);
 };

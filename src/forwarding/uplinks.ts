@@ -38,7 +38,11 @@ const isOnlyStranger = (place: Place, device: Link): boolean => {
 /** The default route leads out of it; on a node without one, it has an address at least. */
 const isWayOut = ({ routes }: Netns, { name, addresses }: Link): boolean => {
   const defaults = routes.filter(({ destination }) => destination === '0.0.0.0/0' || destination === '::/0');
-  return defaults.some(({ device }) => device === name) || (defaults.length === 0 && addresses.some(({ scope }) => scope === 'global'));
+  // what refuses everything leads nowhere, as the kernel's own for IPv6 on `lo` does
+  const devices = defaults
+    .flatMap(({ device, nexthops }) => [device, ...nexthops.map((hop) => hop.device)])
+    .filter((one) => one !== undefined && one !== 'lo');
+  return devices.includes(name) || (devices.length === 0 && addresses.some(({ scope }) => scope === 'global'));
 };
 
 /** Ports and devices of the other nodes that are on the same link: those that share a subnet, or of which no subnet is known. */

@@ -1,6 +1,7 @@
 import { type Engine, recompiled, selecting } from './engine.ts';
 import { isMatch, matchRule, type View, viewOf } from './match.ts';
 import { type Direction, type Policy, refText } from './model.ts';
+import { nodeParty } from './party.ts';
 import { type Assumption, flipped } from './traits.ts';
 import type { Doubt, Flow, Verdict } from './verdict.ts';
 
@@ -13,7 +14,7 @@ const speaking = ({ tiers }: Engine, view: View): Policy[] => tiers.flatMap((tie
 
 const assumptionText = (trait: Assumption, held: boolean): string => {
   const texts: Record<Assumption, [string, string]> = {
-    ipBlockMatchesPods: ['an ipBlock covers pods by their addresses', 'an ipBlock does not cover pods (Cilium)'],
+    ipBlockMatchesCluster: ['an ipBlock covers pods and nodes by their addresses', 'an ipBlock covers neither pods nor nodes (Cilium)'],
     acceptsOwnNode: ['a pod always accepts its own node', 'a pod is shielded from its own node, too'],
     reachesOwnNode: ['a pod may always send to its own node', 'what a pod sends to its own node is policed'],
     hairpinPoliced: ['traffic that comes back through a Service is policed', 'traffic that comes back through a Service is not policed (Cilium)'],
@@ -28,7 +29,7 @@ const openTraits = (engine: Engine, flow: Flow, { verdict }: Omit<Verdict, 'doub
   if (policies.length === 0) return [];
   return engine.traits.assumed.flatMap((trait): Doubt[] => {
     const traits = flipped(engine.traits, trait);
-    const rereads = trait === 'ipBlockMatchesPods' || trait === 'endPort';
+    const rereads = trait === 'ipBlockMatchesCluster' || trait === 'endPort';
     const other = judge(rereads ? recompiled(engine, traits, policies) : { ...engine, traits }, flow);
     if (other.verdict === verdict) return [];
     const text = `depends on the network plugin: ${assumptionText(trait, engine.traits[trait])} was taken; where ${assumptionText(trait, !engine.traits[trait])}, it is ${other.verdict === 'allow' ? 'allowed' : 'denied'}`;
@@ -95,6 +96,20 @@ const unknownAddresses = (engine: Engine, flow: Flow): Doubt[] =>
     return [{ text: `${view.far.label} has no address here, and ${byAddress.map(({ ref }) => refText(ref)).join(', ')} selects by address` }];
   });
 
+/** Policies of host endpoints may act on what their nodes forward as well: they can take away, and never add. */
+const onTheWay = (engine: Engine, { from, to }: Flow, { verdict }: Omit<Verdict, 'doubts'>): Doubt[] => {
+  if (verdict === 'deny') return [];
+  const passed = [from, to]
+    .filter(({ kind }) => kind === 'pod')
+    .flatMap(({ node }) => (node && from.nodeName !== to.nodeName ? [nodeParty(node)] : []));
+  return passed.flatMap((node) =>
+    engine.tiers
+      .flatMap(({ policies }) => policies)
+      .filter(({ onForward, subject }) => onForward && subject.matches(node))
+      .map(({ ref }): Doubt => ({ text: `${refText(ref)} acts on what ${node.label} forwards, too, which is not judged`, otherwise: 'deny' })),
+  );
+};
+
 const unread = ({ unreadable, unjudged }: Engine): Doubt[] => [
   ...unreadable.map(({ policy, problems }): Doubt => ({ text: `${refText(policy)} could not be read (${problems[0]?.reason}) and was left out` })),
   ...unjudged.map(
@@ -108,5 +123,6 @@ export const doubtsOf = (engine: Engine, flow: Flow, verdict: Omit<Verdict, 'dou
   ...decidedElsewhere(engine, flow, verdict),
   ...ambiguous(engine, flow, verdict),
   ...unknownAddresses(engine, flow),
+  ...onTheWay(engine, flow, verdict),
   ...unread(engine),
 ];

@@ -110,6 +110,23 @@ const backendsToBe = (pods: readonly PodFacts[], service: ServiceFacts, { protoc
   });
 };
 
+interface Reached {
+  /** Absent: an endpoint that is no pod. */
+  pod: PodFacts | undefined;
+  ips: string[];
+  port: number;
+}
+
+/** Each pod once, with the addresses that it is an endpoint at: a Service of both families has it in a slice for each. */
+const podsOf = (members: readonly Reached[]): PodFacts[] =>
+  [...Map.groupBy(members, ({ pod }) => pod)].flatMap(([pod, its]): PodFacts[] => {
+    if (!pod) return [];
+    const at = its.flatMap(({ ips }) => ips);
+    const ips = pod.ips.filter((own) => at.some((ip) => sameAddress(own, ip)));
+    // manifests give none, and a pod without an address of the family that is asked for is none of those asked
+    return ips.length > 0 || pod.ips.length === 0 ? [{ ...pod, ips }] : [];
+  });
+
 /** Flows to a Service are judged as its backends see them: at their address and port. */
 const serviceCases = (
   engine: Engine,
@@ -120,14 +137,15 @@ const serviceCases = (
 ): FlowCase[] => {
   const backends = backendsOf(facts, to.service, packet);
   const podOf = (ip: string): PodFacts | undefined => engine.world.pods.find((pod) => !isOver(pod) && pod.ips.some((own) => sameAddress(own, ip)));
-  const reached: { pod: PodFacts | undefined; ip: string | undefined; port: number }[] =
+  const isAsked = (ip: string): boolean => to.address === undefined || familyOf(ip) === familyOf(to.address);
+  const reached: Reached[] = (
     backends.length > 0
-      ? backends.map(({ endpoint, port }) => ({ pod: podOf(endpoint.ip), ip: endpoint.ip, port }))
-      : backendsToBe(to.pods, to.service, packet).map(({ pod, port }) => ({ pod, ip: pod.ips[0], port }));
+      ? backends.map(({ endpoint: { ip }, port }) => ({ pod: podOf(ip), ips: [ip], port }))
+      : backendsToBe(to.pods, to.service, packet).map(({ pod, port }) => ({ pod, ips: pod.ips, port }))
+  ).map((one) => ({ ...one, ips: one.ips.filter(isAsked) }));
   return [...Map.groupBy(reached, ({ port }) => port)].flatMap(([port, members]) => {
-    const pods = members.flatMap(({ pod }) => pod ?? []);
-    const others = members.flatMap(({ pod, ip }) => (pod || ip === undefined ? [] : [sideOfAddress(engine, ip)]));
-    return casesBetween(from, [...podSides(engine, pods), ...others], { ...packet, port }, true);
+    const others = members.flatMap(({ pod, ips }) => (pod ? [] : ips.map((ip) => sideOfAddress(engine, ip))));
+    return casesBetween(from, [...podSides(engine, podsOf(members)), ...others], { ...packet, port }, true);
   });
 };
 

@@ -1,7 +1,7 @@
 import { doubtsOf } from './doubts.ts';
 import { type Engine, selecting } from './engine.ts';
 import { exemption } from './exemption.ts';
-import { firstMatch, isMatch, type Match, missOf, type View, viewOf } from './match.ts';
+import { firstMatch, isMatch, type Match, matchRule, missOf, type View, viewOf } from './match.ts';
 import type { Policy, PolicyRef, Rule, Tier } from './model.ts';
 import type { Flow, Reason, Side, Step, Verdict } from './verdict.ts';
 
@@ -118,12 +118,23 @@ const idleSteps = ({ idle }: Engine, view: View): Step[] =>
     why: { kind: 'not-enforced', text: policy.notEnforced ?? '' },
   }));
 
+/** Cilium lets a pod's own node in unless some rule denies it: that is asked before the exemption. */
+const deniesNode = ({ tiers }: Engine, view: View): boolean =>
+  view.far.kind === 'node' &&
+  tiers.some(
+    (tier) =>
+      tier.mode === 'deny-first' &&
+      selecting(tier, view.direction, view.subject).some((policy) =>
+        rulesOf(policy, view).some((rule) => rule.action === 'deny' && isMatch(matchRule(rule, view))),
+      ),
+  );
+
 /** The policies of one end, tier by tier. */
 const judgeSide = (engine: Engine, flow: Flow, direction: Side['direction']): Side => {
   const view = viewOf(flow, direction);
   const side = { direction, subject: view.subject.label };
   const exempt = exemption(engine.traits, { ...view, hairpin: flow.hairpin ?? false });
-  if (exempt !== undefined) return { ...side, verdict: 'allow', reason: { is: 'exempt', text: exempt }, steps: [] };
+  if (exempt !== undefined && !deniesNode(engine, view)) return { ...side, verdict: 'allow', reason: { is: 'exempt', text: exempt }, steps: [] };
   const steps: Step[] = [];
   for (const tier of engine.tiers) {
     const said = JUDGES[tier.mode](tier, selecting(tier, direction, view.subject), view);

@@ -99,6 +99,8 @@ export interface Policy {
   readonly egress?: readonly Rule[];
   /** Whether being selected means that what nobody allows is denied. */
   readonly isolates: Readonly<Record<Direction, boolean>>;
+  /** It acts also on what the nodes it selects forward to and from pods (Calico). */
+  readonly onForward?: true;
   /** Why nothing enforces it: it is staged, or for another data plane. */
   readonly notEnforced?: string;
 }

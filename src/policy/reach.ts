@@ -64,10 +64,22 @@ const rulesBetween = (policies: readonly Policy[], direction: Direction, subject
     (policy[direction] ?? []).flatMap((rule) => (concerns(rule, subject, far) ? [{ action: rule.action, ports: trafficOf(rule, destination) }] : [])),
   );
 
+/** What rules deny even of what is exempt otherwise: a node, where a rule that denies is asked first (Cilium). */
+const denied = ({ tiers }: Engine, direction: Direction, from: Party, to: Party): PortSet => {
+  const [subject, far] = direction === 'ingress' ? [to, from] : [from, to];
+  if (far.kind !== 'node') return NOTHING;
+  const first = tiers.filter(({ mode }) => mode === 'deny-first');
+  return all(
+    first.flatMap((tier) => rulesBetween(selecting(tier, direction, subject), direction, subject, far, to)),
+    'deny',
+  );
+};
+
 /** All that one end's policies let through between the two. */
 export const reachOf = (engine: Engine, direction: Direction, from: Party, to: Party): PortSet => {
   const [subject, far] = direction === 'ingress' ? [to, from] : [from, to];
-  if (exemption(engine.traits, { direction, subject, far, hairpin: false }) !== undefined) return ANYTHING;
+  if (exemption(engine.traits, { direction, subject, far, hairpin: false }) !== undefined)
+    return subtract(ANYTHING, denied(engine, direction, from, to));
   let allowed = NOTHING;
   let left = ANYTHING;
   for (const tier of engine.tiers) {

@@ -5,6 +5,7 @@ import { ADMIN_TIER, BASELINE_TIER } from './kinds/admin.ts';
 import { endpointsOf, type HostEndpoint } from './kinds/calico/endpoints.ts';
 import { CALICO_DEFAULT_TIER, calicoRank, KUBERNETES_ORDER } from './kinds/calico/policy.ts';
 import { readCalicoRules } from './kinds/calico/rule.ts';
+import { type CalicoTier, GIVEN_TIERS } from './kinds/calico/tier.ts';
 import { CILIUM_TIER } from './kinds/cilium/policy.ts';
 import { NETWORK_POLICY_TIER } from './kinds/network-policy.ts';
 import { numbered } from './kinds/traffic.ts';
@@ -23,19 +24,6 @@ const kubernetes = (policies: readonly Policy[]): Tier[] => [
   { name: BASELINE_TIER, mode: 'ordered', end: 'none', policies: inOrder(ofTier(policies, BASELINE_TIER)) },
 ];
 
-interface CalicoTier {
-  name: string;
-  order: number;
-  end: 'deny' | 'pass';
-}
-
-/** Tiers that are there without being made; Calico 3.29 to 3.31 had other names for those of the administrators' policies (api/v3/tier.go). */
-const GIVEN: readonly CalicoTier[] = [
-  { name: 'kube-admin', order: 1000, end: 'pass' },
-  { name: CALICO_DEFAULT_TIER, order: 1_000_000, end: 'deny' },
-  { name: 'kube-baseline', order: 10_000_000, end: 'pass' },
-];
-
 const calicoTiers = ({ world }: Context, policies: readonly Policy[]): CalicoTier[] => {
   const made = world.objects
     .filter(({ kind, apiVersion }) => kind === 'Tier' && apiVersion.includes('projectcalico.org/'))
@@ -47,7 +35,7 @@ const calicoTiers = ({ world }: Context, policies: readonly Policy[]): CalicoTie
         end: defaultAction === 'Pass' ? 'pass' : 'deny',
       };
     });
-  const known = new Map([...GIVEN, ...made].map((tier) => [tier.name, tier]));
+  const known = new Map([...GIVEN_TIERS, ...made].map((tier) => [tier.name, tier]));
   for (const { tier } of policies) if (!known.has(tier)) known.set(tier, { name: tier, order: Number.POSITIVE_INFINITY, end: 'deny' });
   return [...known.values()].sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
 };

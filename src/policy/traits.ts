@@ -4,8 +4,15 @@ export interface Traits {
   readonly name: string;
   /** Kinds of policy it enforces. */
   readonly enforces: ReadonlySet<PolicyFamily>;
-  /** Whether an ipBlock covers the addresses of pods. Cilium takes pods by identity and never by address. */
-  readonly ipBlockMatchesPods: boolean;
+  /** Whether an ipBlock covers the addresses of pods and nodes. Cilium takes both by identity and never by address. */
+  readonly ipBlockMatchesCluster: boolean;
+  /** Whether rules of a direction that policyTypes leaves out stay without effect. Cilium enforces them (pkg/k8s/network_policy.go, 1.18). */
+  readonly heedsTypes: boolean;
+  /**
+   * Whether a namespaceSelector that says only what a namespace has not takes nodes and the outside, too. Cilium's takes whatever has no such
+   * label (the same file).
+   */
+  readonly negationTakesAll: boolean;
   /** Whether a pod always accepts its own node (NetworkPolicy: "OR if the traffic source is the pod's local node"). */
   readonly acceptsOwnNode: boolean;
   /** Whether a pod may always send to its own node: the API says nothing of it, some plugins' documentation does. */
@@ -20,7 +27,7 @@ export interface Traits {
   readonly assumed: readonly Assumption[];
 }
 
-export type Assumption = 'ipBlockMatchesPods' | 'acceptsOwnNode' | 'reachesOwnNode' | 'hairpinPoliced' | 'endPort';
+export type Assumption = 'ipBlockMatchesCluster' | 'acceptsOwnNode' | 'reachesOwnNode' | 'hairpinPoliced' | 'endPort';
 
 /** Kinds that come and go together. */
 export type PolicyFamily = 'network-policy' | 'admin' | 'cluster' | 'calico' | 'cilium';
@@ -29,7 +36,9 @@ const EVERY_FAMILY: ReadonlySet<PolicyFamily> = new Set(['network-policy', 'admi
 
 /** What the API's own text says; where it says nothing, what most plugins do. */
 const API: Omit<Traits, 'name' | 'enforces'> = {
-  ipBlockMatchesPods: true,
+  ipBlockMatchesCluster: true,
+  heedsTypes: true,
+  negationTakesAll: false,
   acceptsOwnNode: true,
   reachesOwnNode: false,
   hairpinPoliced: true,
@@ -46,7 +55,15 @@ const families = (...list: PolicyFamily[]): ReadonlySet<PolicyFamily> => new Set
  */
 const plugins: Record<string, Omit<Traits, 'name'>> = {
   calico: { ...API, enforces: families('network-policy', 'admin', 'cluster', 'calico'), pipeline: 'calico' },
-  cilium: { ...API, enforces: families('network-policy', 'cilium'), ipBlockMatchesPods: false, hairpinPoliced: false, pipeline: 'cilium' },
+  cilium: {
+    ...API,
+    enforces: families('network-policy', 'cilium'),
+    ipBlockMatchesCluster: false,
+    heedsTypes: false,
+    negationTakesAll: true,
+    hairpinPoliced: false,
+    pipeline: 'cilium',
+  },
   'kube-ovn': { ...API, enforces: families('network-policy', 'admin', 'cluster'), assumed: ['acceptsOwnNode', 'hairpinPoliced'] },
   'ovn-kubernetes': { ...API, enforces: families('network-policy', 'admin'), assumed: ['hairpinPoliced'] },
   antrea: { ...API, enforces: families('network-policy', 'admin', 'cluster'), assumed: ['hairpinPoliced'] },
@@ -66,7 +83,7 @@ export const PLUGINS: readonly string[] = Object.keys(plugins);
 const UNKNOWN: Omit<Traits, 'name' | 'pipeline'> = {
   ...API,
   enforces: EVERY_FAMILY,
-  assumed: ['ipBlockMatchesPods', 'acceptsOwnNode', 'reachesOwnNode', 'hairpinPoliced', 'endPort'],
+  assumed: ['ipBlockMatchesCluster', 'acceptsOwnNode', 'reachesOwnNode', 'hairpinPoliced', 'endPort'],
 };
 
 /** @param pipeline for an unknown plugin: whose kinds are there tells whose rules they were written for */

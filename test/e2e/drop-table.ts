@@ -165,6 +165,7 @@ export const DROP_TABLE: Row[] = [
   {
     fault: 'vtep-change-unheard',
     families: [4],
+    protocols: ['tcp'],
     code: 'ND2105',
     place: { 'cross node': NODE1_IN },
     kernel: /OTHERHOST/,

@@ -27,7 +27,7 @@ export const labRuns: LabRun[] = [
     options: { name: 'e2e-bridge', nodes: 2, backend: 'bridge', proxy: 'iptables', ip: '4' },
     files: ['test/e2e/healthy.test.ts', 'test/e2e/veth.test.ts'],
   },
-  { options: { name: 'e2e-felix', nodes: 2, backend: 'felix', proxy: 'iptables', ip: '4' }, files: ENFORCING },
+  { options: { name: 'e2e-felix', nodes: 2, backend: 'felix', proxy: 'iptables', ip: 'dual' }, files: ENFORCING },
 ];
 
 /** Apart from the others, as its parts are large: `make test-cilium`. */

@@ -1,5 +1,6 @@
 import { waitFor } from '../lab/clock.ts';
 import { kubectl } from './cluster.ts';
+import { addressesOf } from './families.ts';
 import type { Ran } from './netdoctor.ts';
 import { netdoctor } from './netdoctor.ts';
 
@@ -39,17 +40,13 @@ export const serversTakeClients = serversTake('client');
 export const apply = (objects: readonly Manifest[]): Promise<string> =>
   kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
 
-const addressOf = (pod: string): Promise<string> => kubectl(['-n', 'demo', 'get', 'pod', pod, '-o', 'jsonpath={.status.podIP}']);
-
 interface Where {
   /** Of the pod that connects. */
   namespace?: string;
   port?: number;
 }
 
-/** Whether a new connection to a pod of demo comes about. */
-export const connects = async (from: string, to: string, { namespace = 'demo', port = 8080 }: Where = {}): Promise<boolean> => {
-  const address = await addressOf(to);
+const connectsAt = async (from: string, address: string, { namespace = 'demo', port = 8080 }: Where): Promise<boolean> => {
   try {
     await kubectl(['-n', namespace, 'exec', from, '--', 'nc', '-w', '1', address, String(port)]);
     return true;
@@ -58,9 +55,15 @@ export const connects = async (from: string, to: string, { namespace = 'demo', p
   }
 };
 
-/** A node follows the API within moments; a test begins when it has. */
+/** Whether a new connection to a pod of demo comes about, for each of its addresses. */
+export const connects = async (from: string, to: string, where: Where = {}): Promise<boolean[]> =>
+  Promise.all((await addressesOf(to)).map((address) => connectsAt(from, address, where)));
+
+/** A node follows the API within moments, one family after the other; a test begins when it has. */
 export const untilConnects = (from: string, to: string, expected: boolean, where?: Where): Promise<void> =>
-  waitFor(`${from} ${expected ? 'reach' : 'not reach'} ${to}`, async () => (await connects(from, to, where)) === expected, { timeout: 30_000 });
+  waitFor(`${from} ${expected ? 'reach' : 'not reach'} ${to}`, async () => !(await connects(from, to, where)).includes(!expected), {
+    timeout: 30_000,
+  });
 
 /** Removes all policies, and returns when the nodes have followed. */
 export const withoutPolicies = async (): Promise<void> => {

@@ -13,12 +13,12 @@ interface Denial {
 export const DENIALS: Record<Enforcing, Denial> = {
   felix: {
     ingress: [
-      /calico on node2 denies it by filter cali-tw-cali[0-9a-f]{11} #\d+: "End of tier default\. Drop if no policies passed packet"/,
+      /calico on node2 denies it by (ip6tables )?filter cali-tw-cali[0-9a-f]{11} #\d+: "End of tier default\. Drop if no policies passed packet"/,
       /its counter rose by (exactly the 5 (lost )?probes|\d+ packets, \d+ bytes while)/,
       /what node2 has for demo\/server-node2, ingress: NetworkPolicy demo\/servers \(cali-pi-/,
     ],
     egress: [
-      /calico on node1 denies it by filter cali-fw-cali[0-9a-f]{11} #\d+: "End of tier default\. Drop if no policies passed packet"/,
+      /calico on node1 denies it by (ip6tables )?filter cali-fw-cali[0-9a-f]{11} #\d+: "End of tier default\. Drop if no policies passed packet"/,
       /its counter rose by (exactly the 5 (lost )?probes|\d+ packets, \d+ bytes while)/,
     ],
     kernel: { reason: 'NETFILTER_DROP', hook: 'FORWARD' },

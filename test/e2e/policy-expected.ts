@@ -22,7 +22,7 @@ export const POLICY_EXPECTED: Record<string, PolicyExpected> = {
     title:
       /^Dropped on node2 (before cali[0-9a-f]{11} )?by policy: NetworkPolicy demo\/workspace-isolation selects demo\/web-node2 and has no rule for ingress-nginx\/controller at TCP 8080\.$/,
     evidence: [
-      /^calico on node2 denies it by filter cali-tw-cali[0-9a-f]{11} #\d+: "End of tier default\. Drop if no policies passed packet"/,
+      /^calico on node2 denies it by (ip6tables )?filter cali-tw-cali[0-9a-f]{11} #\d+: "End of tier default\. Drop if no policies passed packet"/,
       COUNTED,
     ],
   },
@@ -30,7 +30,7 @@ export const POLICY_EXPECTED: Record<string, PolicyExpected> = {
     question: ['ingress-nginx/controller', 'demo/svc/web'],
     found: 'ND5001 certain',
     title: /^Dropped on node\d (before cali[0-9a-f]{11} )?by policy: NetworkPolicy demo\/workspace-isolation selects demo\/web-/,
-    evidence: [/^calico on node\d denies it by filter cali-tw-cali/],
+    evidence: [/^calico on node\d denies it by (ip6tables )?filter cali-tw-cali/],
   },
   'policy-not-yet-on-node': {
     question: toServer,
@@ -55,7 +55,9 @@ export const POLICY_EXPECTED: Record<string, PolicyExpected> = {
     question: ['demo/client-node1', 'demo/late'],
     found: 'ND5006 certain',
     title: /^Calico on node2 has no rules for cali[0-9a-f]{11}, the interface of demo\/late, and drops all that comes from it or goes to it\.$/,
-    evidence: [/^filter cali-to-wl-dispatch(-\w)? #\d+: "Unknown interface"; its counter rose by (exactly the 5 (lost )?probes|\d+ packets)/],
+    evidence: [
+      /^(ip6tables )?filter cali-to-wl-dispatch(-\w)? #\d+: "Unknown interface"; its counter rose by (exactly the 5 (lost )?probes|\d+ packets)/,
+    ],
     only: 'felix',
   },
 };

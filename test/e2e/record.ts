@@ -6,6 +6,7 @@ import { enforcing } from '../lab/options.ts';
 import { lab } from './cluster.ts';
 import { DROP_TABLE } from './drop-table.ts';
 import { EXPECTED, questionOf } from './expected.ts';
+import { inEachFamily } from './families.ts';
 import { netdoctor } from './netdoctor.ts';
 import { POLICY_EXPECTED } from './policy-expected.ts';
 import { ARRANGE, clearUp } from './policy-incidents.ts';
@@ -23,6 +24,9 @@ const DEMO = { fault: 'underlay-drops-tunnel', file: join(root, 'demo/flannel-vx
 const dropsDirectory = join(root, 'test/fixtures/drops');
 
 const policiesDirectory = join(root, 'test/fixtures/policies');
+
+/** Incidents that are recorded in the target's second family, too, where it has one: `-ipv6` behind the name. */
+const IN_BOTH_FAMILIES = ['namespace-isolated-service'];
 
 const save = async (file: string, question: string[]): Promise<void> => {
   const { exitCode, stderr } = await netdoctor(['path', ...question, '--save', file]);
@@ -54,6 +58,9 @@ if (plugin) {
     try {
       await ARRANGE[name]?.();
       await save(join(policiesDirectory, `${plugin}-${name}.tgz`), question);
+      const [from = '', to = ''] = question;
+      const [, second] = IN_BOTH_FAMILIES.includes(name) ? await inEachFamily(to) : [];
+      if (second) await save(join(policiesDirectory, `${plugin}-${name}-ipv${second.family}.tgz`), [from, second.word]);
     } finally {
       await clearUp();
     }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Lab } from '../lab/handle.ts';
 import { allPods, kubectl, lab, nameOf } from './cluster.ts';
+import { addressesOf } from './families.ts';
 import { netdoctor, veth } from './netdoctor.ts';
 
 /** What /sys says on both sides, read by cat in the container and by grep on the node. */
@@ -22,7 +23,10 @@ describe('veth', () => {
       const row = rows.get(nameOf(pod));
       expect(row, nameOf(pod)).to.not.equal(undefined);
       if (pod.spec.hostNetwork) expect(row?.note).to.match(/host network/);
-      else expect(row?.attachment?.interface.addresses.map((address) => address.split('/')[0])).to.include(pod.status.podIP);
+      else {
+        const held = row?.attachment?.interface.addresses.map((address) => address.split('/')[0]);
+        expect(held, nameOf(pod)).to.include.members(pod.status.podIPs?.map(({ ip }) => ip) ?? []);
+      }
     }
     expect(report.findings).to.deep.equal([]);
   });
@@ -48,8 +52,10 @@ describe('veth', () => {
     const { attachment } = row ?? {};
     const byInterface = await veth(['--host-iface', attachment?.peer?.name ?? '', '--node', row?.node ?? '']);
     expect(byInterface.rows.map(({ namespace, pod }) => `${namespace}/${pod}`)).to.deep.equal([`${row?.namespace}/${row?.pod}`]);
-    const byAddress = await veth(['--ip', attachment?.interface.addresses[0]?.split('/')[0] ?? '']);
-    expect(byAddress.rows.map(({ namespace, pod }) => `${namespace}/${pod}`)).to.deep.equal([`${row?.namespace}/${row?.pod}`]);
+    const addresses = await addressesOf(`${row?.namespace}/${row?.pod}`);
+    expect(addresses).to.not.deep.equal([]);
+    for (const { rows: holders } of await Promise.all(addresses.map((address) => veth(['--ip', address]))))
+      expect(holders.map(({ namespace, pod }) => `${namespace}/${pod}`)).to.deep.equal([`${row?.namespace}/${row?.pod}`]);
   });
 
   it('says in one line when no interface has that name', async () => {

@@ -55,7 +55,7 @@ export const completeOptions = (given: Readonly<Record<string, string | undefine
   };
   if (options.subnets === 'routed' && (options.backend === 'host-gw' || options.backend === 'bridge'))
     throw new Error(`--backend ${options.backend} needs its nodes in one subnet`);
-  if (options.ip !== '4' && enforcing(options.backend))
+  if (options.ip !== '4' && options.backend === 'cilium')
     throw new Error(`--backend ${options.backend} is IPv4 only: --ip ${options.ip} does not go with it`);
   return options;
 };

@@ -6,6 +6,7 @@ import type { ApiObject } from '../../cluster/facts.ts';
 import { checkPolicies } from '../../policy/manifest/check.ts';
 import { type Manifest, type ManifestFile, type ManifestProblem, parseManifests } from '../../policy/manifest/parse.ts';
 import { placed } from '../../policy/manifest/place.ts';
+import { checkShapes } from '../../policy/manifest/shape.ts';
 import type { Context } from '../context.ts';
 import { reasonOf } from '../file-reason.ts';
 
@@ -68,6 +69,6 @@ export const readManifests = async (
   if (files.length === 0) throw new CliError(`error: ${paths.join(', ')}: there is no .yaml, .yml or .json file`, EXIT.usage);
   const { manifests, problems } = parseManifests(files);
   const inPlace = manifests.map((one): Manifest => (namespace === undefined ? one : { ...one, object: placed(one.object, namespace) }));
-  refuse('these manifests are not valid', [...problems, ...checkPolicies(inPlace)]);
+  refuse('these manifests are not valid', [...problems, ...checkShapes(inPlace), ...checkPolicies(inPlace)]);
   return inPlace.map(({ object }) => object);
 };

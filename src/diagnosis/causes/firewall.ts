@@ -1,7 +1,7 @@
 import { identifyCni } from '../../cni/identity.ts';
 import { hostNetns } from '../../forwarding/world.ts';
 import type { Cause, Draft } from '../cause.ts';
-import { counterWords, nameOfRule, removalOf } from '../decided-rule.ts';
+import { counterWords, familyAt, nameOfRule, removalOf } from '../decided-rule.ts';
 import { draftOf } from '../draft.ts';
 import { type PacketEnd, packetEnd } from '../end.ts';
 import { type Evidence, snapshotOf } from '../evidence.ts';
@@ -11,11 +11,13 @@ import { ruleOwnerNote } from '../rule-words.ts';
 const ownerNote = ({ stop }: PacketEnd): string[] => ruleOwnerNote(stop.facts.chain ?? '');
 
 /** flannel's accept rules are what keeps a dropping policy harmless. */
-const lacksFlannelRules = (evidence: Evidence, { hop, stop }: PacketEnd): boolean => {
+const lacksFlannelRules = (evidence: Evidence, end: PacketEnd): boolean => {
+  const { hop, stop } = end;
   const snapshot = snapshotOf(evidence, hop.node);
   const host = snapshot && hostNetns(snapshot);
   if (!host || stop.facts.chain !== 'FORWARD' || identifyCni(snapshot, evidence.facts).name !== 'flannel') return false;
-  return !host.netfilter.iptables.some(({ chains }) => chains.some(({ name, rules }) => name === 'FLANNEL-FWD' && rules.length > 0));
+  const own = host.netfilter.iptables.filter(({ family }) => family === familyAt(end));
+  return !own.some(({ chains }) => chains.some(({ name, rules }) => name === 'FLANNEL-FWD' && rules.length > 0));
 };
 
 export const policyDrop: Cause = {

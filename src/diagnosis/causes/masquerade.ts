@@ -1,8 +1,8 @@
 import { identifyCni } from '../../cni/identity.ts';
 import { kubeProxyMode } from '../../cni/kube-proxy/mode.ts';
-import { inPrefix, sameAddress } from '../../forwarding/address.ts';
+import { familyOf, inPrefix, sameAddress } from '../../forwarding/address.ts';
 import { hostNetns } from '../../forwarding/world.ts';
-import type { NodeSnapshot } from '../../node/snapshot.ts';
+import type { Family, NodeSnapshot } from '../../node/snapshot.ts';
 import { fails, passes } from '../../probe/probe.ts';
 import type { Cause } from '../cause.ts';
 import { probeWords } from '../draft.ts';
@@ -18,8 +18,10 @@ const places: Record<string, { chain: string; agents: string[] }> = {
   cilium: { chain: 'CILIUM_POST_nat', agents: ['cilium'] },
 };
 
-const hasChain = (snapshot: NodeSnapshot, chain: string): boolean =>
-  hostNetns(snapshot)?.netfilter.iptables.some(({ table, chains }) => table === 'nat' && chains.some(({ name }) => name === chain)) ?? false;
+const hasChain = (snapshot: NodeSnapshot, chain: string, of: Family): boolean =>
+  hostNetns(snapshot)?.netfilter.iptables.some(
+    ({ table, family, chains }) => table === 'nat' && family === of && chains.some(({ name }) => name === chain),
+  ) ?? false;
 
 /** Where no agent is known to write the rule, the CNI configuration or the node's own firewall has to. */
 const byRule = (node: string, source: string, podNetwork: string[]): string[] => {
@@ -61,7 +63,7 @@ export const missingMasquerade: Cause = {
       evidence: [
         probeWords(leg),
         ...(host ? [probeWords({ probe: host })] : []),
-        `no rule of nat POSTROUTING on ${snapshot.node} matches it${place ? `; ${name} masquerades in ${place.chain}, which ${hasChain(snapshot, place.chain) ? 'has no rule for it' : 'does not exist there'}` : ''}`,
+        `no rule of nat POSTROUTING on ${snapshot.node} matches it${place ? `; ${name} masquerades in ${place.chain}, which ${hasChain(snapshot, place.chain, familyOf(source)) ? 'has no rule for it' : 'does not exist there'}` : ''}`,
         ...agents.flatMap((agent) => agentHealth(evidence, snapshot, agent).words),
         ...(kubeProxyMode(snapshot) === 'none' ? [`no KUBE- chains on ${snapshot.node}: kube-proxy has not programmed it`] : []),
       ],

@@ -1,7 +1,7 @@
 import { familyOf } from '../../forwarding/address.ts';
 import type { RuleRef } from '../../forwarding/hop.ts';
 import { hostNetns } from '../../forwarding/world.ts';
-import type { Netns, NodeSnapshot } from '../../node/snapshot.ts';
+import type { IptablesTable, Netns, NodeSnapshot } from '../../node/snapshot.ts';
 import type { Drop } from '../../probe/observation.ts';
 import type { LegacyStep } from '../../probe/rules/rule-trace.ts';
 import type { Evidence, Leg } from '../evidence.ts';
@@ -43,9 +43,13 @@ const lostPackets = ({ drops, probes }: Pick<Evidence, 'drops' | 'probes'>, { dr
   }));
 };
 
+/** Both families have tables, chains and rules of the same names; a tunnel's packet may be of either. */
+const tablesOf = (netns: Netns, { tunnelled, packet }: Drop): IptablesTable[] =>
+  netns.netfilter.iptables.filter(({ family }) => tunnelled || family === familyOf(packet.destination));
+
 /** What iptables-legacy's rule at a traced step is, when it drops or rejects. */
-const legacyRule = (netns: Netns, { table, chain, number }: LegacyStep): Pick<Raised, 'ref' | 'does'> | undefined => {
-  for (const candidate of netns.netfilter.iptables) {
+const legacyRule = (tables: IptablesTable[], { table, chain, number }: LegacyStep): Pick<Raised, 'ref' | 'does'> | undefined => {
+  for (const candidate of tables) {
     if (candidate.backend !== 'legacy' || candidate.table !== table) continue;
     const rule = candidate.chains.find(({ name }) => name === chain)?.rules.find((one) => one.number === number);
     const does = rule?.target === 'DROP' ? 'drop' : rule?.target === 'REJECT' ? 'reject' : undefined;
@@ -55,9 +59,9 @@ const legacyRule = (netns: Netns, { table, chain, number }: LegacyStep): Pick<Ra
 };
 
 /** xtables-monitor gives a rule's text and not its number. */
-const numbered = (netns: Netns, ref: RuleRef): RuleRef => {
+const numbered = (tables: IptablesTable[], ref: RuleRef): RuleRef => {
   if (ref.backend !== 'iptables-nft') return ref;
-  const chains = netns.netfilter.iptables.filter(({ backend, table }) => backend === 'nft' && table === ref.table).flatMap((table) => table.chains);
+  const chains = tables.filter(({ backend, table }) => backend === 'nft' && table === ref.table).flatMap((table) => table.chains);
   const rule = chains
     .filter(({ name }) => name === ref.chain)
     .flatMap(({ rules }) => rules)
@@ -73,10 +77,11 @@ const tracedCulprit = ({ ruleTraces, snapshots }: Evidence, { drop, kinds }: Obs
   const host = snapshot && hostNetns(snapshot);
   if (!host || host.inode !== drop.netns) return undefined;
   const traces = ruleTraces.filter(({ node }) => node === drop.node);
+  const tables = tablesOf(host, drop);
   const ends = traces.flatMap((trace) => [
-    ...trace.ends.map(({ ref, does, packets }) => ({ ref: numbered(host, ref), does, traced: packets })),
+    ...trace.ends.map(({ ref, does, packets }) => ({ ref: numbered(tables, ref), does, traced: packets })),
     ...trace.legacy.flatMap((step) => {
-      const rule = legacyRule(host, step);
+      const rule = legacyRule(tables, step);
       return rule ? [{ ...rule, traced: step.packets }] : [];
     }),
   ]);

@@ -38,7 +38,7 @@ const podsEnd = (found: Extract<Found, { is: 'pods' }>, label: string): AskedEnd
 };
 
 const serviceEnd = (found: Extract<Found, { is: 'service' }>, role: 'from' | 'to'): AskedEnd => {
-  const { word, service, pods, note } = found;
+  const { word, service, pods, note, address } = found;
   const label = `svc ${service.namespace}/${service.name}`;
   if (role === 'from') return podsEnd({ ...found, is: 'pods', workload: label }, label);
   if (service.externalName)
@@ -49,7 +49,16 @@ const serviceEnd = (found: Extract<Found, { is: 'service' }>, role: 'from' | 'to
     const headless = podsEnd({ ...found, is: 'pods', workload: label }, label);
     return { ...headless, ports: headless.ports.length > 0 ? headless.ports : ports };
   }
-  return { word: word.text, label, is: 'service', service, pods: pods.filter(isEndpoint), ports, ...(note === undefined ? {} : { note }) };
+  return {
+    word: word.text,
+    label,
+    is: 'service',
+    service,
+    pods: pods.filter(isEndpoint),
+    ports,
+    ...(note === undefined ? {} : { note }),
+    ...(address === undefined ? {} : { address }),
+  };
 };
 
 /** Pure: all that a word stands for. @throws CliError when policies could act on nothing of it */

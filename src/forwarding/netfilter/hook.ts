@@ -212,7 +212,8 @@ export const runHook = (pass: Pass, hook: HookName): HookResult => {
   pass.hook = hook;
   pass.bridge = undefined;
   const result = runStations(pass, stations(pass.place.netns, isV6(pass.flight.packet) ? 6 : 4, hook));
-  if (result.kind === 'accept' && (hook === 'input' || hook === 'postrouting') && pass.tracking.found)
+  // what goes the other way, as an error about it does, confirms nothing (nf_conntrack_core.c __nf_conntrack_confirm)
+  if (result.kind === 'accept' && (hook === 'input' || hook === 'postrouting') && pass.tracking.found && !pass.flight.about)
     pass.tracking.found.connection.confirmed = true;
   return result;
 };

@@ -19,7 +19,7 @@ export const track = (pass: Pass): Verdict => {
   const sought = { node, netns, zone: tracking.zone, tuple };
   const found = asAnswer(findConnection(journey.connections, sought), pass);
   if (flight.about) {
-    if (found) pass.tracking = { ...tracking, state: 'RELATED', found };
+    if (found && isKnown(found, pass)) pass.tracking = { ...tracking, state: 'RELATED', found };
     return proceed;
   }
   if (found?.direction === 'reply') found.connection.seenReply = true;
@@ -36,6 +36,10 @@ export const track = (pass: Pass): Verdict => {
   pass.tracking = { ...tracking, state: established ? 'ESTABLISHED' : 'NEW', found: { connection, direction: 'original' } };
   return proceed;
 };
+
+/** A flow whose first packet got no further than here is known to the error about it while that is made, and to nobody afterwards (nf_conntrack_attach). */
+const isKnown = ({ connection }: Found, { hook, journey }: Pass): boolean =>
+  hook === 'output' || connection.confirmed === true || journey.options.connection === 'established';
 
 /** Echoes have no ports: to oneself, question and answer look alike here, and differ by their type alone (struct nf_conntrack_tuple). */
 const asAnswer = (found: Found | undefined, { flight: { packet, direction } }: Pass): Found | undefined =>

@@ -4,7 +4,7 @@ import type { Action, Direction, Peer, Policy, PolicyRef, Rule, Subject, Traffic
 import type { Party } from '../party.ts';
 import { readLabelSelector } from '../selector/label-selector.ts';
 import { EVERYTHING, labelOf, type Selector } from '../selector/selector.ts';
-import { cidrPeer, elsewherePeer, everybody, nobody, notAPod, noteLabels, podsPeer } from './peers.ts';
+import { cidrPeer, elsewherePeer, everybody, isNetwork, nobody, notAPod, noteLabels, podsPeer } from './peers.ts';
 import { isPortName, lower, named, nothing, numbered, PORT_PROTOCOLS } from './traffic.ts';
 
 /** policy.networking.k8s.io: what AdminNetworkPolicy, its Baseline and ClusterNetworkPolicy have in common. */
@@ -110,10 +110,29 @@ const anyOf = (index: number, peers: readonly Peer[]): Peer => {
   };
 };
 
+const MOST_LISTED = 25;
+
+/** What a peer lists: one thing at least, and not too many. */
+const listed = (field: Field): Field[] => {
+  const items = itemsOf(field) ?? [];
+  if (items.length === 0 || items.length > MOST_LISTED) wrong(field, `1 to ${MOST_LISTED} items are expected`);
+  return items;
+};
+
+/** A name in DNS, whose first part may be a star (DomainName). */
+const DOMAIN_NAME = /^(\*\.)?([a-zA-z0-9]([-a-zA-Z0-9_]*[a-zA-Z0-9])?\.)+[a-zA-z0-9]([-a-zA-Z0-9_]*[a-zA-Z0-9])?\.?$/;
+
 const PEER_FIELDS = ['namespaces', 'pods', 'nodes', 'networks', 'domainNames'] as const;
 
 /** One peer of either direction, of which ingress knows only pods; undefined where it is of another kind. */
-const readAdminPeer = (context: Context, field: Field, index: number, direction: Direction, action: Action): Peer | undefined => {
+const readAdminPeer = (
+  context: Context,
+  field: Field,
+  index: number,
+  direction: Direction,
+  action: Action,
+  { byName }: Pick<AdminRules, 'byName'>,
+): Peer | undefined => {
   const members = membersOf(field, PEER_FIELDS);
   oneMember(field, members);
   const { namespaces, pods, nodes, networks, domainNames } = members;
@@ -127,14 +146,19 @@ const readAdminPeer = (context: Context, field: Field, index: number, direction:
   }
   if (direction === 'egress' && nodes) return nodesPeer(index, readLabelSelector(nodes));
   if (direction === 'egress' && networks) {
-    const blocks = (itemsOf(networks) ?? []).flatMap((item, at) => {
+    const blocks = listed(networks).flatMap((item, at) => {
       const cidr = textOf(item);
       return cidr === undefined ? [] : [readNetwork(context, item, at, cidr)];
     });
     return anyOf(index, blocks);
   }
   if (direction === 'egress' && domainNames) {
-    const names = (itemsOf(domainNames) ?? []).flatMap((item) => textOf(item) ?? []);
+    const names = listed(domainNames).flatMap((item) => {
+      const name = textOf(item);
+      if (name !== undefined && !DOMAIN_NAME.test(name)) wrong(item, `"${name}" is no domain name`);
+      return name ?? [];
+    });
+    if (!byName) wrong(domainNames, 'a baseline policy of this version knows no names');
     if (action !== 'allow') wrong(domainNames, 'only rules that accept may have it');
     return elsewherePeer(index, `domain names ${names.join(', ')}`, 'what DNS answers on the node decides');
   }
@@ -143,7 +167,7 @@ const readAdminPeer = (context: Context, field: Field, index: number, direction:
 
 const readNetwork = (context: Context, field: Field, index: number, cidr: string): Peer => {
   const peer = cidrPeer(context, index, cidr, [], byAddress);
-  if (peer.key?.startsWith('nobody') || !cidr.includes('/')) wrong(field, `"${cidr}" is no network: ADDRESS/LENGTH is expected`);
+  if (!isNetwork(cidr)) wrong(field, `"${cidr}" is no network: ADDRESS/LENGTH is expected`);
   return peer;
 };
 
@@ -177,6 +201,8 @@ export interface AdminRules {
   /** The field that says which traffic, and how one item of it is read. */
   traffic: 'ports' | 'protocols';
   readTraffic: (context: Context, field: Field, index: number) => Traffic;
+  /** Whether its peers may be names in DNS. */
+  byName: boolean;
 }
 
 const LONGEST_NAME = 100;
@@ -197,11 +223,13 @@ export const readAdminRules = (context: Context, field: Field | undefined, direc
     if (members.name && (name?.length ?? 0) > LONGEST_NAME) wrong(members.name, `at most ${LONGEST_NAME} characters are allowed`);
     const peers = itemsOf(required(item, members[far], far)) ?? [];
     if (members[far] && peers.length === 0) wrong(members[far], 'at least one peer is expected');
+    if (members[far] && peers.length > form.most) wrong(members[far], `at most ${form.most} peers are allowed`);
     const traffic = itemsOf(members[form.traffic]);
     if (traffic?.length === 0 && members[form.traffic]) wrong(members[form.traffic] as Field, 'at least one item is expected where it is given');
+    if (members[form.traffic] && (traffic ?? []).length > form.most) wrong(members[form.traffic] as Field, `at most ${form.most} items are allowed`);
     if (action === undefined) return [];
     const ports = (traffic ?? []).map((one, at) => form.readTraffic(context, one, at));
-    const known = peers.flatMap((peer, at) => readAdminPeer(context, peer, at, direction, action) ?? []);
+    const known = peers.flatMap((peer, at) => readAdminPeer(context, peer, at, direction, action, form) ?? []);
     const nameless = peers.some(({ value }) => NAMELESS.some((kind) => typeof value === 'object' && value !== null && kind in value));
     if (nameless && ports.some(({ names }) => names.length > 0)) wrong(item, 'networks, nodes and domain names have no named ports');
     return [
@@ -215,8 +243,8 @@ export const readAdminRules = (context: Context, field: Field | undefined, direc
   });
 };
 
-const ANP: AdminRules = { actions: ['Allow', 'Deny', 'Pass'], most: 100, traffic: 'ports', readTraffic: readPort };
-const BANP: AdminRules = { ...ANP, actions: ['Allow', 'Deny'] };
+const ANP: AdminRules = { actions: ['Allow', 'Deny', 'Pass'], most: 100, traffic: 'ports', readTraffic: readPort, byName: true };
+const BANP: AdminRules = { ...ANP, actions: ['Allow', 'Deny'], byName: false };
 
 /** A policy that has no rules for a direction leaves it alone. */
 export const adminPolicy = (ref: PolicyRef, tier: string, order: number, subject: Subject, rules: Record<Direction, Rule[]>): Policy => ({

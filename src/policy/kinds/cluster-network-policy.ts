@@ -37,7 +37,7 @@ const readProtocol = (context: Context, field: Field, index: number): Traffic =>
   return named(context, index, name, ['tcp', 'udp', 'sctp']);
 };
 
-const CNP: AdminRules = { actions: ['Accept', 'Deny', 'Pass'], most: 25, traffic: 'protocols', readTraffic: readProtocol };
+const CNP: AdminRules = { actions: ['Accept', 'Deny', 'Pass'], most: 25, traffic: 'protocols', readTraffic: readProtocol, byName: true };
 
 /** policy.networking.k8s.io/v1alpha2 ClusterNetworkPolicy. */
 export const readClusterNetworkPolicy = (context: Context, ref: PolicyRef, object: Field): Policy[] => {

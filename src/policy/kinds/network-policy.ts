@@ -5,7 +5,7 @@ import type { Direction, Peer, Policy, PolicyRef, Rule, Subject } from '../model
 import type { Party } from '../party.ts';
 import { readLabelSelector } from '../selector/label-selector.ts';
 import { EVERYTHING } from '../selector/selector.ts';
-import { type AddressPeer, cidrPeer, nobody, notAPod, noteLabels, podsPeer } from './peers.ts';
+import { type AddressPeer, cidrPeer, isNetwork, nobody, notAPod, noteLabels, podsPeer } from './peers.ts';
 import { readNetworkPolicyPort } from './traffic.ts';
 
 /** The tier between the administrators' two. */
@@ -27,22 +27,22 @@ const podsOfNamespace = (context: Context, namespace: string, field: Field | und
   };
 };
 
-/** Pods count by their addresses or not: the plugin's affair. */
+/** Pods and nodes count by their addresses or not: the plugin's affair. */
 const addresses = ({ traits }: Context): AddressPeer => ({
-  reaches: (party) => party.kind !== 'pod' || traits.ipBlockMatchesPods,
-  beyond: (party) => `${traits.name} does not match an ipBlock against pods, which ${party.label} is`,
+  reaches: (party) => party.kind === 'outside' || traits.ipBlockMatchesCluster,
+  beyond: (party) => `${traits.name} does not match an ipBlock against ${party.kind === 'pod' ? 'pods' : 'nodes'}, which ${party.label} is`,
 });
 
 const readBlock = (context: Context, field: Field, index: number): Peer => {
   const members = membersOf(field, ['cidr', 'except']);
   const cidr = textOf(required(field, members.cidr, 'cidr')) ?? '';
   const prefix = parsePrefix(cidr);
-  if (members.cidr && (!prefix || !cidr.includes('/'))) wrong(members.cidr, `"${cidr}" is no network: ADDRESS/LENGTH is expected`);
+  if (members.cidr && !isNetwork(cidr)) wrong(members.cidr, `"${cidr}" is no network: ADDRESS/LENGTH is expected`);
   const except = (itemsOf(members.except) ?? []).flatMap((item) => {
     const text = textOf(item);
     if (text === undefined) return [];
     const inner = parsePrefix(text);
-    if (!inner || !text.includes('/')) wrong(item, `"${text}" is no network: ADDRESS/LENGTH is expected`);
+    if (!inner || !isNetwork(text)) wrong(item, `"${text}" is no network: ADDRESS/LENGTH is expected`);
     else if (prefix && !(inner.length > prefix.length && inPrefix(cidr, text.split('/')[0] ?? ''))) wrong(item, `${text} is not a part of ${cidr}`);
     return [text];
   });
@@ -83,6 +83,7 @@ const readNetworkPolicyRules = (context: Context, field: Field | undefined, dire
 const directionsOf = (field: Field | undefined, egress: Field | undefined): Direction[] => {
   const types = itemsOf(field) ?? [];
   if (types.length === 0) return (itemsOf(egress) ?? []).length > 0 ? ['ingress', 'egress'] : ['ingress'];
+  if (types.length > 2 && field) wrong(field, 'at most two types are allowed');
   return types.flatMap((type) => {
     const word = oneOf(type, ['Ingress', 'Egress']);
     return word === undefined ? [] : [word === 'Ingress' ? 'ingress' : 'egress'];
@@ -93,10 +94,11 @@ const directionsOf = (field: Field | undefined, egress: Field | undefined): Dire
 export const readNetworkPolicySpec = (context: Context, ref: PolicyRef, spec: Field | undefined): Policy => {
   const members = membersOf(spec, ['podSelector', 'ingress', 'egress', 'policyTypes']);
   const namespace = ref.namespace ?? 'default';
-  const directions = directionsOf(members.policyTypes, members.egress);
   const rules = (direction: Direction): Rule[] => readNetworkPolicyRules(context, members[direction], direction, namespace);
-  // rules of a direction that the types leave out are read for their faults and stay without effect
+  // rules of a direction that the types leave out are read for their faults, and seldom for more
   const [ingress, egress] = [rules('ingress'), rules('egress')];
+  const unheeded: Direction[] = [...(ingress.length > 0 ? ['ingress' as const] : []), ...(egress.length > 0 ? ['egress' as const] : [])];
+  const directions = [...directionsOf(members.policyTypes, members.egress), ...(context.traits.heedsTypes ? [] : unheeded)];
   return {
     ref,
     tier: NETWORK_POLICY_TIER,

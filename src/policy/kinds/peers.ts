@@ -32,12 +32,14 @@ export const podsPeer = (context: Context, index: number, { pods, namespaces }: 
     'own' in namespaces ? namespace.name === namespaces.own : namespaces.selected.matches(namespace.labels);
   const spacesText = 'own' in namespaces ? `namespace ${namespaces.own}` : all(namespaces.selected, 'namespaces');
   const text = `${all(pods, 'pods')} in ${spacesText}`;
+  const negated = 'selected' in namespaces && namespaces.selected.text !== '' && namespaces.selected.matches({}) && pods.matches({});
+  const unlabelled = negated && context.traits.negationTakesAll;
   return {
     index,
     text,
     key: `pods ${text}`,
-    spaces: inSpace,
-    matches: (party) => party.kind === 'pod' && party.namespace !== undefined && inSpace(party.namespace) && pods.matches(party.labels),
+    ...(unlabelled ? {} : { spaces: inSpace }),
+    matches: (party) => (party.kind === 'pod' && party.namespace !== undefined ? inSpace(party.namespace) && pods.matches(party.labels) : unlabelled),
     miss: (party) => {
       if (party.kind !== 'pod' || !party.namespace) return far(notAPod(party));
       const { name, labels } = party.namespace;
@@ -48,6 +50,9 @@ export const podsPeer = (context: Context, index: number, { pods, namespaces }: 
     },
   };
 };
+
+/** ADDRESS/LENGTH as the APIs take it: without a zone, and no mask written as an address. */
+export const isNetwork = (text: string): boolean => /^[\da-fA-F:.]+\/\d{1,3}$/.test(text) && parsePrefix(text) !== undefined;
 
 /** A CIDR as policies write them; a bare address is its own. Bits behind the prefix do not count, as the API server warns about them only. */
 export const prefixOf = (context: Context, text: string): Prefix | undefined => {

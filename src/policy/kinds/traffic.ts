@@ -21,8 +21,11 @@ export const everything = (index: number): Traffic => fixed(index, 'any', ANYTHI
 /** Nothing: what could not be read matches nothing. */
 export const nothing = (index: number, text: string): Traffic => fixed(index, text, NOTHING);
 
-/** Ports by name, which is the destination pod's own affair: another pod may call another number so. */
-export const named = ({ reads }: Context, index: number, name: string, protocols: readonly PortProtocol[]): Traffic => {
+/**
+ * Ports by name, which is the destination pod's own affair: another pod may call another number so.
+ * @param end the last port of a range that begins there (Cilium)
+ */
+export const named = ({ reads }: Context, index: number, name: string, protocols: readonly PortProtocol[], end = 0): Traffic => {
   reads.portNames.add(name);
   return {
     index,
@@ -32,7 +35,7 @@ export const named = ({ reads }: Context, index: number, name: string, protocols
     ports: (destination) =>
       namedPorts(destination)
         .filter((port) => port.name === name && (protocols as readonly string[]).includes(port.protocol))
-        .reduce<PortSet>((set, { protocol, port }) => unite(set, portsOf(protocol as PortProtocol, port)), NOTHING),
+        .reduce<PortSet>((set, { protocol, port }) => unite(set, portsOf(protocol as PortProtocol, port, Math.max(end, port))), NOTHING),
   };
 };
 

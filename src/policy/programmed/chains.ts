@@ -4,7 +4,7 @@ import type { Family, IptablesRule, NftTable, NodeSnapshot } from '../../node/sn
 
 /** A chain of whichever firewall, as far as policies need it. */
 export interface Chain {
-  /** `filter`, `nft ip calico` */
+  /** `filter`, `ip6tables filter`, `nft ip calico` */
   table: string;
   name: string;
   rules: ChainRule[];
@@ -74,7 +74,7 @@ export const chainsOf = (snapshot: NodeSnapshot | undefined, family: Family): Ch
     .flatMap(({ backend, chains }) =>
       chains.map(
         ({ name, rules }): Chain => ({
-          table: backend === 'legacy' ? 'legacy filter' : 'filter',
+          table: `${family === 6 ? 'ip6tables ' : ''}${backend === 'legacy' ? 'legacy ' : ''}filter`,
           name,
           rules: rules.map((rule) => ({
             at: `#${rule.number}`,

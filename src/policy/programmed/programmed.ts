@@ -40,7 +40,7 @@ export interface Counted {
 /** The rule by which a node denies what its policies do not allow. */
 export interface Programmed {
   node: string;
-  /** `filter cali-tw-cali173f042b01 #7`, `br-int table 46 priority 3000` */
+  /** `filter cali-tw-cali173f042b01 #7`, `ip6tables filter cali-tw-…` where another family has one of that name, `br-int table 46 priority 3000` */
   place: string;
   /** The rule in the node's own words. */
   text: string;

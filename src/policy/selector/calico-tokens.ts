@@ -23,6 +23,14 @@ const CALLS: [RegExp, 'has' | 'all' | 'global'][] = [
   [/^global\([ \t]*\)/, 'global'],
 ];
 
+/** What a label may be long (tokenizer.MaxLabelLength). */
+const LONGEST_LABEL = 512;
+
+const checkLabel = (label: string): string => {
+  if (label.length > LONGEST_LABEL) throw new Error(`a label of more than ${LONGEST_LABEL} characters is not allowed`);
+  return label;
+};
+
 interface Taken {
   token: Token;
   length: number;
@@ -38,11 +46,11 @@ const takeWord = (rest: string, before: Token | undefined): Taken => {
   }
   for (const [pattern, call] of CALLS) {
     const found = pattern.exec(rest);
-    if (found) return { token: { is: call, value: found[1] ?? '' }, length: found[0].length };
+    if (found) return { token: { is: call, value: checkLabel(found[1] ?? '') }, length: found[0].length };
   }
   const [label] = /^[\w./-]+/.exec(rest) ?? [];
   if (label === undefined) throw new Error(`"${rest[0]}" is not expected`);
-  return { token: { is: 'label', value: label }, length: label.length };
+  return { token: { is: 'label', value: checkLabel(label) }, length: label.length };
 };
 
 const take = (rest: string, before: Token | undefined): Taken => {

@@ -56,7 +56,13 @@ const valuesOf = (field: Field, values: Field | undefined, operator: Requirement
   const list = itemsOf(values) ?? [];
   if ((operator === 'In' || operator === 'NotIn') && list.length === 0) wrong(values ?? field, `${operator} needs at least one value`);
   if ((operator === 'Exists' || operator === 'DoesNotExist') && list.length > 0 && values) wrong(values, `${operator} takes no values`);
-  return list.flatMap((item) => textOf(item) ?? []);
+  return list.flatMap((item) => labelValueOf(item) ?? []);
+};
+
+const labelValueOf = (field: Field): string | undefined => {
+  const text = textOf(field);
+  if (text !== undefined && !VALUE.test(text)) wrong(field, `"${text}" is no label value`);
+  return text;
 };
 
 const isKey = (key: string): boolean => KEY.test(key) && key.length <= 317;
@@ -66,10 +72,8 @@ export const readRequirements = (field: Field | undefined, checkKey: (key: strin
   const { matchLabels, matchExpressions } = membersOf(field, ['matchLabels', 'matchExpressions']);
   const labels = entriesOf(matchLabels).flatMap(([key, value]): Requirement[] => {
     if (!checkKey(key)) wrong(value, `"${key}" is no label key`);
-    const text = textOf(value);
-    if (text === undefined) return [];
-    if (!VALUE.test(text)) wrong(value, `"${text}" is no label value`);
-    return [{ key, operator: 'In', values: [text] }];
+    const text = labelValueOf(value);
+    return text === undefined ? [] : [{ key, operator: 'In', values: [text] }];
   });
   const expressions = (itemsOf(matchExpressions) ?? []).flatMap((item): Requirement[] => {
     const members = membersOf(item, ['key', 'operator', 'values']);

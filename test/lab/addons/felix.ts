@@ -1,19 +1,29 @@
 import { images } from '../images/contents.ts';
 import type { Manifest } from '../kubectl.ts';
+import type { Family } from '../options.ts';
 import { type LabPlan, primary } from '../plan.ts';
 import { access } from './access.ts';
 
 const namespace = 'kube-system';
 const labels = { 'k8s-app': 'calico-node' };
 
-const cniConfig = {
+const podCidrWords: Readonly<Record<Family, string>> = { 4: 'usePodCidr', 6: 'usePodCidrIPv6' };
+
+const cniConfig = ({ families }: LabPlan) => ({
   name: 'k8s-pod-network',
   cniVersion: '0.3.1',
   plugins: [
-    { type: 'calico', datastore_type: 'kubernetes', mtu: 1450, ipam: { type: 'host-local', subnet: 'usePodCidr' }, policy: { type: 'k8s' } },
+    {
+      type: 'calico',
+      datastore_type: 'kubernetes',
+      // the agent says how much fits through its tunnels
+      mtu: 0,
+      ipam: { type: 'host-local', ranges: families.map((family) => [{ subnet: podCidrWords[family] }]) },
+      policy: { type: 'k8s' },
+    },
     { type: 'portmap', snat: true, capabilities: { portMappings: true } },
   ],
-};
+});
 
 const accessRules = [
   { apiGroups: [''], resources: ['pods', 'namespaces', 'nodes'], verbs: ['list', 'watch'] },
@@ -52,7 +62,7 @@ const daemonSet = (plan: LabPlan): Manifest => ({
               '-c',
               'cp -f /opt/cni/bin/calico /host/opt/cni/bin/calico && echo "$CNI_NETWORK_CONFIG" >/host/etc/cni/net.d/10-calico.conflist',
             ],
-            env: [{ name: 'CNI_NETWORK_CONFIG', value: JSON.stringify(cniConfig, null, 2) }],
+            env: [{ name: 'CNI_NETWORK_CONFIG', value: JSON.stringify(cniConfig(plan), null, 2) }],
             volumeMounts: mount('cni-plugin', 'cni'),
           },
         ],
@@ -64,7 +74,7 @@ const daemonSet = (plan: LabPlan): Manifest => ({
             securityContext: { privileged: true },
             env: [
               { name: 'NODENAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
-              { name: 'CALICO_IPV4POOL_CIDR', value: plan.clusterCidr[4] },
+              ...plan.families.map((family) => ({ name: `CALICO_IPV${family}POOL_CIDR`, value: plan.clusterCidr[family] })),
               // not through the Service address: the agent must not wait for kube-proxy
               { name: 'KUBERNETES_SERVICE_HOST', value: primary(plan.api) },
               { name: 'KUBERNETES_SERVICE_PORT', value: '6443' },

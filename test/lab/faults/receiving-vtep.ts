@@ -25,7 +25,7 @@ export const vtepMacStale: Fault = {
   },
 };
 
-const otherMac = (mac: string): string => mac.replace(/..$/, (last) => (Number.parseInt(last, 16) ^ 1).toString(16).padStart(2, '0'));
+const otherMac = (mac: string): string => mac.replace(/..$/, (last) => ((Number.parseInt(last, 16) + 1) % 256).toString(16).padStart(2, '0'));
 
 /** flannel passes nothing on to dual-stack nodes while one address family's data is as before (pkg/subnet/kube/kube.go, handleUpdateLeaseEvent). */
 export const vtepChangeUnheard: Fault = {

@@ -43,9 +43,9 @@ export const pod = ({ name, namespace = 'demo', node, ip, ips, labels = {}, phas
   },
 });
 
-export const node = (name: string, ip: string, podCidr: string) => ({
+export const node = (name: string, ip: string, ...podCidrs: string[]) => ({
   metadata: { name, labels: { 'kubernetes.io/hostname': name } },
-  spec: { podCIDR: podCidr, podCIDRs: [podCidr], taints: [{ key: 'dedicated', value: 'db', effect: 'NoSchedule' }] },
+  spec: { podCIDR: podCidrs[0], podCIDRs: podCidrs, taints: [{ key: 'dedicated', value: 'db', effect: 'NoSchedule' }] },
   status: {
     addresses: [
       { type: 'InternalIP', address: ip },
@@ -72,7 +72,7 @@ const WEB = { app: 'web' };
 
 /** Two nodes, a Deployment, Services of every shape and pods in every state. */
 export const sampleCluster = () => ({
-  nodes: [node('node1', '10.33.0.11', '10.244.1.0/24'), node('node2', '10.33.0.12', '10.244.2.0/24')],
+  nodes: [node('node1', '10.33.0.11', '10.244.1.0/24', 'fd00::1:0/112'), node('node2', '10.33.0.12', '10.244.2.0/24')],
   pods: [
     pod({ name: 'client', node: 'node1', ip: '10.244.1.10' }),
     pod({ name: 'web-a', node: 'node1', ip: '10.244.1.11', labels: WEB, ports: [{ name: 'web', containerPort: 8080 }] }),
@@ -96,7 +96,7 @@ export const sampleCluster = () => ({
     { metadata: { name: 'db', namespace: 'demo' }, spec: { selector: { matchExpressions: [{ key: 'app', operator: 'In', values: ['db'] }] } } },
   ],
   services: [
-    service('web', '10.96.0.80'),
+    service('web', '10.96.0.80', { clusterIPs: ['10.96.0.80', 'fd00:96::80'] }),
     service('db', 'None', { clusterIPs: ['None'], ports: [{ port: 5432, protocol: 'TCP' }] }),
     service('elsewhere', '', { clusterIPs: [], externalName: 'db.example.org', type: 'ExternalName' }),
     { ...service('kube-dns', '10.96.0.10'), metadata: { name: 'kube-dns', namespace: 'kube-system', labels: { 'k8s-app': 'kube-dns' } } },

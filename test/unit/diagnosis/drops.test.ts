@@ -63,6 +63,37 @@ describe('a drop that the kernel tells of', () => {
       .and.include('NETFILTER_DROP in nft_do_chain(), at the FORWARD hook');
   });
 
+  it("is told with the counter of its own family's rule where the other family has the same one", () => {
+    const cluster = flannelCluster();
+    const twins = (counter: string) => {
+      const text = `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n${counter} -A FORWARD -p tcp -j DROP\nCOMMIT\n`;
+      return [...tablesFrom(text.replace(counter, '[70:4200]'), 'nft', 6), ...tablesFrom(text)];
+    };
+    const node2 = (snapshots: typeof cluster.snapshots) => found(snapshots.find(({ node }) => node === 'node2')?.namespaces[0]).netfilter;
+    const earlier = structuredClone(cluster.snapshots);
+    node2(earlier).iptables = twins('[7:420]');
+    node2(cluster.snapshots).iptables = twins('[12:720]');
+    const finding = first({ ...ask(cluster, crossNode), before: earlier });
+    expect(finding.code).to.equal('ND3003');
+    expect(finding.evidence.join('\n')).to.include('its counter rose by 5 while the probes ran (7 → 12)');
+  });
+
+  it('is numbered as in the tables of its own family when it was traced', () => {
+    const cluster = flannelCluster();
+    const filter = (...rules: string[]) => `*filter\n:FORWARD ACCEPT [0:0]\n${rules.map((rule) => `-A FORWARD ${rule}\n`).join('')}COMMIT\n`;
+    const forbidden = '-m nobodyknows --strange -j DROP';
+    cluster.host('node2').netfilter.iptables = [
+      ...tablesFrom(filter(forbidden), 'nft', 6),
+      ...tablesFrom(filter('-p sctp -j ACCEPT', '-p dccp -j ACCEPT', forbidden)),
+    ];
+    const ref = { backend: 'iptables-nft' as const, table: 'filter', chain: 'FORWARD', text: `-A FORWARD ${forbidden}` };
+    const finding = first({
+      ...dropped(cluster, ask(cluster, crossNode), { reason: 'NETFILTER_DROP' }),
+      ruleTraces: [{ node: 'node2', ends: [{ node: 'node2', ref, does: 'drop', packets: 5 }], legacy: [] }],
+    });
+    expect(finding.title).to.equal('A firewall rule on node2 drops it: filter FORWARD #3.');
+  });
+
   it('is a rule without a name when no counter fits, and not certain', () => {
     const cluster = flannelCluster();
     const evidence = dropped(cluster, ask(cluster, crossNode), { reason: 'NETFILTER_DROP' });

@@ -17,6 +17,15 @@ describe('a row of the drop table, judged again', () => {
     });
   }
 
+  it('of a flannel that did not heed the other node: all there is to put right by hand, and why', async () => {
+    const { findings } = await replayPath(join(directory, 'vtep-change-unheard.tgz'));
+    const [first] = findings;
+    expect(first?.fix.join('\n'))
+      .to.match(/ip neigh replace \S+ dev flannel\.1 lladdr/)
+      .and.match(/bridge fdb replace \S+ dev flannel\.1 dst/);
+    expect(first?.notes.join('\n')).to.match(/^node1 holds what node2 announced before, for IPv4 alone/);
+  });
+
   it('covers every recording there is', () => {
     const recorded = readdirSync(directory).map((file) => file.replace('.tgz', ''));
     expect(recorded.sort()).to.deep.equal(DROP_TABLE.flatMap(({ fault, recorded: kept }) => (kept && fault ? [fault] : [])).sort());

@@ -17,6 +17,8 @@ const ON_CILIUM: Record<string, RegExp> = {
 /** Those of which the kernel told every drop: what the rule counted are the probes, to the packet. */
 const COUNTED_EXACTLY = ['namespace-isolated', 'policy-of-yesterday-on-node', 'policy-deleted-rules-stay', 'pod-not-programmed'];
 
+const OVER_IPV6 = 'felix-namespace-isolated-service-ipv6';
+
 describe('an incident that has to do with policies, recorded where they are enforced, judged again', () => {
   for (const [name, { found, title, evidence }] of Object.entries(POLICY_EXPECTED)) {
     it(`${name}: ${found}, and nothing else`, async () => {
@@ -68,10 +70,25 @@ describe('an incident that has to do with policies, recorded where they are enfo
     expect(findings[0]?.evidence.at(-1)).to.match(/^policies deny it at the Service's other endpoints, too: demo\/web-\S+/);
   });
 
+  it('over IPv6 it is the same, by the rules of ip6tables', async () => {
+    const { findings, disagreements, hops } = await replayPath(join(directory, `${OVER_IPV6}.tgz`));
+    const [first] = findings;
+    expect(findings.map(({ code, confidence }) => `${code} ${confidence}`)).to.deep.equal(['ND5001 certain']);
+    expect(first?.title).to.match(POLICY_EXPECTED['namespace-isolated-service']?.title ?? /$./);
+    expect(first?.evidence.join('\n'))
+      .to.match(
+        /^calico on node\d denies it by ip6tables filter cali-tw-cali\w+ #\d+: "End of tier default\. Drop if no policies passed packet"; its counter rose by/m,
+      )
+      .and.match(/^policies deny it at the Service's other endpoints, too: demo\/web-\S+/m);
+    expect(first?.manifest).to.equal(LETS_CONTROLLER_IN.replace('web-node2-8080', 'web-8080'));
+    expect(hops.at(-1)?.packet.destination).to.match(/^fd00:/);
+    expect(disagreements).to.deep.equal([]);
+  });
+
   it('covers every recording there is', () => {
     const recorded = readdirSync(directory).map((file) => file.replace('.tgz', ''));
     const felix = Object.keys(POLICY_EXPECTED).map((name) => `felix-${name}`);
-    expect(recorded.sort()).to.deep.equal([...felix, ...Object.keys(ON_CILIUM).map((name) => `cilium-${name}`)].sort());
+    expect(recorded.sort()).to.deep.equal([OVER_IPV6, ...felix, ...Object.keys(ON_CILIUM).map((name) => `cilium-${name}`)].sort());
   });
 });
 

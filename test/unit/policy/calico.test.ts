@@ -204,6 +204,26 @@ describe("the ends of Calico's rules", () => {
     is(set + everywhere + globally('{selector: list == "good"}'), { '1.2.3.4 → shop/db tcp 1': 'allow', '9.9.9.9 → shop/db tcp 1': 'allow' });
   });
 
+  it('are judged by each that an address belongs to: what one of them is taken out for, another may still be', () => {
+    const everywhere = object('GlobalNetworkSet', 'g', '{nets: [10.0.0.0/8]}', ', labels: {list: good}');
+    const notWeb = globally('{selector: all(), notSelector: app == "web"}');
+    is(notWeb, { [WEB_TO_DB]: 'deny', 'shop/db → shop/db tcp 1': 'allow' });
+    is(everywhere + notWeb, { [WEB_TO_DB]: 'allow' });
+    is(everywhere + globally('{notSelector: list == "good"}'), { [WEB_TO_DB]: 'deny' });
+  });
+
+  it('have ports with names only by themselves, not by a network set', () => {
+    const pods = ['shop/web app=web @node1 10.0.0.1', 'shop/db app=db @node1 10.0.0.3 :sql=5432/tcp'];
+    const set = object('GlobalNetworkSet', 'g', '{nets: [10.0.0.0/8]}', ', labels: {list: good}');
+    const at = (selector: string) =>
+      gnp('p', `{selector: app == "db", ingress: [{action: Allow, protocol: TCP, destination: {selector: ${selector}, ports: [sql, 80]}}]}`);
+    const verdicts = (selector: string, byName: 'allow' | 'deny', byNumber: 'allow' | 'deny') =>
+      is(set + at(selector), { 'shop/web → shop/db tcp 5432': byName, 'shop/web → shop/db tcp 80': byNumber }, { pods });
+    verdicts('has(app)', 'allow', 'allow');
+    verdicts('has(list)', 'deny', 'allow');
+    verdicts('has(missing)', 'deny', 'deny');
+  });
+
   it('are known by service account, its name or its labels', () => {
     const accounts = [{ namespace: 'shop', name: 'front', labels: { role: 'ui' } }];
     is(from('{serviceAccounts: {names: [front]}}'), { [WEB_TO_DB]: 'allow', 'ops/web → shop/db tcp 1': 'deny' }, { accounts });
@@ -248,12 +268,32 @@ describe("the traffic of Calico's rules", () => {
     is(at('notPorts: [sql]'), { [WEB_TO_DB]: 'deny', 'shop/web → shop/db tcp 80': 'allow' });
   });
 
+  it('is at ports by name of whatever protocol the name is', () =>
+    is(rule('destination: {ports: [sql]}'), {
+      [WEB_TO_DB]: 'allow',
+      'shop/web → shop/db udp 5432': 'deny',
+      'shop/web → shop/db tcp 80': 'deny',
+      'shop/web → shop/db icmp': 'deny',
+    }));
+
   it('is ICMP of a type, of one family', () => {
     is(rule('protocol: ICMP'), { 'shop/web → shop/db icmp': 'allow', [WEB_TO_DB]: 'deny' });
     is(rule('protocol: ICMP, icmp: {type: 8}'), { 'shop/web → shop/db icmp': 'allow' });
     is(rule('protocol: ICMP, icmp: {type: 3}'), { 'shop/web → shop/db icmp': 'deny' });
     is(rule('protocol: ICMPv6'), { 'shop/web → shop/db icmp': 'deny' });
     is(rule('ipVersion: 6'), { [WEB_TO_DB]: 'deny' });
+  });
+
+  it('is a ping by another number in the other family', () => {
+    const pods = ['shop/web app=web fd00::1', 'shop/db app=db fd00::2'];
+    const ping = 'shop/web → shop/db icmp';
+    is(rule('protocol: ICMP, icmp: {type: 128}'), { [ping]: 'deny' });
+    is(rule('protocol: ICMPv6, icmp: {type: 128}'), { [ping]: 'allow' }, { pods });
+    is(rule('protocol: ICMPv6, icmp: {type: 8}'), { [ping]: 'deny' }, { pods });
+    is(rule('notProtocol: ICMP'), { [ping]: 'deny' });
+    is(rule('notProtocol: ICMP'), { [ping]: 'allow' }, { pods });
+    is(rule('protocol: ICMP, notICMP: {}'), { [ping]: 'allow' });
+    is(rule('protocol: ICMP, notICMP: {type: 8}'), { [ping]: 'deny' });
   });
 
   it('is limited by what the rule says of its own end', () => {
@@ -298,6 +338,21 @@ describe('host endpoints', () => {
       { 'node1 → shop/db tcp 1': 'allow', [WEB_TO_DB]: 'deny' },
       { nodes },
     );
+  });
+
+  it('leave what their node and its own pods send each other alone', () =>
+    is(
+      host() + gnp('p', '{selector: role == "edge", ingress: [{action: Deny}], egress: [{action: Deny}]}'),
+      { 'node1 → shop/web tcp 80': 'allow', 'shop/web → node1 tcp 80': 'allow', 'node1 → shop/db tcp 80': 'deny', 'shop/db → node1 tcp 80': 'deny' },
+      { nodes },
+    ));
+
+  it('may have policies that act on what their node forwards, which is said', () => {
+    const policies = host() + gnp('p', '{selector: role == "edge", applyOnForward: true, ingress: [{action: Deny}]}');
+    const textsOf = (question: string): string[] =>
+      verdictOf(world(policies, { nodes }), question, { plugin: 'calico' }).doubts.map(({ text }) => text);
+    expect(textsOf(WEB_TO_DB)).to.deep.equal(['GlobalNetworkPolicy p acts on what node node1 forwards, too, which is not judged']);
+    expect(textsOf('shop/web → ops/web tcp 80')).to.deep.equal([]);
   });
 
   it('alone are meant by preDNAT and doNotTrack', () =>

@@ -201,3 +201,108 @@ describe('several rules in one object of Cilium', () => {
     expect(verdictOf(world(policies), WEB_TO_DB, { plugin: 'cilium' }).sides[1].reason).to.deep.include({ rule: 'specs[1].ingress[0]' });
   });
 });
+
+describe('what policies of Cilium demand besides', () => {
+  const demand = into('{fromRequires: [{matchLabels: {team: red}}]}').replace('name: p', 'name: demand');
+  const pods = [...PODS, 'shop/api app=api team=red @node1 10.0.0.3'];
+
+  it('allows nothing', () => is(demand, { [WEB_TO_DB]: 'deny', 'shop/api → shop/db tcp 1': 'deny' }, { pods }));
+
+  it('narrows the labels of every policy of the same pods, and nothing else', () => {
+    is(into('{fromEndpoints: [{}]}') + demand, { [WEB_TO_DB]: 'deny', 'shop/api → shop/db tcp 1': 'allow' }, { pods });
+    is(into('{fromEntities: [cluster]}') + demand, { [WEB_TO_DB]: 'allow' }, { pods });
+    expect(misses(verdictOf(world(into('{fromEndpoints: [{}]}') + demand, { pods }), WEB_TO_DB, { plugin: 'cilium' }))).to.include(
+      'p: fromRequires: no label team, wanted red',
+    );
+  });
+
+  it('but not where the policy that demands it is refused', () => {
+    const refused = into('{fromRequires: [{matchLabels: {team: red}}]}, {toPorts: [{ports: [{port: "99999"}]}]}').replace('name: p', 'name: demand');
+    expect(verdictOf(world(into('{fromEndpoints: [{}]}') + refused, { pods }), WEB_TO_DB, { plugin: 'cilium' }).verdict).to.equal('allow');
+  });
+});
+
+describe('policies that Cilium refuses', () => {
+  it('isolate nobody', () => {
+    const engine = engineOf(world(into('{fromEndpoints: [{}], fromCIDR: [10.0.0.0/8]}')), 'cilium');
+    expect(engine.unreadable.map(({ policy }) => policy.name)).to.deep.equal(['p']);
+    const { verdict, doubts } = verdictOf(engine, 'ops/web → shop/db tcp 1');
+    expect([verdict, doubts.map(({ text }) => text)]).to.deep.equal([
+      'allow',
+      [
+        'CiliumNetworkPolicy shop/p could not be read (fromEndpoints and fromCIDR in one rule are not allowed: two rules are expected) and was left out',
+      ],
+    ]);
+  });
+
+  it('may be those that select nodes, which is said', () => {
+    const { doubts } = verdictOf(world(into('{fromNodes: [{}]}')), 'node1 → shop/db tcp 1', { plugin: 'cilium' });
+    expect(doubts.map(({ otherwise }) => otherwise)).to.deep.equal(['deny']);
+  });
+});
+
+describe("what Cilium's fields mean when they are empty", () => {
+  it('a direction without rules is left alone, whatever the default', () =>
+    is(cnp('{endpointSelector: {}, ingress: [{fromEntities: [all]}], enableDefaultDeny: {egress: true}}'), { [WEB_TO_DB]: 'allow' }));
+
+  it('types of ICMP without any are none', () =>
+    is(into('{fromEndpoints: [{}], icmps: [{}]}'), { 'shop/web → shop/db icmp': 'deny', [WEB_TO_DB]: 'deny' }));
+
+  it('lists of names, of Services and of groups say nothing', () => {
+    const port = 'toPorts: [{ports: [{port: "5432"}]}]';
+    is(out(`{toFQDNs: [], ${port}}`), { [WEB_TO_DB]: 'allow' });
+    is(out(`{toServices: [], ${port}}`), { [WEB_TO_DB]: 'allow' });
+    is(out(`{toEndpoints: [], ${port}}`), { [WEB_TO_DB]: 'deny' });
+  });
+
+  it("another namespace in a policy's own selector is passed over", () =>
+    is(cnp('{endpointSelector: {matchLabels: {"k8s:io.kubernetes.pod.namespace": ops}}, ingress: [{}]}'), { [WEB_TO_DB]: 'deny' }));
+});
+
+describe('a NetworkPolicy on Cilium', () => {
+  const np = (spec: string): string =>
+    `---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: n, namespace: shop}\nspec: ${spec}\n`;
+  const from = (peer: string): string => np(`{podSelector: {matchLabels: {app: db}}, ingress: [{from: [${peer}]}]}`);
+
+  it('has rules of a direction that its types leave out, and they count', () => {
+    const egress = np('{podSelector: {}, policyTypes: [Egress], ingress: [{from: [{podSelector: {}}]}], egress: [{}]}');
+    is(egress, { [WEB_TO_DB]: 'allow', 'ops/web → shop/db tcp 1': 'deny' });
+    expect(verdictOf(world(egress), 'ops/web → shop/db tcp 1', { plugin: 'calico' }).verdict).to.equal('allow');
+  });
+
+  it('knows nodes by no address', () => {
+    is(from('{ipBlock: {cidr: 192.168.0.0/16}}'), { 'node1 → shop/db tcp 1': 'deny', '192.168.9.9 → shop/db tcp 1': 'allow' });
+    expect(misses(verdictOf(world(from('{ipBlock: {cidr: 192.168.0.0/16}}')), 'node1 → shop/db tcp 1', { plugin: 'cilium' }))).to.deep.equal([
+      'n: cilium does not match an ipBlock against nodes, which node node1 is',
+    ]);
+  });
+
+  it('that says only which namespaces are not meant means everything without namespaces, too', () => {
+    const not = from('{namespaceSelector: {matchExpressions: [{key: team, operator: NotIn, values: [a]}]}}');
+    is(not, { 'ops/web → shop/db tcp 1': 'allow', [WEB_TO_DB]: 'deny', 'node1 → shop/db tcp 1': 'allow', '1.2.3.4 → shop/db tcp 1': 'allow' });
+    expect(verdictOf(world(not), '1.2.3.4 → shop/db tcp 1', { plugin: 'calico' }).verdict).to.equal('deny');
+    is(from('{namespaceSelector: {}}'), { '1.2.3.4 → shop/db tcp 1': 'deny', 'ops/web → shop/db tcp 1': 'allow' });
+  });
+});
+
+describe('what only Cilium does', () => {
+  it('lets rules that deny shut out even the own node', () => {
+    const deny = cnp('{endpointSelector: {}, ingressDeny: [{toPorts: [{ports: [{port: "5432", protocol: TCP}]}]}]}');
+    is(deny, { 'node2 → shop/db tcp 5432': 'deny', 'node2 → shop/db tcp 80': 'allow', [WEB_TO_DB]: 'deny' });
+  });
+
+  it('takes type 0 of ICMP for every type', () =>
+    is(into('{icmps: [{fields: [{type: 0}]}]}'), { 'shop/web → shop/db icmp': 'allow', [WEB_TO_DB]: 'deny' }));
+
+  it('begins a range at a port by name', () =>
+    is(into('{toPorts: [{ports: [{port: sql, endPort: 5440, protocol: TCP}]}]}'), {
+      'shop/web → shop/db tcp 5440': 'allow',
+      'shop/web → shop/db tcp 5441': 'deny',
+    }));
+
+  it('refuses all of an object for one part of it', () => {
+    const twofold =
+      '---\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: p, namespace: shop}\nspecs: [{endpointSelector: {}}, {endpointSelector: {}, ingress: [{}]}]\n';
+    expect(verdictOf(world(twofold), WEB_TO_DB, { plugin: 'cilium' }).verdict).to.equal('allow');
+  });
+});

@@ -43,7 +43,13 @@ const endpoint = (ip: string, ready = true): EndpointFacts => ({
   terminating: false,
 });
 
-const toService = (facts: ClusterFacts): End => ({ is: 'service', word: 'svc/db', label: 'svc shop/db', service, pods: pods(facts, 'shop/db').pods });
+const toService = (facts: ClusterFacts): Extract<End, { is: 'service' }> => ({
+  is: 'service',
+  word: 'svc/db',
+  label: 'svc shop/db',
+  service,
+  pods: pods(facts, 'shop/db').pods,
+});
 
 describe('the packets that a question is about', () => {
   it('are one for all replicas that no policy can tell apart', () => {
@@ -77,6 +83,23 @@ describe('the packets that a question is about', () => {
       'shop/db-0 10.0.0.9 → shop/db-0 10.0.0.9 5432 back (1 × 1)',
       'shop/db-0 10.0.0.9 → node node2 192.168.0.2 5432 (1 × 1)',
       'shop/db-0 10.0.0.9 → 172.16.0.1 172.16.0.1 5432 (1 × 1)',
+    ]);
+  });
+
+  it('go to a pod that is an endpoint in both families once in each, and in no family that it is no endpoint in', () => {
+    const facts = factsOf({
+      pods: ['shop/web app=web 10.0.0.4 fd00::4', 'shop/db-0 app=db 10.0.0.9 fd00::9', 'shop/db-1 app=db 10.0.0.10 fd00::10'],
+      services: [service],
+      endpoints: ['10.0.0.9', '10.0.0.10', 'fd00::9', 'fd00::10'].map((ip) => endpoint(ip)),
+    });
+    expect(flows(facts, pods(facts, 'shop/web'), toService(facts))).to.deep.equal([
+      'shop/web 10.0.0.4 → shop/db-0 10.0.0.9 5432 (1 × 2)',
+      'shop/web fd00::4 → shop/db-0 fd00::9 5432 (1 × 2)',
+    ]);
+    const only4 = { ...facts, endpoints: facts.endpoints.slice(0, 2) };
+    expect(flows(only4, pods(only4, 'shop/web'), toService(only4))).to.deep.equal(['shop/web 10.0.0.4 → shop/db-0 10.0.0.9 5432 (1 × 2)']);
+    expect(flows(facts, pods(facts, 'shop/web'), { ...toService(facts), address: 'fd00:96::7' })).to.deep.equal([
+      'shop/web fd00::4 → shop/db-0 fd00::9 5432 (1 × 2)',
     ]);
   });
 

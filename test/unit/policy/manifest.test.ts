@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { checkPolicies, countUnread } from '../../../src/policy/manifest/check.ts';
 import { parseManifests } from '../../../src/policy/manifest/parse.ts';
+import { checkShapes } from '../../../src/policy/manifest/shape.ts';
 
 const problemsIn = (text: string): string[] => {
   const { manifests, problems } = parseManifests([{ file: 'p.yaml', text }]);
@@ -116,6 +117,14 @@ describe('a manifest that is wrong', () => {
   for (const [what, spec, expected] of wrong)
     it(`with ${what} is said with line and field`, () => expect(problemsIn(HEAD + spec)).to.deep.equal(expected));
 
+  it('and has an object twice is said with both places', () => {
+    const other = `${HEAD}  podSelector: {}\n`.replace('namespace: shop', 'namespace: ops');
+    expect(problemsIn(`${HEAD}  podSelector: {}\n---\n${other}`)).to.deep.equal([]);
+    expect(problemsIn(`${HEAD}  podSelector: {}\n---\n${HEAD}  ingress: []\n`)).to.deep.equal([
+      'p.yaml:12: NetworkPolicy shop/web metadata.name: it is written twice: p.yaml:4 has it, too',
+    ]);
+  });
+
   it('of another kind is, too', () => {
     expect(
       problemsIn(
@@ -140,5 +149,29 @@ describe('a manifest that is wrong', () => {
     expect(
       problemsIn('apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: c, namespace: shop}\nspec:\n  ingress: [{}]\n'),
     ).to.deep.equal(['p.yaml:4: CiliumNetworkPolicy shop/c spec: endpointSelector or nodeSelector is expected']);
+  });
+});
+
+describe('a pod of a manifest that cannot be read', () => {
+  const faultsOf = (text: string): string[] =>
+    checkShapes(parseManifests([{ file: 'p.yaml', text }]).manifests).map(
+      ({ line, object, field, reason }) => `${line}: ${object} ${field}: ${reason}`,
+    );
+
+  it('is said with line and field', () => {
+    const pod =
+      'apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - name: a\n    ports: {}\n  - ports: [{containerPort: http}]\n';
+    expect(faultsOf(pod)).to.deep.equal([
+      '7: Pod web spec.containers[0].ports: a list is expected',
+      '8: Pod web spec.containers[1].ports[0].containerPort: a whole number from 1 to 65535 is expected, not "http"',
+    ]);
+  });
+
+  it('is said of the template that makes it, too, and of what else is read', () => {
+    expect(faultsOf('apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: nginx}}}\n')).to.deep.equal([
+      '4: Deployment web spec.template.spec.containers: a list is expected',
+    ]);
+    expect(faultsOf('apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: web, ports: 80}\n')).to.have.length(2);
+    expect(faultsOf('apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n')).to.deep.equal([]);
   });
 });

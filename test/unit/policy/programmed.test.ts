@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { ClusterFacts } from '../../../src/cluster/facts.ts';
 import { parseIptables } from '../../../src/node/parse/iptables.ts';
-import type { NodeSnapshot } from '../../../src/node/snapshot.ts';
+import type { Family, IptablesTable, NodeSnapshot } from '../../../src/node/snapshot.ts';
 import type { End } from '../../../src/policy/end.ts';
 import { type Engine, engineOf, selecting } from '../../../src/policy/engine.ts';
 import { type FlowCase, flowsOf } from '../../../src/policy/flows.ts';
@@ -33,6 +33,18 @@ describe("the names of Calico's chains", () => {
   });
 
   it('of a workload is the hash of its name', () => expect(calicoInterface('demo', 'b')).to.equal('cali173247f042b'));
+});
+
+const nodeWith = (iptables: IptablesTable[]): NodeSnapshot => ({
+  ...{ node: 'node1', clock: 0, kernel: '', problems: [], files: {}, daemons: {}, health: {} },
+  namespaces: [{ ...emptyNetns('1', 'host'), netfilter: { iptables, nft: [], ipsets: [] } }],
+});
+
+const endOfPod = ({ pods }: ClusterFacts, name: string): Extract<End, { is: 'pods' }> => ({
+  is: 'pods',
+  word: name,
+  label: name,
+  pods: pods.filter((pod) => pod.name === name),
 });
 
 /** An end as the recordings write it: `demo/a`, `pod/a`, `svc:demo/b`, `svc/b`, `node/node1`, anything else by its address. */
@@ -200,6 +212,47 @@ describe('recorded nodes', () => {
   }
 });
 
+describe('a pod of both families, on a node with Felix', () => {
+  const workload = `cali-tw-${calicoInterface('demo', 'b')}`;
+  const policy = 'cali-pi-_Zt4tbfgpaU9-G-LUq7D';
+  const save = (dropped: number): string => `*filter
+:${workload} - [0:0]
+:${policy} - [0:0]
+[9:0] -A ${workload} -m mark --mark 0x0/0x20000 -j ${policy}
+[${dropped}:0] -A ${workload} -m comment --comment "${AT_END}" -m mark --mark 0x0/0x20000 -j DROP
+[0:0] -A ${policy} -m comment --comment "KubernetesNetworkPolicy demo/allow-a-to-b ingress"
+COMMIT
+`;
+  const node = (dropped: Record<Family, number>): NodeSnapshot =>
+    nodeWith(([4, 6] as const).flatMap((family) => parseIptables(save(dropped[family]), 'nft', family).value));
+  const facts = factsOf({
+    pods: ['demo/c app=c @node2 10.0.0.4 fd00::4', 'demo/b app=b @node1 10.0.0.5 fd00::5'],
+    policies:
+      'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: allow-a-to-b, namespace: demo}\nspec: {podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: a}}}]}]}\n',
+  });
+  const engine = engineOf(facts, 'calico');
+
+  for (const { flow } of flowsOf(engine, facts, endOfPod(facts, 'c'), endOfPod(facts, 'b'), { protocol: 'tcp', port: 80 })) {
+    const family = flow.to.address?.family ?? 4;
+    it(`is denied over IPv${family} by the rule of that family, which is not mistaken for its twin`, () => {
+      const found = findProgrammed('calico', {
+        snapshot: node({ 4: 12, 6: 36 }),
+        before: node({ 4: 5, 6: 30 }),
+        direction: 'ingress',
+        subject: flow.to,
+        far: flow.from,
+        side: judge(engine, flow).sides[1],
+        selecting: [ref],
+        protocol: 'tcp',
+        port: 80,
+      });
+      expect(found?.place).to.equal(`${family === 6 ? 'ip6tables ' : ''}filter ${workload} #2`);
+      expect(found?.counter).to.deep.equal(family === 6 ? { before: 30, after: 36 } : { before: 5, after: 12 });
+      expect(found?.carried).to.deep.equal([{ place: policy, ref, said: 'NetworkPolicy demo/allow-a-to-b' }]);
+    });
+  }
+});
+
 describe("kube-router's chains", () => {
   const save = (comments: { jump: string; policy: string; reject: string }, packets: number): string => `*filter
 :FORWARD ACCEPT [0:0]
@@ -212,10 +265,6 @@ describe("kube-router's chains", () => {
 [${packets}:0] -A KUBE-POD-FW-AAAA -m comment --comment "${comments.reject}" -m mark ! --mark 0x10000/0x10000 -j REJECT --reject-with icmp-port-unreachable
 COMMIT
 `;
-  const nodeWith = (text: string): NodeSnapshot => ({
-    ...{ node: 'node1', clock: 0, kernel: '', problems: [], files: {}, daemons: {}, health: {} },
-    namespaces: [{ ...emptyNetns('1', 'host'), netfilter: { iptables: parseIptables(text, 'nft', 4).value, nft: [], ipsets: [] } }],
-  });
   const versions = {
     'up to 2.10': {
       jump: 'rule to jump traffic destined to POD name:db namespace: shop to chain KUBE-POD-FW-AAAA',
@@ -238,8 +287,8 @@ COMMIT
       );
       if (!far || !subject) throw new Error('no flow');
       const found = findProgrammed('kube-router', {
-        snapshot: nodeWith(save(comments, 7)),
-        before: nodeWith(save(comments, 2)),
+        snapshot: nodeWith(parseIptables(save(comments, 7), 'nft', 4).value),
+        before: nodeWith(parseIptables(save(comments, 2), 'nft', 4).value),
         direction: 'ingress',
         subject,
         far,
@@ -254,11 +303,4 @@ COMMIT
       ]);
     });
   }
-});
-
-const endOfPod = ({ pods }: ClusterFacts, name: string): Extract<End, { is: 'pods' }> => ({
-  is: 'pods',
-  word: name,
-  label: name,
-  pods: pods.filter((pod) => pod.name === name),
 });

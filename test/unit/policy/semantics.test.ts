@@ -79,7 +79,8 @@ describe("Cilium's rules are empty the other way round (2)", () => {
 
   it('an empty rule denies by default', () => is(rule('ingress: [{}]'), { [WEB_TO_DB]: 'deny', 'shop/db → ops/web tcp 1': 'allow' }, on));
 
-  it('no rules are no policy', () => is(rule('ingress: []'), { [WEB_TO_DB]: 'allow' }, on));
+  it('no rules are no policy: Cilium refuses it', () =>
+    expect(verdictOf(world(rule('ingress: []')), WEB_TO_DB, on)).to.deep.include({ verdict: 'allow' }));
 
   it('an empty endpoint selector is all pods of the namespace', () =>
     is(rule('ingress: [{fromEndpoints: [{}]}]'), { [WEB_TO_DB]: 'allow', 'ops/web → shop/db tcp 1': 'deny' }, on));
@@ -240,7 +241,7 @@ describe('ipBlock (11)', () => {
       verdict: 'allow',
       doubts: [
         {
-          text: 'depends on the network plugin: an ipBlock covers pods by their addresses was taken; where an ipBlock does not cover pods (Cilium), it is denied',
+          text: 'depends on the network plugin: an ipBlock covers pods and nodes by their addresses was taken; where an ipBlock covers neither pods nor nodes (Cilium), it is denied',
           otherwise: 'deny',
         },
       ],

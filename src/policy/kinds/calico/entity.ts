@@ -34,25 +34,29 @@ export interface Choice {
   labels?: Selector;
   accounts?: Selector;
   accountNames?: readonly string[];
+  /** Its notSelector, of which Calico makes one selector with the rest (felix, combineMatchesIfPossible). */
+  except?: Selector;
 }
 
 /** Why somebody is not among the chosen; empty when it is. */
-export const chosen = ({ own, namespaces, labels, accounts, accountNames }: Choice, one: Selectable): string => {
+export const chosen = ({ own, namespaces, labels, accounts, accountNames, except }: Choice, one: Selectable): string => {
   if (namespaces && !namespaces.matches(one.namespace)) return `namespace: ${namespaces.miss(one.namespace)}`;
   if (own !== undefined && one.labels[CALICO_NAMESPACE] !== own) return `namespace ${one.labels[CALICO_NAMESPACE] ?? 'none'}, wanted ${own}`;
   if (accounts && !accounts.matches(one.account)) return `service account: ${accounts.miss(one.account)}`;
   const account = one.account['projectcalico.org/name'];
   if (accountNames && !(account !== undefined && accountNames.includes(account)))
     return `service account ${account ?? 'none'}, wanted ${accountNames.join(' or ')}`;
-  return labels?.miss(one.labels) ?? '';
+  const miss = labels?.miss(one.labels) ?? '';
+  return miss === '' && except?.matches(one.labels) ? `notSelector ${except.text} takes it out` : miss;
 };
 
-export const choiceText = ({ own, namespaces, labels, accounts, accountNames }: Choice): string =>
+export const choiceText = ({ own, namespaces, labels, accounts, accountNames, except }: Choice): string =>
   [
     `endpoints${labels ? ` ${labels.text}` : ''}`,
     ...(namespaces ? [`in namespaces ${namespaces.text}`] : own === undefined ? [] : [`in namespace ${own}`]),
     ...(accounts ? [`of service accounts ${accounts.text}`] : []),
     ...(accountNames ? [`of service account ${accountNames.join(' or ')}`] : []),
+    ...(except ? [`but not ${except.text || 'of any label'}`] : []),
   ].join(' ');
 
 /** A packet is from an endpoint or set that is chosen. Calico makes address sets of them, so that an address in a set counts as well. */
@@ -133,6 +137,8 @@ export interface EntityRule {
   peer?: Peer;
   /** Whose ports are meant, when they are a Service's. */
   service?: { namespace: string; name: string };
+  /** Whether it is somebody by itself, not because a network set covers its address: sets have no ports that a name could mean. */
+  isItself: (party: Party) => boolean;
   ports: Field | undefined;
   notPorts: Field | undefined;
 }
@@ -154,26 +160,32 @@ export const readEntity = (context: Context, field: Field | undefined, own: stri
   const names = itemsOf(account.names)?.flatMap((item) => textOf(item) ?? []);
   noteCalicoKeys(context, [...(labels?.keys ?? []), ...(notSelector?.keys ?? [])]);
   if (members.serviceAccounts) context.reads.serviceAccounts = true;
-  const choice: Choice = {
+  const positive: Choice = {
     ...(namespaces ? { namespaces } : {}),
     ...(labels ? { labels } : {}),
     ...(accounts ? { accounts } : {}),
     ...(names && names.length > 0 ? { accountNames: names } : {}),
     ...(own !== undefined && !namespaces && (labels || notSelector || members.serviceAccounts) ? { own } : {}),
   };
+  const choosy = Object.keys(positive).length > 0;
+  const choice: Choice = choosy && notSelector ? { ...positive, except: notSelector } : positive;
   const service = membersOf(members.services, ['name', 'namespace']);
   const serviceName = textOf(service.name);
   const at = serviceName === undefined ? undefined : { namespace: textOf(service.namespace) ?? own ?? 'default', name: serviceName };
   if (members.services && at === undefined) wrong(members.services, 'it needs the name of a Service');
   const conditions = [
-    ...(Object.keys(choice).length > 0 ? [isChosen(context, choice)] : []),
-    ...(notSelector ? [isNotChosen(context, notSelector)] : []),
+    ...(choosy ? [isChosen(context, choice)] : []),
+    ...(notSelector && !choosy ? [isNotChosen(context, notSelector)] : []),
     ...netsConditions(readNets(context, members.nets), readNets(context, members.notNets)),
     ...(at ? [isBackend(context, at.namespace, at.name)] : []),
   ];
   return {
     ...(conditions.length > 0 ? { peer: together(context, conditions) } : {}),
     ...(at ? { service: at } : {}),
+    isItself: (party) => {
+      const one = endpointsOf(context).of(party);
+      return !choosy || (one !== undefined && chosen(choice, one) === '');
+    },
     ports: members.ports,
     notPorts: members.notPorts,
   };

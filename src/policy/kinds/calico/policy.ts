@@ -5,6 +5,7 @@ import { readNetworkPolicySpec } from '../network-policy.ts';
 import { notAPod } from '../peers.ts';
 import { endpointsOf } from './endpoints.ts';
 import { type Choice, choiceText, chosen, readCalicoSubject } from './entity.ts';
+import { checkSpec } from './refused.ts';
 import { readCalicoRules } from './rule.ts';
 
 export const CALICO_DEFAULT_TIER = 'default';
@@ -14,7 +15,11 @@ export const KUBERNETES_ORDER = 1000;
 
 const OBJECT = ['apiVersion', 'kind', 'metadata', 'spec', 'status'] as const;
 
-const POLICY = ['tier', 'order', 'ingress', 'egress', 'selector', 'types', 'serviceAccountSelector', 'performanceHints', 'stagedAction'] as const;
+const POLICY = ['tier', 'order', 'ingress', 'egress', 'selector', 'types', 'serviceAccountSelector', 'performanceHints'] as const;
+
+const STAGED_ACTIONS = ['Set', 'Delete', 'Learn', 'Ignore'] as const;
+
+const STAGED = ['stagedAction'] as const;
 
 const GLOBAL = [...POLICY, 'namespaceSelector', 'doNotTrack', 'preDNAT', 'applyOnForward'] as const;
 
@@ -55,7 +60,10 @@ interface Form {
 
 const readPolicy = (context: Context, ref: PolicyRef, object: Field, { global, staged }: Form): Policy[] => {
   const spec = required(object, membersOf(object, OBJECT).spec, 'spec');
-  const members: Members<(typeof GLOBAL)[number]> = membersOf(spec, global ? GLOBAL : POLICY);
+  const names = [...(global ? GLOBAL : POLICY), ...(staged ? STAGED : [])];
+  const members: Members<(typeof GLOBAL | typeof STAGED)[number]> = membersOf(spec, names);
+  if (spec) checkSpec(spec);
+  oneOf(members.stagedAction, STAGED_ACTIONS);
   const own = global ? undefined : (ref.namespace ?? 'default');
   const rules = (direction: Direction): Rule[] => readCalicoRules(context, members[direction], direction, own);
   const [ingress, egress] = [rules('ingress'), rules('egress')];
@@ -72,6 +80,7 @@ const readPolicy = (context: Context, ref: PolicyRef, object: Field, { global, s
       ...(directions.includes('ingress') ? { ingress } : {}),
       ...(directions.includes('egress') ? { egress } : {}),
       isolates: { ingress: directions.includes('ingress'), egress: directions.includes('egress') },
+      ...(truthOf(members.applyOnForward) ? { onForward: true } : {}),
       ...(staged ? { notEnforced: 'it is staged' } : {}),
     },
   ];
@@ -91,7 +100,7 @@ export const readStagedGlobalNetworkPolicy = reader({ global: true, staged: true
 export const readStagedKubernetesNetworkPolicy = (context: Context, ref: PolicyRef, object: Field): Policy[] => {
   const { spec } = membersOf(object, OBJECT);
   const { stagedAction, ...rest } = membersOf(spec, ['stagedAction', 'podSelector', 'ingress', 'egress', 'policyTypes']);
-  oneOf(stagedAction, ['Set', 'Delete', 'Learn', 'Ignore']);
+  oneOf(stagedAction, STAGED_ACTIONS);
   const value = Object.fromEntries(Object.entries(rest).map(([name, field]) => [name, field.value]));
   const policy = readNetworkPolicySpec(context, ref, spec && { ...spec, value });
   return [{ ...policy, notEnforced: 'it is staged' }];

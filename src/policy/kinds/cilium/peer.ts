@@ -1,40 +1,14 @@
 import type { ApiObject, EndpointFacts } from '../../../cluster/facts.ts';
-import { sameAddress } from '../../../forwarding/address.ts';
+import { inPrefix, parseAddress, sameAddress } from '../../../forwarding/address.ts';
 import type { Context } from '../../context.ts';
 import { type Field, itemsOf, membersOf, oneOf, textOf, wrong } from '../../field.ts';
-import type { Peer } from '../../model.ts';
+import type { Direction, Peer } from '../../model.ts';
 import type { Party } from '../../party.ts';
 import { type Requirement, readRequirements, selectorOf } from '../../selector/label-selector.ts';
-import type { Selector } from '../../selector/selector.ts';
-import { cidrPeer, elsewherePeer, nobody, notAPod } from '../peers.ts';
-import { identityOf, isApiServer, lookUpIdentity, NAMESPACE_LABELS, noteIdentityKeys, POD_NAMESPACE, splitKey } from './identity.ts';
-
-const anyKey = (): boolean => true;
-
-export const readIdentityRequirements = (context: Context, field: Field | undefined): Requirement[] => {
-  const requirements = readRequirements(field, anyKey);
-  noteIdentityKeys(
-    context,
-    requirements.map(({ key }) => key),
-  );
-  return requirements;
-};
-
-export const identitySelector = (requirements: readonly Requirement[]): Selector => selectorOf(requirements, lookUpIdentity);
-
-const names = (requirements: readonly Requirement[], key: string): boolean => requirements.some((one) => splitKey(one.key).key === key);
-
-/**
- * What a selector of endpoints is limited to when it does not say: the policy's own namespace, or in a clusterwide policy whatever is in one
- * (pkg/k8s/apis/cilium.io/utils, getEndpointSelector).
- */
-const scoped = (requirements: Requirement[], own: string | undefined): Requirement[] => {
-  if (requirements.some(({ key }) => splitKey(key).source === 'reserved')) return requirements;
-  if (names(requirements, POD_NAMESPACE)) return requirements;
-  if (own === undefined) return [...requirements, { key: `k8s:${POD_NAMESPACE}`, operator: 'Exists', values: [] }];
-  const byNamespace = requirements.some(({ key }) => splitKey(key).key.startsWith(NAMESPACE_LABELS));
-  return byNamespace ? requirements : [...requirements, { key: `k8s:${POD_NAMESPACE}`, operator: 'In', values: [own] }];
-};
+import { cidrPeer, elsewherePeer, isNetwork, nobody, notAPod } from '../peers.ts';
+import type { Unmet } from './demand.ts';
+import { identityOf, isApiServer, POD_NAMESPACE, splitKey } from './identity.ts';
+import { anyKey, endpointRequirements, identitySelector, isReserved } from './selector.ts';
 
 /** The namespaces of pods a scoped selector can match, when it says them by name. */
 const spacesOf = (requirements: readonly Requirement[]): Pick<Peer, 'spaces'> => {
@@ -42,22 +16,32 @@ const spacesOf = (requirements: readonly Requirement[]): Pick<Peer, 'spaces'> =>
   return named ? { spaces: ({ name }) => named.values.includes(name) } : {};
 };
 
-/** Host and remote-node depend on whose host it is; pods do not. */
-const isRelative = (requirements: readonly Requirement[]): boolean => requirements.some(({ key }) => splitKey(key).source !== 'k8s');
+/** One list of a rule, and in whose policy it stands. */
+export interface Place {
+  /** Namespace of the policy; absent for a clusterwide one. */
+  own: string | undefined;
+  direction: Direction;
+  /** `ingress`, `ingressDeny`. */
+  list: string;
+  /** What the policies of its subject demand besides. */
+  unmet: Unmet | undefined;
+}
 
-export const endpointsPeer = (context: Context, field: Field, index: number, own: string | undefined): Peer => {
-  const requirements = scoped(readIdentityRequirements(context, field), own);
+export const endpointsPeer = (context: Context, field: Field, index: number, { own, unmet }: Place): Peer => {
+  const requirements = endpointRequirements(context, field, own);
   const selector = identitySelector(requirements);
   const text = `endpoints ${selector.text || 'of any kind'}`;
+  const missing = (party: Party, subject: Party): string => selector.miss(identityOf(context, party, subject)) || (unmet?.(party, subject) ?? '');
   return {
     index,
     text,
-    ...(isRelative(requirements) && requirements.some(({ key }) => splitKey(key).source === 'reserved') ? {} : { key: text }),
+    // host and remote-node depend on whose host it is, demands on whose policies they stand in; pods do not
+    ...(isReserved(requirements) || unmet ? {} : { key: text }),
     ...spacesOf(requirements),
-    matches: (party, subject) => selector.matches(identityOf(context, party, subject)),
+    matches: unmet ? (party, subject) => missing(party, subject) === '' : (party, subject) => selector.matches(identityOf(context, party, subject)),
     miss: (party, subject) => {
       if (party.kind !== 'pod') return { text: notAPod(party), near: 0 };
-      const miss = selector.miss(identityOf(context, party, subject));
+      const miss = missing(party, subject);
       return { text: miss, near: miss.includes(POD_NAMESPACE) ? 0 : 1 };
     },
   };
@@ -121,9 +105,8 @@ const world = {
 
 export const plainCidr = (context: Context, field: Field, index: number): Peer => {
   const cidr = textOf(field) ?? '';
-  const peer = cidrPeer(context, index, cidr, [], world);
-  if (peer.key?.startsWith('nobody')) wrong(field, `"${cidr}" is no network`);
-  return peer;
+  if (!isNetwork(cidr) && !(parseAddress(cidr) && !cidr.includes('%'))) wrong(field, `"${cidr}" is no network and no address`);
+  return cidrPeer(context, index, cidr, [], world);
 };
 
 const groupCidrs = ({ world: { objects } }: Context, chosen: (group: ApiObject) => boolean): string[] =>
@@ -135,18 +118,25 @@ const groupCidrs = ({ world: { objects } }: Context, chosen: (group: ApiObject) 
       return Array.isArray(list) ? list.filter((one) => typeof one === 'string') : [];
     });
 
+const checkException = (field: Field, cidr: string): void => {
+  const text = textOf(field);
+  if (text === undefined) return;
+  if (!isNetwork(text)) wrong(field, `"${text}" is no network: ADDRESS/LENGTH is expected`);
+  else if (isNetwork(cidr) && !inPrefix(cidr, text.split('/')[0] ?? '')) wrong(field, `${text} is not in ${cidr}`);
+};
+
 export const cidrSet = (context: Context, field: Field, index: number): Peer => {
   const { cidr, cidrGroupRef, cidrGroupSelector, except } = membersOf(field, ['cidr', 'cidrGroupRef', 'cidrGroupSelector', 'except']);
   const exceptions = (itemsOf(except) ?? []).flatMap((item) => textOf(item) ?? []);
+  if ([cidr, cidrGroupRef, cidrGroupSelector].filter((one) => one !== undefined).length !== 1) {
+    wrong(field, 'one of cidr, cidrGroupRef and cidrGroupSelector is expected');
+    return nobody(index, 'no network', 'it names none');
+  }
   if (cidr) {
     const text = textOf(cidr) ?? '';
-    const peer = cidrPeer(context, index, text, exceptions, world);
-    if (peer.key?.startsWith('nobody')) wrong(cidr, `"${text}" is no network`);
-    return peer;
-  }
-  if (!cidrGroupRef && !cidrGroupSelector) {
-    wrong(field, 'cidr, cidrGroupRef or cidrGroupSelector is expected');
-    return nobody(index, 'no network', 'it names none');
+    if (!isNetwork(text)) wrong(cidr, `"${text}" is no network: ADDRESS/LENGTH is expected`);
+    for (const item of itemsOf(except) ?? []) checkException(item, text);
+    return cidrPeer(context, index, text, exceptions, world);
   }
   const name = textOf(cidrGroupRef);
   const selector = selectorOf(readRequirements(cidrGroupSelector));
@@ -168,7 +158,7 @@ const anyCidr = (index: number, text: string, blocks: readonly Peer[]): Peer => 
 });
 
 /** A Service's backends: the pods its selector picks, or addresses somebody wrote for it (pkg/policy/k8s/service.go). */
-export const servicePeer = (context: Context, field: Field, index: number, own: string | undefined): Peer => {
+export const servicePeer = (context: Context, field: Field, index: number, { own }: Place): Peer => {
   const { k8sService, k8sServiceSelector } = membersOf(field, ['k8sService', 'k8sServiceSelector']);
   if (!k8sService) {
     membersOf(k8sServiceSelector, ['selector', 'namespace']);

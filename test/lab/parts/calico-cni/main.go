@@ -1,5 +1,6 @@
-// Command calico-cni is the CNI plugin named "calico": a veth pair whose end on the node is named after the pod, a route to the pod's
-// address alone, and a gateway that exists only as the node's answer to ARP. The address is host-local's.
+// Command calico-cni is the CNI plugin named "calico": a veth pair whose end on the node is named after the pod, a route to each of the pod's
+// addresses alone, and gateways that no range holds: for IPv4 one that exists only as the node's answer to ARP, for IPv6 the link-local
+// address of the node's end. The addresses are host-local's.
 package main
 
 import (
@@ -16,14 +17,14 @@ import (
 	"strings"
 )
 
-// podCIDRFile is written by the agent.
-const podCIDRFile = "/var/lib/calico/podcidr"
-
-const (
-	gateway = "169.254.1.1"
-	hostMAC = "ee:ee:ee:ee:ee:ee"
-	mtu     = "1450"
-)
+// told reads what the agent wrote of this node.
+func told(what string) (string, error) {
+	text, err := os.ReadFile("/var/lib/calico/" + what)
+	if err != nil {
+		return "", fmt.Errorf("the agent has not written the node's %s: %w", what, err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
 
 type configuration map[string]any
 
@@ -72,15 +73,19 @@ func interfaceName() (string, error) {
 	return "cali" + hex.EncodeToString(sum[:])[:11], nil
 }
 
-// allocate asks host-local, which keeps its own books, for an address of this node's range or to free it again.
+// allocate asks host-local, which keeps its own books, for an address of each of this node's ranges or to free them again.
 func allocate(asked configuration) ([]byte, error) {
-	podCIDR, err := os.ReadFile(podCIDRFile)
+	podCIDRs, err := told("podcidr")
 	if err != nil {
-		return nil, fmt.Errorf("the agent has not written the node's range: %w", err)
+		return nil, err
+	}
+	ranges := [][]configuration{}
+	for subnet := range strings.FieldsSeq(podCIDRs) {
+		ranges = append(ranges, []configuration{{"subnet": subnet}})
 	}
 	input, err := json.Marshal(configuration{
 		"cniVersion": asked["cniVersion"], "name": asked["name"], "type": "calico",
-		"ipam": configuration{"type": "host-local", "ranges": [][]configuration{{{"subnet": strings.TrimSpace(string(podCIDR))}}}},
+		"ipam": configuration{"type": "host-local", "ranges": ranges},
 	})
 	if err != nil {
 		return nil, err
@@ -92,15 +97,6 @@ func allocate(asked configuration) ([]byte, error) {
 		return nil, fmt.Errorf("host-local: %w: %s", err, output)
 	}
 	return output, nil
-}
-
-func ip(arguments []string, commands ...string) error {
-	command := exec.Command("ip", append(arguments, "-batch", "-")...)
-	command.Stdin = strings.NewReader(strings.Join(commands, "\n") + "\n")
-	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("ip: %w: %s", err, output)
-	}
-	return nil
 }
 
 func add(asked configuration) error {
@@ -118,30 +114,20 @@ func add(asked configuration) error {
 	if err := json.Unmarshal(allocated, &got); err != nil || len(got.IPs) == 0 {
 		return fmt.Errorf("host-local gave no address: %s", allocated)
 	}
-	address, _, _ := strings.Cut(got.IPs[0].Address, "/")
-	// a pod's earlier sandbox may have left its link
-	exec.Command("ip", "link", "delete", host).Run()
-	netns, name := filepath.Base(os.Getenv("CNI_NETNS")), os.Getenv("CNI_IFNAME")
-	if err := ip(nil, fmt.Sprintf("link add %s mtu %s address %s type veth peer name %s mtu %s netns %s", host, mtu, hostMAC, name, mtu, netns)); err != nil {
-		return err
+	addresses, given := []string{}, []configuration{}
+	for _, one := range got.IPs {
+		address, _, _ := strings.Cut(one.Address, "/")
+		family := familyOf(address)
+		addresses = append(addresses, address)
+		given = append(given, configuration{"version": family.version, "address": address + family.alone, "interface": 1})
 	}
-	if err := os.WriteFile("/proc/sys/net/ipv4/conf/"+host+"/proxy_arp", []byte("1"), 0o644); err != nil {
-		return err
-	}
-	if err := ip(nil, "link set "+host+" up", fmt.Sprintf("route replace %s dev %s scope link metric 1024", address, host)); err != nil {
-		return err
-	}
-	if err := ip([]string{"-n", netns},
-		"link set "+name+" up",
-		fmt.Sprintf("address add %s/32 dev %s", address, name),
-		fmt.Sprintf("route add %s dev %s scope link", gateway, name),
-		fmt.Sprintf("route add default via %s dev %s", gateway, name)); err != nil {
+	if err := connect(host, addresses); err != nil {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(configuration{
 		"cniVersion": asked["cniVersion"],
-		"interfaces": []configuration{{"name": host}, {"name": name, "sandbox": os.Getenv("CNI_NETNS")}},
-		"ips":        []configuration{{"version": "4", "address": address + "/32", "interface": 1}},
+		"interfaces": []configuration{{"name": host}, {"name": os.Getenv("CNI_IFNAME"), "sandbox": os.Getenv("CNI_NETNS")}},
+		"ips":        given,
 	})
 }
 

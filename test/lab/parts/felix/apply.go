@@ -23,6 +23,7 @@ func run(input string, name string, args ...string) (string, error) {
 
 // Kernel remembers what was written, so that a rule which stays keeps its counters.
 type Kernel struct {
+	family Family
 	chains map[string]map[string][]string
 	sets   Sets
 }
@@ -32,7 +33,7 @@ func (kernel *Kernel) syncSets(wanted Sets) error {
 	var script strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		set := wanted[name]
-		fmt.Fprintf(&script, "create %s %s family inet hashsize 1024 maxelem 1048576 -exist\n", name, set.Type)
+		fmt.Fprintf(&script, "create %s %s family %s hashsize 1024 maxelem 1048576 -exist\n", name, set.Type, kernel.family.Ipset)
 		for _, member := range set.Members {
 			if !slices.Contains(kernel.sets[name].Members, member) {
 				fmt.Fprintf(&script, "add %s %s -exist\n", name, member)
@@ -85,7 +86,7 @@ func (kernel *Kernel) syncTable(table Table) error {
 	}
 	if heads.Len() > 0 {
 		script := "*" + table.Name + "\n" + heads.String() + rules.String() + gone.String() + "COMMIT\n"
-		if _, err := run(script, "iptables-restore", "--noflush", "--wait"); err != nil {
+		if _, err := run(script, kernel.family.Iptables+"-restore", "--noflush", "--wait"); err != nil {
 			return err
 		}
 	}
@@ -95,7 +96,7 @@ func (kernel *Kernel) syncTable(table Table) error {
 
 // hook keeps Felix's rules the first and the last of the kernel's chains, whatever others put there since.
 func (kernel *Kernel) hook(table Table) error {
-	saved, err := run("", "iptables-save", "-t", table.Name)
+	saved, err := run("", kernel.family.Iptables+"-save", "-t", table.Name)
 	if err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func (kernel *Kernel) hook(table Table) error {
 	if script == "" {
 		return nil
 	}
-	_, err = run("*"+table.Name+"\n"+script+"COMMIT\n", "iptables-restore", "--noflush", "--wait")
+	_, err = run("*"+table.Name+"\n"+script+"COMMIT\n", kernel.family.Iptables+"-restore", "--noflush", "--wait")
 	return err
 }
 

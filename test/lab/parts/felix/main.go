@@ -3,13 +3,13 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -25,9 +25,9 @@ func main() {
 func start(args []string) error {
 	switch {
 	case len(args) == 1 && args[0] == "-felix":
-		return felix(os.Getenv("NODENAME"), os.Getenv("CALICO_IPV4POOL_CIDR"))
+		return felix(os.Getenv("NODENAME"), networksOf(os.Getenv("CALICO_IPV4POOL_CIDR"), os.Getenv("CALICO_IPV6POOL_CIDR")))
 	case len(args) == 3 && args[0] == "-render":
-		return printRules(args[1], args[2])
+		return printRules(args[1], networksOf(args[2]))
 	}
 	return errors.New("usage: calico-node -felix | -render NODE POOL <objects.json")
 }
@@ -73,7 +73,7 @@ const settle = 20 * time.Millisecond
 // recheck is how often other programs' changes are looked for.
 const recheck = 10 * time.Second
 
-func felix(node, pool string) error {
+func felix(node string, networks []Network) error {
 	api, err := inCluster()
 	if err != nil {
 		return err
@@ -87,10 +87,13 @@ func felix(node, pool string) error {
 	go follow(api, "/apis/networking.k8s.io/v1/networkpolicies",
 		update(state, func(cluster *Cluster) *map[string]NetworkPolicy { return &cluster.Policies }))
 	go http.ListenAndServe("localhost:9099", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	kernel := &Kernel{chains: map[string]map[string][]string{}, sets: Sets{}}
+	kernels := map[string]*Kernel{}
+	for _, network := range networks {
+		kernels[network.Word] = &Kernel{network.Family, map[string]map[string][]string{}, Sets{}}
+	}
 	for {
 		if cluster, whole := state.read(); whole {
-			if err := program(kernel, cluster, node, pool); err != nil {
+			if err := program(kernels, cluster, node, networks); err != nil {
 				return err
 			}
 		}
@@ -102,86 +105,50 @@ func felix(node, pool string) error {
 	}
 }
 
-func program(kernel *Kernel, cluster Cluster, node, pool string) error {
-	own, found := cluster.Nodes[node]
-	if !found || own.Spec.PodCIDR == "" {
-		return nil
+func program(kernels map[string]*Kernel, cluster Cluster, node string, networks []Network) error {
+	own := cluster.Nodes[node]
+	for _, network := range networks {
+		if network.of(own.Spec.PodCIDRs) == "" {
+			return nil
+		}
 	}
-	if err := kernel.sync(render(cluster, node, pool)); err != nil {
-		return err
-	}
-	if exec.Command("ip", "link", "show", tunnel).Run() != nil {
-		if _, err := run(strings.Join(tunnelCommands(own), "\n")+"\n", "ip", "-batch", "-"); err != nil {
+	for _, network := range networks {
+		if err := kernels[network.Word].sync(render(cluster, node, network)); err != nil {
+			return err
+		}
+		if err := network.connect(cluster, own); err != nil {
 			return err
 		}
 	}
-	routes, forwarding := networkCommands(cluster, node)
+	return tellPlugin(own, networks)
+}
+
+// connect lays out the family's tunnel and the routes to other nodes' pods.
+func (family Family) connect(cluster Cluster, own Node) error {
+	if exec.Command("ip", "link", "show", family.Tunnel).Run() != nil {
+		if _, err := run(strings.Join(family.tunnelCommands(own), "\n")+"\n", "ip", "-batch", "-"); err != nil {
+			return err
+		}
+	}
+	routes, forwarding := family.networkCommands(cluster, own.Name)
 	if _, err := run(strings.Join(routes, "\n")+"\n", "ip", "-batch", "-"); err != nil {
 		return err
 	}
-	if _, err := run(strings.Join(forwarding, "\n")+"\n", "bridge", "-batch", "-"); err != nil {
-		return err
-	}
-	return tellPlugin(own)
+	_, err := run(strings.Join(forwarding, "\n")+"\n", "bridge", "-batch", "-")
+	return err
 }
 
-// tellPlugin leaves on the node what the CNI plugin needs to know of it.
-func tellPlugin(node Node) error {
-	for file, text := range map[string]string{"nodename": node.Name, "podcidr": node.Spec.PodCIDR} {
-		if err := os.WriteFile("/var/lib/calico/"+file, []byte(text), 0o644); err != nil {
+// tellPlugin leaves on the node what the CNI plugin needs to know of it; the ranges last, as they are waited for.
+func tellPlugin(node Node, networks []Network) error {
+	mtu, ranges := networks[0].TunnelMTU, []string{}
+	for _, network := range networks {
+		mtu = min(mtu, network.TunnelMTU)
+		ranges = append(ranges, network.of(node.Spec.PodCIDRs))
+	}
+	for _, file := range [][2]string{{"nodename", node.Name}, {"mtu", strconv.Itoa(mtu)}, {"podcidr", strings.Join(ranges, "\n")}} {
+		if err := os.WriteFile("/var/lib/calico/"+file[0], []byte(file[1]), 0o644); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// printRules shows a node's rules for objects on standard input: a line `TABLE HASH RULE` each, in the order of their chains.
-func printRules(node, pool string) error {
-	var read struct{ Items []json.RawMessage }
-	if err := json.NewDecoder(os.Stdin).Decode(&read); err != nil {
-		return err
-	}
-	cluster := Cluster{map[string]Pod{}, map[string]Namespace{}, map[string]Node{}, map[string]NetworkPolicy{}}
-	for _, item := range read.Items {
-		if err := cluster.add(item); err != nil {
-			return err
-		}
-	}
-	for _, table := range render(cluster, node, pool).Tables {
-		for _, chains := range [][]Chain{table.Inserted, table.Chains, table.Appended} {
-			for _, chain := range chains {
-				for _, line := range chain.lines() {
-					fmt.Println(table.Name, line)
-				}
-			}
-		}
-	}
-	return nil
-}
-
-func (cluster *Cluster) add(item json.RawMessage) error {
-	var kind struct{ Kind string }
-	if err := json.Unmarshal(item, &kind); err != nil {
-		return err
-	}
-	switch kind.Kind {
-	case "Pod":
-		return put(cluster.Pods, item)
-	case "Namespace":
-		return put(cluster.Namespaces, item)
-	case "Node":
-		return put(cluster.Nodes, item)
-	case "NetworkPolicy":
-		return put(cluster.Policies, item)
-	}
-	return nil
-}
-
-func put[Object meta](objects map[string]Object, item json.RawMessage) error {
-	var object Object
-	if err := json.Unmarshal(item, &object); err != nil {
-		return err
-	}
-	objects[strings.TrimPrefix(object.key(), "/")] = object
 	return nil
 }

@@ -25,14 +25,24 @@ type Pod struct {
 		} `json:"containers"`
 	} `json:"spec"`
 	Status struct {
-		Phase string `json:"phase"`
-		PodIP string `json:"podIP"`
+		Phase  string `json:"phase"`
+		PodIPs []struct {
+			IP string `json:"ip"`
+		} `json:"podIPs"`
 	} `json:"status"`
+}
+
+func (pod Pod) addresses() []string {
+	found := []string{}
+	for _, one := range pod.Status.PodIPs {
+		found = append(found, one.IP)
+	}
+	return found
 }
 
 // isEndpoint tells the pods that Felix knows: those with an address and a link of their own, as long as they run.
 func (pod Pod) isEndpoint() bool {
-	return !pod.Spec.HostNetwork && pod.Status.PodIP != "" && pod.Status.Phase != "Succeeded" && pod.Status.Phase != "Failed"
+	return !pod.Spec.HostNetwork && len(pod.Status.PodIPs) > 0 && pod.Status.Phase != "Succeeded" && pod.Status.Phase != "Failed"
 }
 
 type Namespace struct {
@@ -42,7 +52,7 @@ type Namespace struct {
 type Node struct {
 	Meta `json:"metadata"`
 	Spec struct {
-		PodCIDR string `json:"podCIDR"`
+		PodCIDRs []string `json:"podCIDRs"`
 	} `json:"spec"`
 	Status struct {
 		Addresses []struct {
@@ -52,13 +62,14 @@ type Node struct {
 	} `json:"status"`
 }
 
-func (node Node) address() string {
+func (node Node) addresses() []string {
+	found := []string{}
 	for _, one := range node.Status.Addresses {
 		if one.Type == "InternalIP" {
-			return one.Address
+			found = append(found, one.Address)
 		}
 	}
-	return ""
+	return found
 }
 
 type LabelSelector struct {

@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"log"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,110 +81,57 @@ func byProtocol(ports []PolicyPort) map[string][]PolicyPort {
 	return found
 }
 
-// farMatch is a peer in iptables' words, before and behind the match of ports.
-func farMatch(peer Peer, policy NetworkPolicy, way Way, cluster Cluster, sets Sets) (before, behind string, err error) {
-	if block := peer.IPBlock; block != nil {
-		if strings.Contains(block.CIDR, ":") {
-			return "", "", fmt.Errorf("%s is of another address family", block.CIDR)
-		}
-		if len(block.Except) > 1 {
-			return "", "", fmt.Errorf("more than one exception to %s is not supported", block.CIDR)
-		}
-		for _, except := range block.Except {
-			behind = "! " + way.FarAddress + except
-		}
-		return way.FarAddress + block.CIDR, behind, nil
-	}
-	name := "cali40" + setID("s", peer.selectorText(policy.Namespace))
-	members := []string{}
-	for _, pod := range peer.pods(cluster, policy.Namespace) {
-		members = append(members, pod.Status.PodIP)
-	}
-	sets[name] = Set{"hash:net", members}
-	return "-m set --match-set " + name + " " + way.FarSet, "", nil
+// allowance is what one rule lets through, in iptables' words; addresses of a range may be left out of it.
+type allowance struct {
+	match  string
+	except []string
 }
 
-// namedPortSet holds every pod's address with the number that it has for a name.
-func namedPortSet(protocol, name string, cluster Cluster, sets Sets) string {
-	id := "cali40" + setID("n", protocol+","+name)
-	members := []string{}
-	for _, pod := range cluster.Pods {
-		for _, container := range pod.Spec.Containers {
-			for _, port := range container.Ports {
-				if pod.isEndpoint() && port.Name == name && (strings.EqualFold(port.Protocol, protocol) || (port.Protocol == "" && protocol == "tcp")) {
-					members = append(members, fmt.Sprintf("%s,%s:%d", pod.Status.PodIP, protocol, port.ContainerPort))
-				}
-			}
-		}
-	}
-	slices.Sort(members)
-	sets[id] = Set{"hash:ip,port", members}
-	return id
-}
-
-// multiportSlots is what one rule of xt_multiport takes.
-const multiportSlots = 15
-
-func portMatches(protocol string, ports []PolicyPort, cluster Cluster, sets Sets) []string {
-	numbers, names := portsOf(ports)
-	if len(numbers)+len(names) == 0 {
-		return []string{""}
-	}
-	matches := []string{}
-	for chunk := range slices.Chunk(numbers, multiportSlots) {
-		matches = append(matches, "-m multiport --destination-ports "+strings.Join(chunk, ","))
-	}
-	for _, name := range names {
-		matches = append(matches, "-m set --match-set "+namedPortSet(protocol, name, cluster, sets)+" dst,dst")
-	}
-	return matches
-}
-
-func words(parts ...string) string {
-	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), " ")
-}
-
-// allowed lists what the policy lets through in one direction, a match of iptables each.
-func (policy NetworkPolicy) allowed(way Way, cluster Cluster, sets Sets) []string {
-	matches := []string{}
+// allowed lists what the policy lets through in one direction.
+func (rendering Rendering) allowed(policy NetworkPolicy, way Way) []allowance {
+	found := []allowance{}
 	for _, rule := range policy.rules(way) {
 		protocols := byProtocol(rule.Ports)
 		if len(protocols) == 0 {
 			protocols = map[string][]PolicyPort{"": nil}
 		}
-		names := []string{}
-		for name := range protocols {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		for _, protocol := range names {
+		for _, protocol := range slices.Sorted(maps.Keys(protocols)) {
 			head := ""
 			if protocol != "" {
 				head = "-p " + protocol
 			}
-			for _, ports := range portMatches(protocol, protocols[protocol], cluster, sets) {
+			for _, ports := range rendering.portMatches(protocol, protocols[protocol]) {
 				if len(rule.Peers) == 0 {
-					matches = append(matches, words(head, ports))
+					found = append(found, allowance{words(head, ports), nil})
 				}
 				for _, peer := range rule.Peers {
-					before, behind, err := farMatch(peer, policy, way, cluster, sets)
-					if err != nil {
-						log.Printf("rule of %s/%s left out: %v", policy.Namespace, policy.Name, err)
-						continue
+					if far, except, any := rendering.farMatch(peer, policy, way); any {
+						found = append(found, allowance{words(head, far, ports), except})
 					}
-					matches = append(matches, words(head, before, ports, behind))
 				}
 			}
 		}
 	}
-	return matches
+	return found
 }
 
-// chain is the policy in one direction: what it allows is marked, what it does not is left to the end of the tier.
-func (policy NetworkPolicy) chain(way Way, cluster Cluster, sets Sets) Chain {
+// ruleOf marks what is allowed. iptables takes one range for each end of a packet: those left out have rules of their own before it.
+func (way Way) ruleOf(allowed allowance) []Rule {
+	if len(allowed.except) == 0 {
+		return []Rule{setMark(markAccept).when(allowed.match)}
+	}
+	rules := []Rule{setMark("0x80000/0x180000")}
+	for _, except := range allowed.except {
+		rules = append(rules, clearMark("0x80000").when(way.FarAddress+except))
+	}
+	return append(rules, setMark(markAccept).when(words(allowed.match, marked("0x80000/0x80000"))))
+}
+
+// policyChain is the policy in one direction: what it allows is marked, what it does not is left to the end of the tier.
+func (rendering Rendering) policyChain(policy NetworkPolicy, way Way) Chain {
 	rules := []Rule{}
-	for _, match := range policy.allowed(way, cluster, sets) {
-		rules = append(rules, setMark(markAccept).when(match), leave.when(marked(markAccept)))
+	for _, allowed := range rendering.allowed(policy, way) {
+		rules = append(append(rules, way.ruleOf(allowed)...), leave.when(marked(markAccept)))
 	}
 	// a return at the end changes nothing
 	if len(rules) > 0 {

@@ -5,10 +5,17 @@ import (
 	"strings"
 )
 
-// Wanted is all that one node's kernel should hold.
+// Wanted is all that one node's kernel should hold of one family.
 type Wanted struct {
 	Tables []Table
 	Sets   Sets
+}
+
+// Rendering is one node's rules of one family in the making: what they are made from, and the sets that they came to need.
+type Rendering struct {
+	Cluster
+	Network
+	sets Sets
 }
 
 func (cluster Cluster) policiesOf(pod Pod, way Way) []NetworkPolicy {
@@ -36,14 +43,14 @@ func (cluster Cluster) localPods(node string) []Pod {
 }
 
 // chainsOf are the chains of one direction: each pod's, those of the policies and profiles that some pod here has, and the way to them.
-func (cluster Cluster) chainsOf(pods []Pod, way Way, sets Sets) []Chain {
+func (rendering Rendering) chainsOf(pods []Pod, way Way) []Chain {
 	shared := map[string]Chain{}
 	interfaces := []string{}
 	chains := []Chain{}
 	for _, pod := range pods {
-		policies := cluster.policiesOf(pod, way)
+		policies := rendering.policiesOf(pod, way)
 		for _, policy := range policies {
-			shared[policy.chainName(way)] = policy.chain(way, cluster, sets)
+			shared[policy.chainName(way)] = rendering.policyChain(policy, way)
 		}
 		for _, profile := range pod.profiles() {
 			chain := profileChain(profile, way)
@@ -58,31 +65,34 @@ func (cluster Cluster) chainsOf(pods []Pod, way Way, sets Sets) []Chain {
 	return append(chains, dispatchChains(interfaces, way)...)
 }
 
-func (cluster Cluster) otherAddresses(node string) []string {
+func (rendering Rendering) otherAddresses(node string) []string {
 	found := []string{}
-	for _, one := range cluster.Nodes {
-		if one.Name != node {
-			found = append(found, one.address())
+	for _, one := range rendering.Nodes {
+		if address := rendering.of(one.addresses()); one.Name != node && address != "" {
+			found = append(found, address)
 		}
 	}
 	slices.Sort(found)
 	return found
 }
 
-// render is pure: what was read of the API, and a pool of pod addresses, to what a node should hold.
-func render(cluster Cluster, node, pool string) Wanted {
+// render is pure: what was read of the API, and a pool of pod addresses, to what a node should hold of its family.
+func render(cluster Cluster, node string, network Network) Wanted {
 	own := cluster.Nodes[node]
-	sets := Sets{
-		"cali40this-host":        {"hash:ip", []string{"127.0.0.0", "127.0.0.1", own.address(), tunnelAddress(own)}},
-		"cali40network-ip-pools": {"hash:net", []string{pool}},
-		"cali40masq-ipam-pools":  {"hash:net", []string{pool}},
-		"cali40all-vxlan-net":    {"hash:net", cluster.otherAddresses(node)},
-		"cali40dscp-src-net":     {"hash:net", nil},
+	rendering := Rendering{cluster, network, Sets{}}
+	for name, set := range map[string]Set{
+		"this-host":        {"hash:ip", append(slices.Clone(network.Loopback), network.of(own.addresses()), network.tunnelAddress(own))},
+		"network-ip-pools": {"hash:net", []string{network.Pool}},
+		"masq-ipam-pools":  {"hash:net", []string{network.Pool}},
+		"all-vxlan-net":    {"hash:net", rendering.otherAddresses(node)},
+		"dscp-src-net":     {"hash:net", nil},
+	} {
+		rendering.sets[network.SetPrefix+name] = set
 	}
-	policies := filter()
+	policies := network.filter()
 	pods := cluster.localPods(node)
 	for _, way := range ways {
-		policies.Chains = append(policies.Chains, cluster.chainsOf(pods, way, sets)...)
+		policies.Chains = append(policies.Chains, rendering.chainsOf(pods, way)...)
 	}
-	return Wanted{[]Table{mangle(), raw(), policies, nat()}, sets}
+	return Wanted{[]Table{network.mangle(), raw(), policies, network.nat()}, rendering.sets}
 }

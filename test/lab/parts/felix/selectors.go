@@ -79,7 +79,7 @@ func (peer Peer) selectorText(namespace string) string {
 	return both([]string{where, both(pods)})
 }
 
-// pods of the cluster that a peer means, by their addresses' order.
+// pods of the cluster that a peer means.
 func (peer Peer) pods(cluster Cluster, namespace string) []Pod {
 	found := []Pod{}
 	for _, pod := range cluster.Pods {
@@ -96,6 +96,5 @@ func (peer Peer) pods(cluster Cluster, namespace string) []Pod {
 			found = append(found, pod)
 		}
 	}
-	slices.SortFunc(found, func(a, b Pod) int { return strings.Compare(a.Status.PodIP, b.Status.PodIP) })
 	return found
 }

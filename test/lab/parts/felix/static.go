@@ -1,5 +1,7 @@
 package main
 
+import "fmt"
+
 const (
 	markAccept   = "0x10000/0x10000"
 	markPass     = "0x20000/0x20000"
@@ -26,7 +28,7 @@ func empty(names ...string) []Chain {
 	return chains
 }
 
-func mangle() Table {
+func (family Family) mangle() Table {
 	return Table{
 		Name:     "mangle",
 		Inserted: []Chain{{"PREROUTING", []Rule{jump("cali-PREROUTING")}}, {"POSTROUTING", []Rule{jump("cali-POSTROUTING")}}},
@@ -39,7 +41,8 @@ func mangle() Table {
 			}},
 			Chain{"cali-POSTROUTING", []Rule{
 				jump("cali-egress-dscp").saying("set dscp for traffic leaving cluster.").
-					when("-m set --match-set cali40dscp-src-net src -m set ! --match-set cali40network-ip-pools dst -m set ! --match-set cali40this-host dst"),
+					when("-m set --match-set " + family.SetPrefix + "dscp-src-net src -m set ! --match-set " + family.SetPrefix + "network-ip-pools dst" +
+						" -m set ! --match-set " + family.SetPrefix + "this-host dst"),
 				leave.when(marked(markAccept)),
 				clearMark("0x1b0000"),
 				jump("cali-to-host-endpoint").when("-m conntrack --ctstate DNAT"),
@@ -71,7 +74,7 @@ func raw() Table {
 	}
 }
 
-func nat() Table {
+func (family Family) nat() Table {
 	masquerade := jump("MASQUERADE --random-fully")
 	return Table{
 		Name: "nat",
@@ -87,16 +90,28 @@ func nat() Table {
 			Chain{"cali-POSTROUTING", []Rule{
 				jump("cali-fip-snat"),
 				jump("cali-nat-outgoing"),
-				masquerade.when("--out-interface vxlan.calico -m addrtype ! --src-type LOCAL --limit-iface-out -m addrtype --src-type LOCAL"),
+				masquerade.when("--out-interface " + family.Tunnel + " -m addrtype ! --src-type LOCAL --limit-iface-out -m addrtype --src-type LOCAL"),
 			}},
 			Chain{"cali-nat-outgoing", []Rule{
-				masquerade.when("-m set --match-set cali40masq-ipam-pools src -m set ! --match-set cali40network-ip-pools dst"),
+				masquerade.when("-m set --match-set " + family.SetPrefix + "masq-ipam-pools src -m set ! --match-set " + family.SetPrefix + "network-ip-pools dst"),
 			}}),
 	}
 }
 
+// neighbourDiscovery lets in what a node has to hear as the router of its pods, whatever their policies say: multicast listeners (130 to 132),
+// who asks for a router (133) or for a neighbour (135), and a neighbour's answer (136).
+func (family Family) neighbourDiscovery() []Rule {
+	rules := []Rule{}
+	if family.Word == "IPv6" {
+		for _, kind := range []int{130, 131, 132, 133, 135, 136} {
+			rules = append(rules, accept.when(fmt.Sprintf("-p 58 -m icmp6 --icmpv6-type %d", kind)))
+		}
+	}
+	return rules
+}
+
 // filter holds what never changes of the table that policies are in.
-func filter() Table {
+func (family Family) filter() Table {
 	vxlan := "-p 17 -m multiport --destination-ports 4789"
 	return Table{
 		Name: "filter",
@@ -119,9 +134,9 @@ func filter() Table {
 				jump("cali-cidr-block"),
 			}},
 			Chain{"cali-INPUT", []Rule{
-				accept.when(vxlan + " -m set --match-set cali40all-vxlan-net src -m addrtype --dst-type LOCAL").
-					saying("Allow IPv4 VXLAN packets from allowed hosts"),
-				drop.when(vxlan + " -m addrtype --dst-type LOCAL").saying("Drop IPv4 VXLAN packets from non-allowed hosts"),
+				accept.when(vxlan + " -m set --match-set " + family.SetPrefix + "all-vxlan-net src -m addrtype --dst-type LOCAL").
+					saying("Allow " + family.Word + " VXLAN packets from allowed hosts"),
+				drop.when(vxlan + " -m addrtype --dst-type LOCAL").saying("Drop " + family.Word + " VXLAN packets from non-allowed hosts"),
 				Rule{Match: "--in-interface cali+", Action: "--goto cali-wl-to-host"},
 				accept.when(marked(markAccept)),
 				clearMark("0x1b0000"),
@@ -131,15 +146,15 @@ func filter() Table {
 			Chain{"cali-OUTPUT", []Rule{
 				accept.when(marked(markAccept)),
 				leave.when("--out-interface cali+"),
-				accept.when(vxlan + " -m addrtype --src-type LOCAL -m set --match-set cali40all-vxlan-net dst").
-					saying("Allow IPv4 VXLAN packets to other allowed hosts"),
+				accept.when(vxlan + " -m addrtype --src-type LOCAL -m set --match-set " + family.SetPrefix + "all-vxlan-net dst").
+					saying("Allow " + family.Word + " VXLAN packets to other allowed hosts"),
 				clearMark("0x1b0000"),
 				jump("cali-to-host-endpoint").when("-m conntrack ! --ctstate DNAT"),
 				acceptedByHost,
 			}},
-			Chain{"cali-wl-to-host", []Rule{
+			Chain{"cali-wl-to-host", append(family.neighbourDiscovery(),
 				jump("cali-from-wl-dispatch"),
 				accept.saying("Configured DefaultEndpointToHostAction"),
-			}}),
+			)}),
 	}
 }

@@ -6,7 +6,7 @@ import { counterOf } from './drops/counters.ts';
 import { culpritWords } from './drops/culprit.ts';
 import type { PacketEnd } from './end.ts';
 import { type Evidence, snapshotOf } from './evidence.ts';
-import { inNetns, onNode } from './remedy.ts';
+import { inPlace } from './remedy.ts';
 import { ruleName, ruleRemoval } from './rule-words.ts';
 
 /** Of what was dropped: on a tunnel's legs the outer packet. */
@@ -56,7 +56,7 @@ export const counterWords = (evidence: Evidence, end: PacketEnd): string[] => {
 };
 
 /** The rule or policy that decided. */
-export const ruleOf = ({ stop }: PacketEnd): Omit<RuleRef, 'text'> => {
+const ruleOf = ({ stop }: PacketEnd): Omit<RuleRef, 'text'> => {
   const { backend, table = 'filter', chain = '', number } = stop.facts;
   return {
     backend: backend === 'nft' || backend === 'iptables-legacy' ? backend : 'iptables-nft',
@@ -71,6 +71,5 @@ export const nameOfRule = (end: PacketEnd): string => ruleName(ruleOf(end));
 /** What to type, anywhere, to take it away. */
 export const removalOf = (evidence: Evidence, end: PacketEnd): string => {
   const command = ruleRemoval(ruleOf(end), familyAt(end));
-  const { after } = netnsOfEnd(evidence, end);
-  return after && after.role !== 'host' && after.pid !== undefined ? inNetns(end.hop.node, after.pid, command) : onNode(end.hop.node, command);
+  return inPlace(end.hop.node, netnsOfEnd(evidence, end).after, command);
 };

@@ -1,4 +1,5 @@
 import type { ClusterFacts, PodFacts } from '../cluster/facts.ts';
+import type { Netns } from '../node/snapshot.ts';
 
 /** A command of the node's own, from any machine with kubectl. */
 export const onNode = (node: string, command: string): string =>
@@ -6,6 +7,10 @@ export const onNode = (node: string, command: string): string =>
 
 /** The same inside a network namespace of the node. */
 export const inNetns = (node: string, pid: number, command: string): string => onNode(node, `nsenter -t ${pid} -n ${command}`);
+
+/** On the node itself or inside one of its namespaces, wherever that is; one without a process cannot be entered so. */
+export const inPlace = (node: string, netns: Netns | undefined, command: string): string =>
+  netns && netns.role !== 'host' && netns.pid !== undefined ? inNetns(node, netns.pid, command) : onNode(node, command);
 
 /** Agents whose pods are restarted by deleting them, by the names their DaemonSets give. */
 const agents: Record<string, RegExp> = {

@@ -1,3 +1,5 @@
+import type { CiliumState } from './dataplane-state.ts';
+import type { Netfilter } from './netfilter-state.ts';
 import { depthOf, neverRead, neverReadOfNode } from './never-read.ts';
 import { parseCilium } from './parse/cilium.ts';
 import { parseFdb } from './parse/fdb.ts';
@@ -27,7 +29,7 @@ import { parseVlans } from './parse/vlans.ts';
 import { parseWireguard } from './parse/wireguard.ts';
 import { problemOf, unparsedProblem } from './problems.ts';
 import { type RawCollection, type RawSection, wholeLines } from './raw.ts';
-import type { CiliumState, Family, Netfilter, Netns, NodeSnapshot, SectionProblem } from './snapshot.ts';
+import type { Family, Netns, NodeSnapshot, SectionProblem } from './snapshot.ts';
 
 /** The sections of one place (a namespace, or the node), with the problems met while reading them. */
 class Sections {

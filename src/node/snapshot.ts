@@ -3,6 +3,9 @@
  * everything that judges reads this and nothing else of a node.
  */
 
+import type { CiliumState, OvnState, OvsState } from './dataplane-state.ts';
+import type { Netfilter } from './netfilter-state.ts';
+
 export type Family = 4 | 6;
 
 /** Why a piece of a snapshot is absent. Absence without one of these is a bug: silence is never health. */
@@ -255,100 +258,6 @@ export interface BridgeVlan {
   untagged: boolean;
 }
 
-export interface Netfilter {
-  /** Every ruleset that exists, both iptables worlds in both families; nft tables that are iptables-nft's own are in `iptables` only. */
-  iptables: IptablesTable[];
-  nft: NftTable[];
-  ipsets: Ipset[];
-  /** /proc/net/xt_recent: list → addresses in it; absent where there is no such list or it was not read. */
-  recent?: Record<string, string[]>;
-  /** Queues that a program has bound, in the order of their numbers; empty where nobody has, absent where that was not read. */
-  queues?: PacketQueue[];
-}
-
-/** A queue of packets that rules hand to a program (NFQUEUE, nft queue), as /proc/net/netfilter/nfnetlink_queue tells of it. */
-export interface PacketQueue {
-  number: number;
-  /** Netlink port of the program: as a rule its pid, where it opened one such socket. */
-  portId: number;
-  /** Packets that have no verdict yet. */
-  waiting: number;
-  /** What the program is given of each packet; with `none` the kernel drops them all, also where a rule says bypass. */
-  copies: 'none' | 'meta' | 'packet';
-  /** Dropped by the kernel as too many were waiting. */
-  dropped: number;
-  /** Dropped as the program's socket took no more. */
-  userDropped: number;
-}
-
-export interface IptablesTable {
-  backend: 'nft' | 'legacy';
-  family: Family;
-  table: string;
-  chains: IptablesChain[];
-}
-
-export interface IptablesChain {
-  name: string;
-  /** Present for built-in chains only. */
-  policy?: 'ACCEPT' | 'DROP';
-  packets: number;
-  bytes: number;
-  rules: IptablesRule[];
-}
-
-export interface IptablesRule {
-  /** 1-based position in its chain, as `iptables -L --line-numbers` shows it. */
-  number: number;
-  packets: number;
-  bytes: number;
-  /** The rule as iptables-save prints it after `-A CHAIN`, quotes kept. */
-  text: string;
-  target?: string;
-  comment?: string;
-}
-
-/** `nft -j list ruleset`, by table; expressions are left as nft's own JSON (libnftables-json(5)). */
-export interface NftTable {
-  family: 'ip' | 'ip6' | 'inet' | 'bridge' | 'arp' | 'netdev';
-  name: string;
-  /** `dormant`: its chains are asked by nobody. */
-  flags?: string[];
-  chains: NftChain[];
-  sets: NftSet[];
-  objects: unknown[];
-}
-
-export interface NftChain {
-  name: string;
-  type?: string;
-  hook?: string;
-  priority?: number;
-  policy?: string;
-  device?: string;
-  rules: { handle: number; comment?: string; expr: unknown[] }[];
-}
-
-export interface NftSet {
-  name: string;
-  map: boolean;
-  type: unknown;
-  flags: string[];
-  elements: unknown[];
-}
-
-export interface Ipset {
-  name: string;
-  type: string;
-  family?: Family;
-  /** Addresses count by their first bits only. */
-  netmask?: number;
-  /** Bits of a packet's mark that count. */
-  markmask?: string;
-  /** What was added; `nomatch` and `wildcard` follow their entry. */
-  entries: string[];
-}
-
 export interface TcState {
   qdiscs: { device: string; kind: string; handle: string; parent: string; packets: number; dropped: number }[];
   filters: TcFilter[];
@@ -413,101 +322,4 @@ export interface ConntrackCounters {
   insertFailed: number;
   drop: number;
   earlyDrop: number;
-}
-
-export interface OvsState {
-  /** Bridge → ports. */
-  bridges: { name: string; datapathType: string; ports: OvsPort[] }[];
-}
-
-export interface OvsPort {
-  name: string;
-  ofport?: number;
-  ifindex?: number;
-  kind: string;
-  externalIds: Record<string, string>;
-  options: Record<string, string>;
-  error?: string;
-  /** Absent where no switch was asked. */
-  counters?: OvsPortCounters;
-}
-
-/** Since the port was added, from the switch's side: `rx` came in by the port, `tx` went out of it. */
-export interface OvsPortCounters {
-  rx: OvsCount;
-  tx: OvsCount;
-}
-
-/** A figure is absent where this kind of port counts no such thing, as patch ports no drops. */
-export interface OvsCount {
-  packets?: number;
-  bytes?: number;
-  dropped?: number;
-  errors?: number;
-}
-
-export interface OvnState {
-  /** Of the northbound database on this node; empty where it is on another one. */
-  acls: OvnAcl[];
-  portGroups: { name: string; acls: string[]; externalIds: Record<string, string> }[];
-  /** Flows of br-int that drop, or log what is dropped. */
-  drops: OvsFlow[];
-  /** OpenFlow port of br-int → what OVN calls the packets that come from it. */
-  ports: { ofport: number; datapath: string; key: string }[];
-}
-
-/** A row of the northbound database's table ACL (ovn-nb(5)). */
-export interface OvnAcl {
-  uuid: string;
-  name?: string;
-  /** `to-lport`: into a pod; `from-lport`: out of one. */
-  direction: string;
-  priority: number;
-  action: string;
-  match: string;
-  externalIds: Record<string, string>;
-}
-
-/** A flow as `ovs-ofctl dump-flows` prints it (ovs-ofctl(8)). */
-export interface OvsFlow {
-  cookie: string;
-  table: number;
-  priority: number;
-  /** `reg15=0x3`, `metadata=0x3`…, in order. */
-  match: string[];
-  actions: string;
-  packets: number;
-  bytes: number;
-}
-
-export interface CiliumState {
-  /** The map cilium_metrics: what was forwarded or dropped, and why, since the node started. */
-  metrics: { reason: string; direction: 'ingress' | 'egress'; packets: number; bytes: number }[];
-  endpoints: CiliumEndpoint[];
-  /** The maps cilium_policy_*; an entry that counts nothing has no counter. */
-  policy: CiliumPolicyEntry[];
-  /** Numeric security identity → labels. */
-  identities: Record<string, string[]>;
-}
-
-export interface CiliumEndpoint {
-  id: string;
-  /** `namespace/name` */
-  pod?: string;
-  identity?: number;
-  /** Policies that its rules come from; one that only isolates has no rule. */
-  policies: { direction: 'ingress' | 'egress'; kind: string; namespace?: string; name: string }[];
-}
-
-export interface CiliumPolicyEntry {
-  endpoint: string;
-  direction: 'ingress' | 'egress';
-  deny: boolean;
-  /** 0: anybody. */
-  identity: number;
-  /** IP protocol number; 0: any. */
-  protocol: number;
-  /** 0: any. */
-  port: number;
-  packets?: number;
 }

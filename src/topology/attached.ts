@@ -1,4 +1,5 @@
-import type { NodeSnapshot, OvsPort } from '../node/snapshot.ts';
+import type { OvsPort } from '../node/dataplane-state.ts';
+import type { NodeSnapshot } from '../node/snapshot.ts';
 import type { Attachment } from './attachment.ts';
 import { hostOf, isPaired, type Place, parentOf, peerOf } from './peers.ts';
 

@@ -4,8 +4,9 @@
  */
 
 import { type AgentCost, withAgentCost } from '../e2e/agent-cost.ts';
-import { BUSY, during, lostOf, QUESTION } from '../e2e/busy.ts';
+import { BUSY, lostOf, QUESTION } from '../e2e/busy.ts';
 import { lab } from '../e2e/cluster.ts';
+import { during } from '../e2e/heal.ts';
 import { path } from '../e2e/netdoctor.ts';
 import { bulkRules, otherTraffic } from '../lab/busy.ts';
 

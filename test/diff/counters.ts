@@ -1,7 +1,8 @@
 import { familyOf } from '../../src/forwarding/address.ts';
 import type { World } from '../../src/forwarding/world.ts';
+import type { IptablesTable, NftTable } from '../../src/node/netfilter-state.ts';
 import { parseCollection } from '../../src/node/parse-collection.ts';
-import type { Family, IptablesTable, Netns, NftTable } from '../../src/node/snapshot.ts';
+import type { Family, Netns } from '../../src/node/snapshot.ts';
 import type { Case } from './case.ts';
 import type { Answer } from './kernel.ts';
 import { type Branch, spaceAt } from './predict.ts';

@@ -2,9 +2,9 @@ import { expect } from 'chai';
 import type { PathReport } from '../../src/report/report.ts';
 import { bulkRules, otherTraffic } from '../lab/busy.ts';
 import { withAgentCost } from './agent-cost.ts';
-import { BUSY, during, lostOf, QUESTION } from './busy.ts';
+import { BUSY, lostOf, QUESTION } from './busy.ts';
 import { lab } from './cluster.ts';
-import { HEALING_TIMEOUT } from './heal.ts';
+import { during, HEALING_TIMEOUT } from './heal.ts';
 import { path } from './netdoctor.ts';
 
 /** Of the agent's limit of 512 MiB. */

@@ -1,7 +1,4 @@
 import type { PathReport } from '../../src/report/report.ts';
-import { faultNamed } from '../lab/faults/index.ts';
-import type { Lab } from '../lab/handle.ts';
-import { healed } from './heal.ts';
 
 /** Asked on a node full of others' packets and rules: the first code, none for a healthy way. */
 export const BUSY: { fault?: string; code?: string }[] = [
@@ -14,17 +11,6 @@ export const BUSY: { fault?: string; code?: string }[] = [
 ];
 
 export const QUESTION = ['-n', 'demo', 'client-node1', 'server-node2'];
-
-/** Breaks the lab if there is something to break, and repairs it whatever happens. */
-export const during = async <Result>(lab: Lab, fault: string | undefined, work: () => Promise<Result>): Promise<Result> => {
-  if (fault === undefined) return work();
-  await faultNamed(fault).inject(lab);
-  try {
-    return await work();
-  } finally {
-    await healed(lab, faultNamed(fault));
-  }
-};
 
 /** What captures and traces could not keep up with, in the report's own words. */
 export const lostOf = ({ hops, back, notChecked }: PathReport): string[] => [

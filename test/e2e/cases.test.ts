@@ -1,19 +1,12 @@
 import { expect } from 'chai';
 import { faultNamed } from '../lab/faults/index.ts';
 import { lab } from './cluster.ts';
-import { HEALING_TIMEOUT, healed } from './heal.ts';
+import { during, HEALING_TIMEOUT } from './heal.ts';
 import { netdoctor, path } from './netdoctor.ts';
 
-/** Breaks the lab, asks, and repairs it whatever the answer. */
-const during = async <Answer>(name: string, ask: () => Promise<Answer>): Promise<Answer> => {
+const whileBroken = async <Answer>(name: string, ask: () => Promise<Answer>): Promise<Answer> => {
   if (!lab) throw new Error('only on the lab');
-  const fault = faultNamed(name);
-  await fault.inject(lab);
-  try {
-    return await ask();
-  } finally {
-    await healed(lab, fault);
-  }
+  return during(lab, name, ask);
 };
 
 const skips = (name: string): boolean => !lab || !faultNamed(name).appliesTo(lab.plan.options);
@@ -23,7 +16,7 @@ describe('case 1: the network between the nodes drops VXLAN', function () {
 
   it('is certain, shows where the probes ended, clears the nodes, and advises only what can work', async function () {
     if (skips('underlay-drops-tunnel')) return this.skip();
-    const { findings, hops, verdict } = await during('underlay-drops-tunnel', () => path(['-n', 'demo', 'client-node1', 'server-node2']));
+    const { findings, hops, verdict } = await whileBroken('underlay-drops-tunnel', () => path(['-n', 'demo', 'client-node1', 'server-node2']));
     const [first, ...others] = findings;
     expect(first).to.include({ code: 'ND2101', confidence: 'certain' });
     expect(others).to.deep.equal([]);
@@ -46,7 +39,7 @@ describe('case 4: two namespaces hold the same address', function () {
 
   it('names the leaked namespace, its veth, and who sent the refusals', async function () {
     if (skips('duplicate-address-intermittent')) return this.skip();
-    const { findings, verdict } = await during('duplicate-address-intermittent', () => path(['-n', 'demo', 'client-node1', 'server-node2']));
+    const { findings, verdict } = await whileBroken('duplicate-address-intermittent', () => path(['-n', 'demo', 'client-node1', 'server-node2']));
     const [first] = findings;
     expect(verdict).to.equal('intermittent');
     expect(first).to.include({ code: 'ND1101', confidence: 'certain' });

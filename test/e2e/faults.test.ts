@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { faults } from '../lab/faults/index.ts';
 import { lab } from './cluster.ts';
 import { EXPECTED, questionOf } from './expected.ts';
-import { HEALING_TIMEOUT, healed } from './heal.ts';
+import { during, HEALING_TIMEOUT } from './heal.ts';
 import { path } from './netdoctor.ts';
 
 describe('a fault in the lab is named, with the hop', function () {
@@ -12,8 +12,7 @@ describe('a fault in the lab is named, with the hop', function () {
     it(`${fault.name}: ${fault.title}`, async function () {
       if (!lab || !fault.appliesTo(lab.plan.options)) return this.skip();
       const expected = EXPECTED[fault.name];
-      await fault.inject(lab);
-      try {
+      await during(lab, fault.name, async () => {
         const { findings, verdict } = await path(questionOf(fault.name));
         const [first] = findings;
         expect(`${first?.code} ${first?.title}`).to.match(new RegExp(`^(${expected?.code}) `));
@@ -21,9 +20,7 @@ describe('a fault in the lab is named, with the hop', function () {
         expect(first?.confidence).to.be.oneOf(['certain', 'likely']);
         expect(first?.fix).to.not.deep.equal([]);
         expect(verdict).to.match(expected?.verdict ?? /broken/);
-      } finally {
-        await healed(lab, fault);
-      }
+      });
       return undefined;
     });
   }

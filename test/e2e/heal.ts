@@ -1,9 +1,10 @@
+import type { PathReport } from '../../src/report/report.ts';
 import { messageOf } from '../lab/clock.ts';
 import { type Fault, heal, victim } from '../lab/faults/fault.ts';
-import { faults } from '../lab/faults/index.ts';
+import { faultNamed, faults } from '../lab/faults/index.ts';
 import type { Lab } from '../lab/handle.ts';
 import { kubectl } from './cluster.ts';
-import { path } from './netdoctor.ts';
+import { document } from './netdoctor.ts';
 
 /** Of a test that breaks the lab, in milliseconds: with what is done where it does not get well. */
 export const HEALING_TIMEOUT = 600_000;
@@ -16,7 +17,7 @@ const unwell = async (): Promise<string[]> => {
 
 /** What the plugin says of a lab that does not get well: that is what it is for. */
 const diagnosed = async (): Promise<string[]> => {
-  const { verdict, findings } = await path(['-n', 'demo', `client-${victim.peer}`, victim.pod]);
+  const { verdict, findings } = await document<PathReport>(['path', '-n', 'demo', `client-${victim.peer}`, victim.pod]);
   return [verdict, ...findings.flatMap(({ code, confidence, title, evidence }) => [`${code} ${confidence}: ${title}`, ...evidence.slice(0, 3)])];
 };
 
@@ -45,5 +46,17 @@ export const healed = async (lab: Lab, fault: Fault): Promise<void> => {
       (reason: unknown) => [`every fault was undone, and it did not get well: ${messageOf(reason)}`],
     );
     throw new Error([`after ${fault.name}: ${messageOf(error)}`, ...said, ...repaired].join('\n'));
+  }
+};
+
+/** Breaks the lab if there is something to break, and repairs it whatever comes of the work. */
+export const during = async <Result>(lab: Lab, name: string | undefined, work: () => Promise<Result>): Promise<Result> => {
+  if (name === undefined) return work();
+  const fault = faultNamed(name);
+  await fault.inject(lab);
+  try {
+    return await work();
+  } finally {
+    await healed(lab, fault);
   }
 };

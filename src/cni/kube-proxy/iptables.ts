@@ -1,5 +1,6 @@
+import type { IptablesChain, IptablesRule, IptablesTable } from '../../node/netfilter-state.ts';
 import { splitWords } from '../../node/parse/words.ts';
-import type { Family, IptablesChain, IptablesRule, IptablesTable, Netns } from '../../node/snapshot.ts';
+import type { Family, Netns } from '../../node/snapshot.ts';
 import { backendText, type Frontend, keyOf } from './frontend.ts';
 import type { Programmed, ProxyRules } from './rules.ts';
 

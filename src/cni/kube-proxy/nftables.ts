@@ -1,5 +1,6 @@
 import { isObject, type Json, unwrap } from '../../forwarding/netfilter/nft/json.ts';
-import type { Family, Netns, NftChain, NftSet, NftTable } from '../../node/snapshot.ts';
+import type { NftChain, NftSet, NftTable } from '../../node/netfilter-state.ts';
+import type { Family, Netns } from '../../node/snapshot.ts';
 import { backendText, keyOf } from './frontend.ts';
 import { nftTables } from './mode.ts';
 import type { Programmed, ProxyRules } from './rules.ts';

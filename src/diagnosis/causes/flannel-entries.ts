@@ -42,16 +42,16 @@ const companions = (found: Mismatch[], all: Mismatch[]): Mismatch[] =>
  * Entries of an older announcement, of one address family only: flannel passes an update on to nobody when the other family's data is as before
  * (pkg/subnet/kube/kube.go, handleUpdateLeaseEvent, up to 0.28.4 at least).
  */
-const unheard = (found: Mismatch[], all: Mismatch[], { nodes }: ClusterFacts): string[] => {
-  const [first] = found;
-  const whole = first && [...found, ...companions(found, all)].map(({ kind }) => kind);
-  if (!whole?.includes('neighbour-wrong') || !whole.includes('fdb-missing')) return [];
-  const other = first?.family === 4 ? 6 : 4;
-  const peer = nodes.find(({ name }) => name === first?.peer);
-  if (!peer || announced(peer, other)?.vtepMac === undefined || all.some(({ peer: name, family }) => name === first?.peer && family === other))
-    return [];
+const unheard = (wrong: Mismatch[], all: Mismatch[], { nodes }: ClusterFacts): string[] => {
+  const [first] = wrong;
+  const kinds = wrong.map(({ kind }) => kind);
+  if (!first || !kinds.includes('neighbour-wrong') || !kinds.includes('fdb-missing')) return [];
+  const { node, peer, family } = first;
+  const facts = nodes.find(({ name }) => name === peer);
+  const announcesBoth = facts !== undefined && announced(facts, family === 4 ? 6 : 4)?.vtepMac !== undefined;
+  if (!announcesBoth || all.some((other) => other.node === node && other.peer === peer && other.family !== family)) return [];
   return [
-    `${first?.node} holds what ${first?.peer} announced before, for IPv${first?.family} alone: on dual-stack nodes flannel does not heed a change of one address family's MAC (seen up to 0.28.4).`,
+    `${node} holds what ${peer} announced before, for IPv${family} alone: on dual-stack nodes flannel does not heed a change of one address family's MAC (seen up to 0.28.4).`,
   ];
 };
 
@@ -174,6 +174,6 @@ const draft = (evidence: Evidence, { found, all }: { found: Mismatch[]; all: Mis
       ...(end ? [end.stop.message, ...seenWords(evidence, end)] : []),
     ],
     fix: [...restartAgent(evidence.facts, 'flannel', culprit), ...byHand(wrong)],
-    notes: unheard(found, all, evidence.facts),
+    notes: unheard(wrong, all, evidence.facts),
   };
 };

@@ -79,7 +79,7 @@ const queueName = ({ range, readings }: Queued, state: State): string => {
 };
 
 const failOpen = ({ stop }: PacketEnd): string =>
-  `To let packets pass while no program reads the queue (fail open), the rule has to say ${stop.facts.backend === 'nft' ? 'flags bypass' : '--queue-bypass'}; a program that is there and too slow it does not help.`;
+  `To let packets pass while no program reads the queue (fail open), the rule has to say ${stop.facts.backend === 'nft' ? 'flags bypass' : '--queue-bypass'}; that does not help where the program is there and too slow.`;
 
 const restartSomebody = ({ end, readings }: Queued): string[] => {
   const what = readings.length === 0 ? 'Start the program again that reads the queue' : 'Look at the program that reads the queue, and restart it';

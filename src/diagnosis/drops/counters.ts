@@ -1,6 +1,7 @@
 import type { RuleRef } from '../../forwarding/hop.ts';
 import { ruleText } from '../../forwarding/netfilter/nft/text.ts';
-import type { Family, IptablesChain, IptablesTable, Netns, NftTable } from '../../node/snapshot.ts';
+import type { IptablesChain, IptablesTable, NftTable } from '../../node/netfilter-state.ts';
+import type { Family, Netns } from '../../node/snapshot.ts';
 
 /** A rule or chain policy whose counter rose between two readings. */
 export interface Raised {

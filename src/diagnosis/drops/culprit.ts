@@ -1,7 +1,8 @@
 import { familyOf } from '../../forwarding/address.ts';
 import type { RuleRef } from '../../forwarding/hop.ts';
 import { hostNetns } from '../../forwarding/world.ts';
-import type { IptablesTable, Netns, NodeSnapshot } from '../../node/snapshot.ts';
+import type { IptablesTable } from '../../node/netfilter-state.ts';
+import type { Netns, NodeSnapshot } from '../../node/snapshot.ts';
 import type { Drop } from '../../probe/observation.ts';
 import type { LegacyStep } from '../../probe/rules/rule-trace.ts';
 import type { Evidence, Leg } from '../evidence.ts';

@@ -40,13 +40,13 @@ const ruleStory = (observed: ObservedDrop, culprit: Culprit | undefined): Story 
   const queued = observed.kinds.includes('queue');
   if (!culprit)
     return {
-      message: queued ? `a rule handed it${where} to a queue that took it not` : `a firewall rule dropped it${where}`,
+      message: queued ? `a rule handed it${where} to a queue that did not take it` : `a firewall rule dropped it${where}`,
       facts: hook === undefined ? {} : { hook },
     };
   const { ref } = culprit;
   const number = ref.number === undefined ? '' : ` #${ref.number}`;
   return {
-    message: `${queued ? 'handed to a queue that took it not' : 'dropped'} by ${ref.table} ${ref.chain}${number}${where}: ${ref.text}`,
+    message: `${queued ? 'handed to a queue that did not take it,' : 'dropped'} by ${ref.table} ${ref.chain}${number}${where}: ${ref.text}`,
     decidedBy: ref.text,
     facts: { ...ruleFacts(ref), ...(hook === undefined ? {} : { hook }) },
   };

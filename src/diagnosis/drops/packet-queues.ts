@@ -1,4 +1,5 @@
-import type { Netns, PacketQueue } from '../../node/snapshot.ts';
+import type { PacketQueue } from '../../node/netfilter-state.ts';
+import type { Netns } from '../../node/snapshot.ts';
 
 /** Numbers of queues, both included. */
 export interface QueueRange {
@@ -53,7 +54,8 @@ const stateWords = ({ now, before }: QueueReadings): string => {
   return `queue ${number} is bound by netlink port ${portId}${asked}: ${[`${change(before?.waiting, waiting)} packets wait`, ...lost].join(', ')}`;
 };
 
-const rangeWords = ({ first, last }: QueueRange): string => (first === last ? `queue ${first}` : `queues ${first}-${last}`);
+/** `queue 100`, `queues 100-103` */
+export const rangeWords = ({ first, last }: QueueRange): string => (first === last ? `queue ${first}` : `queues ${first}-${last}`);
 
 /** What /proc/net/netfilter/nfnetlink_queue says of the queues of a rule; nothing where it was not read. */
 export const queueWords = (range: QueueRange, after: Netns | undefined, before: Netns | undefined): string[] => {

@@ -7,7 +7,7 @@ import { placeAt } from '../../forwarding/world.ts';
 import type { Netns } from '../../node/snapshot.ts';
 import type { Evidence } from '../evidence.ts';
 import { ruleName } from '../rule-words.ts';
-import { queuesIn, readingsIn } from './packet-queues.ts';
+import { queuesIn, rangeWords, readingsIn } from './packet-queues.ts';
 
 /** Rules of a namespace that hand packets to programs. */
 const queueRules = ({ netfilter: { iptables, nft } }: Netns): RuleRef[] => [
@@ -41,6 +41,7 @@ export const passedBy = (evidence: Pick<Evidence, 'snapshots' | 'facts'>, hops: 
     const range = found && queuesIn(found.ref.text);
     if (!range || !found.netns.netfilter.queues || readingsIn(range, found.netns, undefined).length > 0) return [];
     const { ref } = found;
-    const queues = range.first === range.last ? `queue ${range.first}` : `queues ${range.first}-${range.last}`;
-    return [`on ${hop.node} no program reads ${queues}, and the rule that hands it there lets it pass then (bypass): ${ruleName(ref)}: ${ref.text}`];
+    return [
+      `on ${hop.node} no program reads ${rangeWords(range)}, and the rule that hands it there lets it pass then (bypass): ${ruleName(ref)}: ${ref.text}`,
+    ];
   });

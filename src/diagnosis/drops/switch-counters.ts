@@ -1,5 +1,6 @@
 import { hostNetns, linkNamed } from '../../forwarding/world.ts';
-import type { Link, NodeSnapshot, OvsFlow, OvsPort } from '../../node/snapshot.ts';
+import type { OvsFlow, OvsPort } from '../../node/dataplane-state.ts';
+import type { Link, NodeSnapshot } from '../../node/snapshot.ts';
 import { packetsBefore } from '../../policy/programmed/ovn.ts';
 import type { Rise } from './rise.ts';
 

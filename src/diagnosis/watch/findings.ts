@@ -3,7 +3,7 @@ import { labelOf } from '../../forwarding/world.ts';
 import type { DropKind } from '../drops/meaning.ts';
 import { queuesIn, queueWords } from '../drops/packet-queues.ts';
 import type { Finding } from '../finding.ts';
-import { inNetns, onNode } from '../remedy.ts';
+import { inPlace, onNode } from '../remedy.ts';
 import { ruleName, ruleOwnerNote, ruleRemoval } from '../rule-words.ts';
 import type { WatchEvidence } from './evidence.ts';
 import type { Flow } from './flow.ts';
@@ -36,8 +36,7 @@ const removalOf = (node: string, { rule, flows, situation, sample }: DropGroup):
   if (!rule) return [onNode(node, 'nft -a list ruleset')];
   const [flow] = flows;
   const command = ruleRemoval(rule.ref, flow ? familyOf(flow.destination) : sample.ethertype === 0x86dd ? 6 : 4);
-  const netns = situation.place?.netns;
-  return [netns && netns.role !== 'host' && netns.pid !== undefined ? inNetns(node, netns.pid, command) : onNode(node, command)];
+  return [inPlace(node, situation.place?.netns, command)];
 };
 
 /** Kinds that a rule decides. */

@@ -29,7 +29,7 @@ const KINDS: Partial<Record<DropKind, KindWords>> = {
   },
   verdict: {
     code: 'ND3015',
-    title: 'that a program refuses to which a rule hands them',
+    title: 'that a rule hands to a program (NFQUEUE, nft queue), which refuses them',
     short: 'verdict of a program',
     advice: ['An agent that judges network policies so (kube-network-policies, kindnet) logs what it denies, and so does an IPS.'],
   },

@@ -1,4 +1,5 @@
-import type { Family, Netns, NftChain, NftTable } from '../../node/snapshot.ts';
+import type { NftChain, NftTable } from '../../node/netfilter-state.ts';
+import type { Family, Netns } from '../../node/snapshot.ts';
 import { assume, decided } from '../flight.ts';
 import type { RuleRef } from '../hop.ts';
 import { type HookName, isV6, type Pass } from '../pass.ts';

@@ -1,4 +1,4 @@
-import type { PacketQueue } from '../../node/snapshot.ts';
+import type { PacketQueue } from '../../node/netfilter-state.ts';
 import { choose, type Fork } from '../fork.ts';
 import type { RuleRef } from '../hop.ts';
 import type { Pass } from '../pass.ts';

@@ -1,4 +1,4 @@
-import type { Ipset } from '../../node/snapshot.ts';
+import type { Ipset } from '../../node/netfilter-state.ts';
 import { fail, type Tool } from './change.ts';
 
 const bare = (entry: string): string => (entry.split(' ')[0] ?? '').replace(/\/(32|128)$/, '');

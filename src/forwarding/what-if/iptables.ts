@@ -1,6 +1,7 @@
+import type { IptablesChain, IptablesRule, IptablesTable } from '../../node/netfilter-state.ts';
 import { ruleFrom } from '../../node/parse/iptables.ts';
 import { splitWords } from '../../node/parse/words.ts';
-import type { Family, IptablesChain, IptablesRule, IptablesTable, Netns } from '../../node/snapshot.ts';
+import type { Family, Netns } from '../../node/snapshot.ts';
 import { readRule } from '../netfilter/iptables/words.ts';
 import { fail, type Tool } from './change.ts';
 import { ruleText, sameRule } from './iptables-rule.ts';

@@ -1,4 +1,5 @@
-import type { Netns, NftChain, NftSet, NftTable } from '../../node/snapshot.ts';
+import type { NftChain, NftSet, NftTable } from '../../node/netfilter-state.ts';
+import type { Netns } from '../../node/snapshot.ts';
 import { fail, type Tool } from './change.ts';
 import { ruleExpressions, verdict } from './nft-statement.ts';
 import { elements } from './nft-value.ts';

@@ -1,4 +1,4 @@
-import type { CiliumEndpoint, CiliumPolicyEntry, CiliumState } from '../snapshot.ts';
+import type { CiliumEndpoint, CiliumPolicyEntry, CiliumState } from '../dataplane-state.ts';
 import { isRecord, type Json, listAt, numberAt, optional, type Parsed, readEach, readRecords, recordAt, stringAt, stringsAt } from './json.ts';
 
 const readJson = <Value>(text: string, read: (item: Json) => Value | undefined): Parsed<Value[]> => {

@@ -1,4 +1,4 @@
-import type { Ipset } from '../snapshot.ts';
+import type { Ipset } from '../netfilter-state.ts';
 import { linesOf, optional, type Parsed } from './json.ts';
 
 /** Options of an entry that decide what it matches. */

@@ -1,4 +1,5 @@
-import type { Family, IptablesChain, IptablesRule, IptablesTable } from '../snapshot.ts';
+import type { IptablesChain, IptablesRule, IptablesTable } from '../netfilter-state.ts';
+import type { Family } from '../snapshot.ts';
 import type { Parsed } from './json.ts';
 import { unquoted } from './words.ts';
 

@@ -1,4 +1,4 @@
-import type { PacketQueue } from '../snapshot.ts';
+import type { PacketQueue } from '../netfilter-state.ts';
 import { linesOf, type Parsed, readEach } from './json.ts';
 
 /** NFQNL_COPY_NONE, NFQNL_COPY_META, NFQNL_COPY_PACKET (include/uapi/linux/netfilter/nfnetlink_queue.h). */

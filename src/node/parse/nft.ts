@@ -1,4 +1,4 @@
-import type { IptablesTable, NftChain, NftSet, NftTable } from '../snapshot.ts';
+import type { IptablesTable, NftChain, NftSet, NftTable } from '../netfilter-state.ts';
 import { isRecord, type Json, listAt, numberAt, optional, type Parsed, readDocument, stringAt, stringsAt } from './json.ts';
 
 const FAMILIES: readonly string[] = ['ip', 'ip6', 'inet', 'bridge', 'arp', 'netdev'];

@@ -1,4 +1,4 @@
-import type { OvnAcl, OvnState, OvsFlow } from '../snapshot.ts';
+import type { OvnAcl, OvnState, OvsFlow } from '../dataplane-state.ts';
 import { isRecord, type Json, linesOf, listAt, numberAt, optional, type Parsed, readEach } from './json.ts';
 import { asList, asMap, asText, asUuid, rowsOf } from './ovs.ts';
 

@@ -1,4 +1,4 @@
-import type { OvsCount, OvsPort, OvsPortCounters, OvsState } from '../snapshot.ts';
+import type { OvsCount, OvsPort, OvsPortCounters, OvsState } from '../dataplane-state.ts';
 import { linesOf, optional, type Parsed } from './json.ts';
 
 /** What one switch said of one port. */

@@ -1,4 +1,4 @@
-import type { OvsPort, OvsState } from '../snapshot.ts';
+import type { OvsPort, OvsState } from '../dataplane-state.ts';
 import { isRecord, type Json, listAt, optional, type Parsed } from './json.ts';
 
 /** A value in OVSDB's notation (RFC 7047, 5.1): `["uuid", x]`, `["set", […]]`, `["map", [[k, v], …]]` or itself. */

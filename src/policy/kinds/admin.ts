@@ -119,7 +119,7 @@ const listed = (field: Field): Field[] => {
   return items;
 };
 
-/** A name in DNS, whose first part may be a star (DomainName). */
+/** A name in DNS, whose first part may be a star: the API's own pattern, `A-z` included (DomainName of network-policy-api). */
 const DOMAIN_NAME = /^(\*\.)?([a-zA-z0-9]([-a-zA-Z0-9_]*[a-zA-Z0-9])?\.)+[a-zA-z0-9]([-a-zA-Z0-9_]*[a-zA-Z0-9])?\.?$/;
 
 const PEER_FIELDS = ['namespaces', 'pods', 'nodes', 'networks', 'domainNames'] as const;

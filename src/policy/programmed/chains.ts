@@ -1,6 +1,7 @@
 import { hostNetns } from '../../forwarding/world.ts';
+import type { IptablesRule, NftTable } from '../../node/netfilter-state.ts';
 import { splitWords } from '../../node/parse/words.ts';
-import type { Family, IptablesRule, NftTable, NodeSnapshot } from '../../node/snapshot.ts';
+import type { Family, NodeSnapshot } from '../../node/snapshot.ts';
 
 /** A chain of whichever firewall, as far as policies need it. */
 export interface Chain {

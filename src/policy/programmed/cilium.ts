@@ -1,4 +1,4 @@
-import type { CiliumPolicyEntry, CiliumState } from '../../node/snapshot.ts';
+import type { CiliumPolicyEntry, CiliumState } from '../../node/dataplane-state.ts';
 import type { Carried, Counted, Programmed, Wanted } from './programmed.ts';
 
 /** Reasons as the map's reader words them (pkg/monitor/api/drop.go: 133 and 181). */

@@ -1,4 +1,5 @@
-import type { NodeSnapshot, OvnAcl, OvnState, OvsFlow, OvsPort } from '../../node/snapshot.ts';
+import type { OvnAcl, OvnState, OvsFlow, OvsPort } from '../../node/dataplane-state.ts';
+import type { NodeSnapshot } from '../../node/snapshot.ts';
 import type { PolicyRef } from '../model.ts';
 import type { Carried, Programmed, Wanted } from './programmed.ts';
 

@@ -6,33 +6,14 @@ import type { Evidence } from '../../../src/diagnosis/evidence.ts';
 import type { Drop } from '../../../src/probe/observation.ts';
 import { tablesFrom } from '../forwarding/iptables-text.ts';
 import { dropRoutes, type FlannelCluster, flannelCluster, found } from '../forwarding/world.ts';
-import { ask, type Question } from './evidence.ts';
+import { ask, drop, drops, type Question } from './evidence.ts';
 
 const crossNode: Question = { from: 'web-0', to: 'db-0', outcome: 'timeout' };
-
-const FORWARDED = ['nft_do_chain', 'nft_do_chain_ipv4', 'nf_hook_slow', 'ip_forward', '__netif_receive_skb_one_core', 'process_backlog'];
-
-const drop = (cluster: FlannelCluster, more: Partial<Drop> = {}): Drop => ({
-  node: 'node2',
-  netns: cluster.host('node2').inode,
-  interface: 'flannel.1',
-  direction: 'in',
-  time: 1,
-  probe: 'main',
-  attempt: 0,
-  what: 'request',
-  packet: { source: '10.244.0.4', destination: '10.244.1.5', protocol: 'tcp', destinationPort: 8080, length: 60 },
-  tunnelled: false,
-  wireLength: 60,
-  function: 'nft_do_chain',
-  stack: FORWARDED,
-  ...more,
-});
 
 /** All five attempts dropped alike. */
 const dropped = (cluster: FlannelCluster, evidence: Evidence, more: Partial<Drop> = {}): Evidence => ({
   ...evidence,
-  drops: [{ node: more.node ?? 'node2', lostEvents: 0, drops: [0, 1, 2, 3, 4].map((attempt) => drop(cluster, { attempt, ...more })) }],
+  drops: [{ node: more.node ?? 'node2', lostEvents: 0, drops: drops(cluster, more) }],
 });
 
 const first = (evidence: Evidence) => found(diagnose(evidence).findings[0]);

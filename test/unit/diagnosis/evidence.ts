@@ -2,6 +2,7 @@ import type { Endpoint } from '../../../src/cluster/endpoint.ts';
 import type { Protocol } from '../../../src/cluster/facts.ts';
 import type { Evidence } from '../../../src/diagnosis/evidence.ts';
 import { walk, walkBack } from '../../../src/forwarding/walk.ts';
+import type { Drop } from '../../../src/probe/observation.ts';
 import type { Attempt, Outcome, ProbePurpose, ProbeResult } from '../../../src/probe/probe.ts';
 import { type FlannelCluster, found } from '../forwarding/world.ts';
 
@@ -77,3 +78,25 @@ const endpoint = (cluster: FlannelCluster, word: string): Endpoint => {
   const names = cluster.facts.endpoints.filter((one) => one.service.name === word).map((one) => one.pod?.name);
   return { ...base, kind: 'service', ips: service.clusterIps, service, backends: cluster.facts.pods.filter(({ name }) => names.includes(name)) };
 };
+
+/** As nft drops what is forwarded: the first attempt of the main probe, on the way there, on node2. */
+export const drop = (cluster: FlannelCluster, more: Partial<Drop> = {}): Drop => ({
+  node: 'node2',
+  netns: cluster.host('node2').inode,
+  interface: 'flannel.1',
+  direction: 'in',
+  time: 1,
+  probe: 'main',
+  attempt: 0,
+  what: 'request',
+  packet: { source: '10.244.0.4', destination: '10.244.1.5', protocol: 'tcp', destinationPort: 8080, length: 60 },
+  tunnelled: false,
+  wireLength: 60,
+  function: 'nft_do_chain',
+  stack: ['nft_do_chain', 'nft_do_chain_ipv4', 'nf_hook_slow', 'ip_forward', '__netif_receive_skb_one_core', 'process_backlog'],
+  ...more,
+});
+
+/** The same of all five attempts. */
+export const drops = (cluster: FlannelCluster, more: Partial<Drop> = {}): Drop[] =>
+  [0, 1, 2, 3, 4].map((attempt) => drop(cluster, { attempt, ...more }));

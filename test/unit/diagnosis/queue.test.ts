@@ -4,22 +4,14 @@ import { meaningOf } from '../../../src/diagnosis/drops/meaning.ts';
 import { queuesIn } from '../../../src/diagnosis/drops/packet-queues.ts';
 import type { Evidence } from '../../../src/diagnosis/evidence.ts';
 import type { Finding } from '../../../src/diagnosis/finding.ts';
-import type { Netns, NftTable, NodeSnapshot, PacketQueue } from '../../../src/node/snapshot.ts';
+import type { NftTable, PacketQueue } from '../../../src/node/netfilter-state.ts';
+import type { Netns, NodeSnapshot } from '../../../src/node/snapshot.ts';
 import type { Drop } from '../../../src/probe/observation.ts';
 import { tablesFrom } from '../forwarding/iptables-text.ts';
 import { type FlannelCluster, flannelCluster, found } from '../forwarding/world.ts';
+import { queue } from '../packet-queue.ts';
 import { objectsIn } from '../policy/world.ts';
-import { ask } from './evidence.ts';
-
-const queue = (number: number, more: Partial<PacketQueue> = {}): PacketQueue => ({
-  number,
-  portId: 4711,
-  waiting: 0,
-  copies: 'packet',
-  dropped: 0,
-  userDropped: 0,
-  ...more,
-});
+import { ask, drops } from './evidence.ts';
 
 /** What node2's host was found to have, at each reading; without the first there was but one. */
 interface Reading {
@@ -51,32 +43,29 @@ interface Incident {
   drops?: boolean;
 }
 
-const evidenceOf = (cluster: FlannelCluster, { readings: [first, second], rule = RULE, drops = false }: Incident): Evidence => {
+const evidenceOf = (cluster: FlannelCluster, { readings: [first, second], rule = RULE, drops: told = false }: Incident): Evidence => {
   const before = structuredClone(cluster.snapshots);
   setUp(hostOf(before), first, rule);
   setUp(cluster.host('node2'), second, rule);
   const evidence = { ...ask(cluster, { from: 'web-0', to: 'db-0', outcome: 'timeout' }), before };
-  return drops
-    ? { ...evidence, drops: [{ node: 'node2', lostEvents: 0, drops: [0, 1, 2, 3, 4].map((attempt) => dropIn(cluster, attempt)) }] }
-    : evidence;
+  return told ? { ...evidence, drops: [{ node: 'node2', lostEvents: 0, drops: drops(cluster, QUEUED) }] } : evidence;
 };
 
-const dropIn = (cluster: FlannelCluster, attempt: number): Drop => ({
-  node: 'node2',
-  netns: cluster.host('node2').inode,
-  interface: 'flannel.1',
-  direction: 'in',
-  time: 1,
-  probe: 'main',
-  attempt,
-  what: 'request',
-  packet: { source: '10.244.0.4', destination: '10.244.1.5', protocol: 'tcp', destinationPort: 8080, length: 60 },
-  tunnelled: false,
-  wireLength: 60,
-  reason: 'NOT_SPECIFIED',
-  function: 'nf_queue',
-  stack: ['nf_queue', 'nf_hook_slow', 'ip_forward', 'ip_rcv'],
-});
+/** As the kernel tells of one that found no queue. */
+const QUEUED: Partial<Drop> = { reason: 'NOT_SPECIFIED', function: 'nf_queue', stack: ['nf_queue', 'nf_hook_slow', 'ip_forward', 'ip_rcv'] };
+
+/** The rule counts the probes, and the queues are as before. */
+const meanwhile = (...queues: PacketQueue[]): Incident['readings'] => [
+  { counted: 7, queues },
+  { counted: 12, queues },
+];
+
+/** kindnet carries out policies, on so many of the two nodes, and one denies everything. */
+const denyAll = ({ facts }: FlannelCluster, { ready }: { ready: number }): void => {
+  const policy = 'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: none, namespace: default}\nspec: {podSelector: {}}\n';
+  facts.daemonSets = [{ namespace: 'kube-system', name: 'kindnet', images: ['kindnetd:v2'], desired: 2, ready }];
+  facts.policies = { namespaces: [{ name: 'default', labels: {} }], serviceAccounts: [], objects: objectsIn(policy) };
+};
 
 const firstOf = (incident: Incident, cluster = flannelCluster()): Finding => found(diagnose(evidenceOf(cluster, incident)).findings[0]);
 
@@ -84,10 +73,7 @@ const title = (words: string): string => `A rule on node2 hands it to ${words}.`
 
 describe('a queue that no program reads', () => {
   const unread: Incident = {
-    readings: [
-      { counted: 7, queues: [] },
-      { counted: 12, queues: [] },
-    ],
+    readings: meanwhile(),
     drops: true,
   };
 
@@ -118,13 +104,9 @@ describe('a queue that no program reads', () => {
 
   it('is one of several', () => {
     const rule = RULE.replace('--queue-num 100', '--queue-balance 100:103');
-    const queues = [queue(101)];
     const finding = firstOf({
       rule,
-      readings: [
-        { counted: 0, queues },
-        { counted: 5, queues },
-      ],
+      readings: meanwhile(queue(101)),
       drops: true,
     });
     expect(finding.title).to.equal(title('one of queues 100-103, not all of which a program reads: the kernel drops it'));
@@ -156,9 +138,7 @@ describe('a queue that no program reads', () => {
 describe('a queue that no program reads, with a rule that lets pass then', () => {
   it('is why a policy is not carried out', () => {
     const cluster = flannelCluster();
-    cluster.facts.daemonSets = [{ namespace: 'kube-system', name: 'kindnet', images: ['kindnetd:v2'], desired: 2, ready: 1 }];
-    const policy = 'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: none, namespace: default}\nspec: {podSelector: {}}\n';
-    cluster.facts.policies = { namespaces: [{ name: 'default', labels: {} }], serviceAccounts: [], objects: objectsIn(policy) };
+    denyAll(cluster, { ready: 1 });
     const { netfilter } = cluster.host('node2');
     netfilter.nft = [tableOf('kindnet-network-policies', { num: 101, flags: 'bypass' })];
     netfilter.queues = [];
@@ -189,12 +169,8 @@ describe('a queue whose program does not do its part', () => {
   });
 
   it('has bound it and asked for nothing', () => {
-    const queues = [queue(100, { copies: 'none' })];
     const finding = firstOf({
-      readings: [
-        { counted: 7, queues },
-        { counted: 12, queues },
-      ],
+      readings: meanwhile(queue(100, { copies: 'none' })),
       drops: true,
     });
     expect(finding.title).to.equal(title('queue 100, whose program never said what it wants to see: the kernel drops it'));
@@ -237,13 +213,9 @@ describe('a queue whose program does not do its part', () => {
   });
 
   it('is not suspected where nothing waits', () => {
-    const queues = [queue(100, { waiting: 3 })];
     expect(
       firstOf({
-        readings: [
-          { counted: 7, queues },
-          { counted: 12, queues },
-        ],
+        readings: meanwhile(queue(100, { waiting: 3 })),
       }).code,
     ).not.to.equal('ND3018');
   });
@@ -261,13 +233,9 @@ describe('a drop by the verdict of a program', () => {
   const refused = { reason: 'NOT_SPECIFIED', function: 'nf_reinject', stack: ['nf_reinject', 'nfqnl_recv_verdict', 'nfnetlink_rcv_msg'] };
 
   it('is told as that', () => {
-    const queues = [queue(100)];
     const cluster = flannelCluster();
     const evidence = evidenceOf(cluster, {
-      readings: [
-        { counted: 7, queues },
-        { counted: 12, queues },
-      ],
+      readings: meanwhile(queue(100)),
       drops: true,
     });
     for (const result of evidence.drops) for (const one of result.drops) Object.assign(one, refused);
@@ -278,15 +246,9 @@ describe('a drop by the verdict of a program', () => {
 
   it('is a policy’s where one denies it', () => {
     const cluster = flannelCluster();
-    cluster.facts.daemonSets = [{ namespace: 'kube-system', name: 'kindnet', images: ['kindnetd:v2'], desired: 2, ready: 2 }];
-    const policy = 'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: none, namespace: default}\nspec: {podSelector: {}}\n';
-    cluster.facts.policies = { namespaces: [{ name: 'default', labels: {} }], serviceAccounts: [], objects: objectsIn(policy) };
-    const queues = [queue(100)];
+    denyAll(cluster, { ready: 2 });
     const evidence = evidenceOf(cluster, {
-      readings: [
-        { counted: 7, queues },
-        { counted: 12, queues },
-      ],
+      readings: meanwhile(queue(100)),
       drops: true,
     });
     for (const result of evidence.drops) for (const one of result.drops) Object.assign(one, refused);

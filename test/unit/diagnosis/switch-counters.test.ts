@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import { diagnose } from '../../../src/diagnosis/diagnose.ts';
 import type { Evidence } from '../../../src/diagnosis/evidence.ts';
+import type { OvsState } from '../../../src/node/dataplane-state.ts';
 import { parseOvs } from '../../../src/node/parse/ovs.ts';
 import { parseOvsPorts, withCounters } from '../../../src/node/parse/ovs-ports.ts';
-import type { LinkStats, OvsState } from '../../../src/node/snapshot.ts';
+import type { LinkStats } from '../../../src/node/snapshot.ts';
 import type { Sighting } from '../../../src/probe/observation.ts';
 import { address, type FlannelCluster, flannelCluster, found, makeLink } from '../forwarding/world.ts';
 import { fixture } from '../node/recorded.ts';

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { diagnose } from '../../../src/diagnosis/diagnose.ts';
 import type { Evidence } from '../../../src/diagnosis/evidence.ts';
-import type { AddressClaim, Drop, Sighting, TapResult } from '../../../src/probe/observation.ts';
+import type { AddressClaim, Sighting, TapResult } from '../../../src/probe/observation.ts';
 import { type FlannelCluster, flannelCluster, found } from '../forwarding/world.ts';
-import { ask, type Question } from './evidence.ts';
+import { ask, drops, type Question } from './evidence.ts';
 
 const sameNode: Question = { from: 'web-0', to: 'web-1', outcome: 'timeout' };
 const crossNode: Question = { from: 'web-0', to: 'db-0', outcome: 'timeout' };
@@ -50,23 +50,6 @@ describe('a neighbour that does not answer', () => {
 });
 
 describe('a frame for another MAC', () => {
-  const drop = (cluster: FlannelCluster, attempt: number): Drop => ({
-    node: 'node2',
-    netns: cluster.pod('db-0').inode,
-    interface: 'eth0',
-    direction: 'peer',
-    time: 1,
-    probe: 'main',
-    attempt,
-    what: 'request',
-    packet: { source: '10.244.0.4', destination: '10.244.1.5', protocol: 'tcp', destinationPort: 8080 },
-    tunnelled: false,
-    wireLength: 60,
-    reason: 'OTHERHOST',
-    function: 'ip_rcv_core',
-    stack: ['ip_rcv_core'],
-  });
-
   it('names the neighbour entry that is wrong, and takes it away', () => {
     const cluster = flannelCluster();
     cluster.host('node2').neighbours.push({
@@ -80,7 +63,20 @@ describe('a frame for another MAC', () => {
     });
     const evidence = {
       ...ask(cluster, crossNode),
-      drops: [{ node: 'node2', lostEvents: 0, drops: [0, 1, 2, 3, 4].map((attempt) => drop(cluster, attempt)) }],
+      drops: [
+        {
+          node: 'node2',
+          lostEvents: 0,
+          drops: drops(cluster, {
+            netns: cluster.pod('db-0').inode,
+            interface: 'eth0',
+            direction: 'peer',
+            reason: 'OTHERHOST',
+            function: 'ip_rcv_core',
+            stack: ['ip_rcv_core'],
+          }),
+        },
+      ],
     };
     const finding = first(evidence);
     expect(finding).to.include({ code: 'ND2112', confidence: 'certain' });

@@ -1,5 +1,6 @@
+import type { IptablesChain, IptablesTable } from '../../../src/node/netfilter-state.ts';
 import { ruleFrom } from '../../../src/node/parse/iptables.ts';
-import type { Family, IptablesChain, IptablesTable } from '../../../src/node/snapshot.ts';
+import type { Family } from '../../../src/node/snapshot.ts';
 
 /** iptables-save text → tables, enough of it for rules written by hand in a test (no escapes inside quotes). */
 export const tablesFrom = (text: string, backend: 'nft' | 'legacy' = 'nft', family: Family = 4): IptablesTable[] => {

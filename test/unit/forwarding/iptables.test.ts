@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Packet } from '../../../src/forwarding/hop.ts';
 import { walk } from '../../../src/forwarding/walk.ts';
-import type { Ipset } from '../../../src/node/snapshot.ts';
+import type { Ipset } from '../../../src/node/netfilter-state.ts';
 import { tablesFrom } from './iptables-text.ts';
 import { flannelCluster } from './world.ts';
 

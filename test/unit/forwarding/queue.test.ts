@@ -1,19 +1,10 @@
 import { expect } from 'chai';
 import { walk, walkAll } from '../../../src/forwarding/walk.ts';
+import type { NftTable, PacketQueue } from '../../../src/node/netfilter-state.ts';
 import { parseNft } from '../../../src/node/parse/nft.ts';
-import type { NftTable, PacketQueue } from '../../../src/node/snapshot.ts';
+import { queue } from '../packet-queue.ts';
 import { tablesFrom } from './iptables-text.ts';
 import { type FlannelCluster, flannelCluster } from './world.ts';
-
-const queue = (number: number, more: Partial<PacketQueue> = {}): PacketQueue => ({
-  number,
-  portId: 4711,
-  waiting: 0,
-  copies: 'packet',
-  dropped: 0,
-  userDropped: 0,
-  ...more,
-});
 
 interface Put {
   /** Rules of filter FORWARD on node2, or of the table named. */

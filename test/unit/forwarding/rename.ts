@@ -1,6 +1,7 @@
 import type { World } from '../../../src/forwarding/world.ts';
+import type { IptablesTable } from '../../../src/node/netfilter-state.ts';
 import { ruleFrom } from '../../../src/node/parse/iptables.ts';
-import type { IptablesTable, Link, Netns } from '../../../src/node/snapshot.ts';
+import type { Link, Netns } from '../../../src/node/snapshot.ts';
 
 type Rename = (name: string) => string;
 

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import type { ClusterFacts } from '../../../src/cluster/facts.ts';
+import type { IptablesTable } from '../../../src/node/netfilter-state.ts';
 import { parseIptables } from '../../../src/node/parse/iptables.ts';
-import type { Family, IptablesTable, NodeSnapshot } from '../../../src/node/snapshot.ts';
+import type { Family, NodeSnapshot } from '../../../src/node/snapshot.ts';
 import type { End } from '../../../src/policy/end.ts';
 import { type Engine, engineOf, selecting } from '../../../src/policy/engine.ts';
 import { type FlowCase, flowsOf } from '../../../src/policy/flows.ts';

@@ -1,4 +1,4 @@
-import type { Ipset } from '../../../node/snapshot.ts';
+import type { Ipset } from '../../../node/netfilter-state.ts';
 import { type ParsedAddress, type Prefix, parsePrefix } from '../../address.ts';
 import { and } from '../../mark.ts';
 import { protocolNumber } from '../../protocol.ts';

@@ -1,4 +1,5 @@
-import type { Ipset, Netns } from '../../../node/snapshot.ts';
+import type { Ipset } from '../../../node/netfilter-state.ts';
+import type { Netns } from '../../../node/snapshot.ts';
 import { parseAddress } from '../../address.ts';
 import { portOf } from '../../flight.ts';
 import { and } from '../../mark.ts';

@@ -1,5 +1,5 @@
+import type { IptablesChain, IptablesRule, IptablesTable } from '../../../node/netfilter-state.ts';
 import { splitWords } from '../../../node/parse/words.ts';
-import type { IptablesChain, IptablesRule, IptablesTable } from '../../../node/snapshot.ts';
 import { parsePrefix } from '../../address.ts';
 import type { RuleRef } from '../../hop.ts';
 import { named } from '../../named.ts';

@@ -1,4 +1,4 @@
-import type { IptablesChain, IptablesTable } from '../../../node/snapshot.ts';
+import type { IptablesChain, IptablesTable } from '../../../node/netfilter-state.ts';
 import { assume, tires } from '../../flight.ts';
 import { choose } from '../../fork.ts';
 import { named } from '../../named.ts';

@@ -1,4 +1,4 @@
-import type { NftChain, NftTable } from '../../../node/snapshot.ts';
+import type { NftChain, NftTable } from '../../../node/netfilter-state.ts';
 import { sameAddress } from '../../address.ts';
 import { isObject, nameAndBody, unwrap } from './json.ts';
 

@@ -1,4 +1,4 @@
-import type { NftTable } from '../../../node/snapshot.ts';
+import type { NftTable } from '../../../node/netfilter-state.ts';
 import { parseAddress } from '../../address.ts';
 import { and, or, xor } from '../../mark.ts';
 import { named } from '../../named.ts';

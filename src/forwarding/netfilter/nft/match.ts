@@ -1,4 +1,4 @@
-import type { NftTable } from '../../../node/snapshot.ts';
+import type { NftTable } from '../../../node/netfilter-state.ts';
 import { choose } from '../../fork.ts';
 import type { RuleRef } from '../../hop.ts';
 import { named } from '../../named.ts';

@@ -1,4 +1,4 @@
-import type { NftChain, NftTable } from '../../../node/snapshot.ts';
+import type { NftChain, NftTable } from '../../../node/netfilter-state.ts';
 import { assume, tires } from '../../flight.ts';
 import type { RuleRef } from '../../hop.ts';
 import type { Pass } from '../../pass.ts';

@@ -1,4 +1,4 @@
-import type { NftSet, NftTable } from '../../../node/snapshot.ts';
+import type { NftSet, NftTable } from '../../../node/netfilter-state.ts';
 import { choose } from '../../fork.ts';
 import type { Pass } from '../../pass.ts';
 import type { DataType, Scalar } from './datatype.ts';

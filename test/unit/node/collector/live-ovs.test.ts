@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { collectNode } from '../../../../src/node/collect.ts';
+import type { OvsPortCounters } from '../../../../src/node/dataplane-state.ts';
 import { parseCollection } from '../../../../src/node/parse-collection.ts';
-import type { NodeSnapshot, OvsPortCounters } from '../../../../src/node/snapshot.ts';
+import type { NodeSnapshot } from '../../../../src/node/snapshot.ts';
 import { agentOf } from './agent.ts';
 import { switchedNode } from './switched-node.ts';
 

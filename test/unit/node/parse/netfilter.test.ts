@@ -1,9 +1,9 @@
 import { expect } from 'chai';
+import type { IptablesChain } from '../../../../src/node/netfilter-state.ts';
 import { parseIpset } from '../../../../src/node/parse/ipset.ts';
 import { parseIptables } from '../../../../src/node/parse/iptables.ts';
 import { parseNft, withDevices, withoutIptables } from '../../../../src/node/parse/nft.ts';
 import { splitWords } from '../../../../src/node/parse/words.ts';
-import type { IptablesChain } from '../../../../src/node/snapshot.ts';
 import { fixture } from '../recorded.ts';
 
 describe('iptables-save', () => {

@@ -1,6 +1,7 @@
 import type { Endpoint } from '../cluster/endpoint.ts';
 import type { ClusterFacts, EndpointFacts, NodeFacts, PodFacts, Protocol, ServiceFacts } from '../cluster/facts.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
+import { ECHO_BYTES } from '../probe/live/probe-plan.ts';
 import type { ProbePurpose, ProbeRequest } from '../probe/probe.ts';
 import { senderMtu } from './mtu.ts';
 
@@ -83,6 +84,8 @@ const endpointsOf = (service: ServiceFacts, question: Question, facts: ClusterFa
     });
 };
 
+const isSmallEcho = ({ protocol, size }: ProbeRequest): boolean => protocol === 'icmp' && size === undefined;
+
 const dnsService = (facts: ClusterFacts): ServiceFacts | undefined =>
   facts.services.find(({ namespace, name }) => namespace === 'kube-system' && ['kube-dns', 'coredns', 'rke2-coredns-rke2-coredns'].includes(name));
 
@@ -113,6 +116,7 @@ export const planProbes = (question: Question, facts: ClusterFacts, snapshots: N
       ...(target.port === undefined ? {} : { port: target.port }),
       ...(target.query === undefined ? {} : { query: target.query }),
       ...(target.size === undefined ? {} : { size: target.size }),
+      ...(target.protocol === 'icmp' && target.size === undefined ? { echoBytes: ECHO_BYTES + requests.filter(isSmallEcho).length } : {}),
       count,
       timeoutMs,
     });

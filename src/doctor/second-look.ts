@@ -5,9 +5,12 @@ import { type Look, look, type Scene } from './watch.ts';
 /** Another prime than the first round's, so that a counter that others move, too, does not fit both by chance. */
 const ATTEMPTS = 17;
 
-/** Lost, and nothing explains it, or a rule did it that nobody can name. */
+/** What the kernel's own word makes certain: a rule that nobody can name, or drops of which it told too few. */
+const ASK_AGAIN = ['ND3003', 'ND3004', 'ND3011', 'ND3012', 'ND3015'];
+
+/** Lost, and nothing explains it, or not for certain. */
 export const deservesSecondLook = ({ findings: [first] }: Pick<PathReport, 'findings'>): boolean =>
-  first?.code === 'ND0001' || (first !== undefined && ['ND3003', 'ND3004'].includes(first.code) && first.confidence === 'likely');
+  first?.code === 'ND0001' || (first !== undefined && ASK_AGAIN.includes(first.code) && first.confidence === 'likely');
 
 /**
  * The question alone once more, with more probes and time for what the kernel drops late. Both rounds together are one look: their attempts

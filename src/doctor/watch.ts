@@ -5,7 +5,6 @@ import { sameAddress } from '../forwarding/address.ts';
 import { hostNetns } from '../forwarding/world.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
 import { type Carriers, carriedLengths, EVERY_CARRIER, probeLengths } from '../probe/drops/lengths.ts';
-import { echoSizes } from '../probe/live/probe-plan.ts';
 import { answered, type Outcome, type ProbeRequest, type ProbeResult } from '../probe/probe.ts';
 import type { RuleTraceRaw } from '../probe/rules/rule-trace.ts';
 import type { TapRaw, TapRequest } from '../probe/tap/tap-output.ts';
@@ -153,9 +152,8 @@ export const look = async (scene: Scene, snapshots: NodeSnapshot[], requests: Pr
   const { doors, question, mark, stopwatch } = scene;
   const ends = [question.source, question.destination, ...requests.map(({ destination }) => destination)];
   const addresses = [...new Set([...ends, ...gatewaysOf(snapshots)])];
-  const bare = requests.flatMap((request) =>
-    probeLengths(request, { echoSizes: echoSizes(requests.length + 1), timestamps: speakTimestamps(scene, snapshots) }),
-  );
+  const timestamps = speakTimestamps(scene, snapshots);
+  const bare = requests.flatMap((request) => probeLengths(request, { timestamps }));
   const lengths = carriedLengths(bare, carriersOf(snapshots));
   const ports = [...new Set(requests.flatMap(({ port }) => port ?? []))];
   const groups = byNode(tapRequests(scene, snapshots));

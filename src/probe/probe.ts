@@ -18,6 +18,8 @@ export interface ProbeRequest {
   query?: string;
   /** Bytes at L3 of an echo request that nobody may fragment; protocol icmp. */
   size?: number;
+  /** Payload of an echo request without `size`: of those sent together each has its own, so that a trace tells them apart by their length. */
+  echoBytes?: number;
   count: number;
   timeoutMs: number;
 }

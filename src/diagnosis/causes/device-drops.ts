@@ -1,7 +1,8 @@
 import { linkNamed, placeAt } from '../../forwarding/world.ts';
 import type { Link, TcFilter, TcState } from '../../node/snapshot.ts';
-import type { Cause } from '../cause.ts';
+import type { Cause, Draft } from '../cause.ts';
 import { draftOf } from '../draft.ts';
+import { type QdiscRise, qdiscRise } from '../drops/kernel-counters.ts';
 import { type PacketEnd, packetEnd } from '../end.ts';
 import type { Evidence } from '../evidence.ts';
 import { onNode } from '../remedy.ts';
@@ -28,6 +29,14 @@ const filtersAt = (evidence: Evidence, end: PacketEnd): TcFilter[] => {
   );
 };
 
+const riseWords = ({ kind, device, by }: QdiscRise): string => `${kind} of ${device} dropped ${by} packets while the probes ran`;
+
+/** The kernel's own word and a counter that rose by no less than was lost are two that agree, of however few packets the word is. */
+const confirmed = (draft: Draft, { leg, drop }: PacketEnd, rise: QdiscRise | undefined): Draft => {
+  const lost = leg.probe.attempts.filter(({ outcome }) => outcome !== 'answered').length;
+  return drop && rise && rise.by >= lost ? { ...draft, confidence: 'certain' } : draft;
+};
+
 export const trafficControl: Cause = {
   code: 'ND3011',
   summary: 'A traffic-control filter or a BPF program on an interface drops the packet.',
@@ -41,13 +50,16 @@ export const trafficControl: Cause = {
     // the kernel tells the place before; the device is the only one behind it that has such filters
     const [device, ...devices] = new Set(filters.map((filter) => filter.device));
     const behind = device === undefined || devices.length > 0 ? `behind ${name}` : `by ${device}`;
+    const at = egress ? (devices.length === 0 ? device : undefined) : name;
+    const rise = at === undefined ? undefined : qdiscRise(evidence, end.hop, at, { holders: true });
     const where = egress ? `on its way out ${behind}` : `as it comes in by ${name}`;
-    return draftOf(evidence, end, {
-      ...(egress && device !== undefined && devices.length === 0 ? { place: { node, interface: device } } : {}),
+    const draft = draftOf(evidence, end, {
+      ...(at === undefined ? {} : { place: { node, interface: at } }),
       title: `A traffic-control filter or BPF program on ${node} drops it ${where}.`,
       evidence: [
         ...filters.slice(0, 4).map((filter) => `filter: ${describeFilter(filter)}`),
         ...(filters.length === 0 ? ['no filter is listed there: a BPF program attached by tcx, which tc does not show, or one that is gone'] : []),
+        ...(rise ? [riseWords(rise)] : []),
       ],
       fix: [
         ...(only && others.length === 0
@@ -58,6 +70,7 @@ export const trafficControl: Cause = {
           : []),
       ],
     });
+    return confirmed(draft, end, rise);
   },
 };
 
@@ -69,11 +82,16 @@ export const queueFull: Cause = {
     if (!end) return undefined;
     const { node, interface: name } = end.hop;
     const qdiscs = (tcAt(evidence, end)?.qdiscs ?? []).filter(({ device, dropped }) => device === name && dropped > 0);
-    return draftOf(evidence, end, {
+    const rise = qdiscRise(evidence, end.hop, name, { holders: false });
+    const draft = draftOf(evidence, end, {
       title: `The queue of ${name} on ${node} drops it.`,
-      evidence: qdiscs.map(({ kind, handle, dropped }) => `qdisc ${kind} ${handle} of ${name} has dropped ${dropped} packets`),
+      evidence: [
+        ...qdiscs.map(({ kind, handle, dropped }) => `qdisc ${kind} ${handle} of ${name} has dropped ${dropped} packets`),
+        ...(rise ? [riseWords(rise)] : []),
+      ],
       fix: ['Raise its limit or rate, or take the traffic off that fills it:', onNode(node, `tc -s qdisc show dev ${name}`)],
     });
+    return confirmed(draft, end, rise);
   },
 };
 

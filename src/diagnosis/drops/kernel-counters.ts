@@ -1,3 +1,4 @@
+import type { Hop } from '../../forwarding/hop.ts';
 import type { Netns, NodeSnapshot } from '../../node/snapshot.ts';
 import type { Evidence, Leg } from '../evidence.ts';
 import type { Rise } from './rise.ts';
@@ -58,11 +59,14 @@ const linkRises = (before: Netns, after: Netns, ports: ReadonlySet<string>): Ris
     ];
   });
 
-const tcRises = (before: Netns, after: Netns): Rise[] =>
+const qdiscRises = (before: Netns, after: Netns): QdiscRise[] =>
   after.tc.qdiscs.map(({ device, kind, handle, parent, dropped }) => {
     const old = before.tc.qdiscs.find((qdisc) => qdisc.device === device && qdisc.handle === handle && qdisc.parent === parent);
-    return { name: `dropped by qdisc ${kind} of ${device}`, by: old ? dropped - old.dropped : 0 };
+    return { device, kind, by: old ? dropped - old.dropped : 0 };
   });
+
+const tcRises = (before: Netns, after: Netns): Rise[] =>
+  qdiscRises(before, after).map(({ device, kind, by }) => ({ name: `dropped by qdisc ${kind} of ${device}`, by }));
 
 const conntrackRises = ({ conntrack: before }: Netns, { conntrack: after }: Netns): Rise[] =>
   before && after
@@ -79,6 +83,21 @@ const risesIn = (snapshot: NodeSnapshot, before: Netns, after: Netns): Rise[] =>
   ...tcRises(before, after),
   ...conntrackRises(before, after),
 ];
+
+export interface QdiscRise {
+  kind: string;
+  device: string;
+  /** Packets it dropped between the two readings. What filters drop is counted by the qdisc that holds them (mini_qdisc_qstats_cpu_drop). */
+  by: number;
+}
+
+/** The qdisc that dropped most of those on a device that are `holders` of filters only, or that are not. */
+export const qdiscRise = (evidence: Evidence, { node, netns }: Hop, device: string, { holders }: { holders: boolean }): QdiscRise | undefined => {
+  const here = pairs(evidence).find(({ after, later }) => after.node === node && later.inode === netns);
+  const rises = here ? qdiscRises(here.earlier, here.later) : [];
+  const [most] = rises.filter((rise) => rise.device === device && ['clsact', 'ingress'].includes(rise.kind) === holders).sort((a, b) => b.by - a.by);
+  return most && most.by > 0 ? most : undefined;
+};
 
 const pairs = ({ before, snapshots }: Evidence): { after: NodeSnapshot; earlier: Netns; later: Netns }[] =>
   (before ?? []).flatMap((snapshot) => {

@@ -1,3 +1,4 @@
+import { ECHO_BYTES } from '../live/probe-plan.ts';
 import type { ProbeRequest } from '../probe.ts';
 
 /**
@@ -14,8 +15,6 @@ const IP_HEADER = { 4: 20, 6: 40 } as const;
 const TCP = { stamped: [20, 24, 40, 44], plain: [20, 24, 28, 32, 36, 40, 44] };
 
 export interface LengthOptions {
-  /** What ping is told to send, which differs from request to request. */
-  echoSizes: number[];
   /** net.ipv4.tcp_timestamps of those who speak: false where one has it off or it is not known. */
   timestamps: boolean;
 }
@@ -30,12 +29,12 @@ const ECHO = 8;
 const DNS = (query: string): number => 8 + 12 + query.length + 2 + 4;
 
 /** Of one request. */
-export const probeLengths = ({ destination, protocol, query, size }: ProbeRequest, { echoSizes, timestamps }: LengthOptions): number[] => {
+export const probeLengths = ({ destination, protocol, query, size, echoBytes }: ProbeRequest, { timestamps }: LengthOptions): number[] => {
   const header = IP_HEADER[destination.includes(':') ? 6 : 4];
   const bodies: Record<ProbeRequest['protocol'], number[]> = {
     tcp: timestamps ? TCP.stamped : TCP.plain,
     udp: [query === undefined ? UDP : DNS(query.replace(/\.$/, ''))],
-    icmp: echoSizes.map((size) => ECHO + size),
+    icmp: [ECHO + (echoBytes ?? ECHO_BYTES)],
     // INIT with the usual parameters of Linux; sctp_make_init in net/sctp/sm_make_chunk.c
     sctp: [12 + 20 + 24, 12 + 20 + 32, 12 + 20 + 40],
   };

@@ -35,6 +35,7 @@ export interface Trace {
   events: (DeviceEvent | FreeEvent)[];
   /** Pairs of the two clocks, seconds: `real` was read shortly before `mono`. */
   anchors: { mono: number; real: number }[];
+  /** Overwritten in the ring buffer, or more than is told. */
   lostEvents: number;
 }
 
@@ -77,7 +78,7 @@ export const parseTrace = (text: string): Trace | string => {
       continue;
     }
     const lost = /^@lost (\d+)/.exec(line);
-    if (lost) trace.lostEvents = Number(lost[1]);
+    if (lost) trace.lostEvents += Number(lost[1]);
     const [, task = '', cpu = '', stamp, what = ''] = TRACE_LINE.exec(line) ?? [];
     if (stamp === undefined) continue;
     const time = Number(stamp);

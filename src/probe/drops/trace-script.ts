@@ -98,23 +98,37 @@ trace_freeze() {
 }
 
 # Leaves out what was freed without having been on a device of the trace just before: on a busy node most of it. Only what waits for a
-# neighbour is freed late; where the kernel prints no names of functions, anything may be that.
+# neighbour is freed late; where the kernel prints no names of functions, anything may be that. After $1 bytes only those places of a packet
+# are told that its drop follows, after as many again nothing: then \`@lost\` says how many lines.
 trace_sift() {
-  awk '
+  awk -v room="$1" '
     function skb(text) { sub(/.*skbaddr=/, "", text); sub(/ .*/, "", text); return text }
     function cpu(text) { match(text, /\[[0-9]+\]/); return substr(text, RSTART, RLENGTH) }
     function time(text) { sub(/: .*/, "", text); sub(/.* /, "", text); return text + 0 }
-    / (net_dev_queue|netif_receive_skb): dev=/ { at[skb($0)] = time($0); print; next }
+    function tell(line) { if ((spent += length(line) + 1) < 2 * room) print line; else lost++ }
+    / (net_dev_queue|netif_receive_skb): dev=/ {
+      a = skb($0)
+      at[a] = time($0)
+      if (spent < room) { tell($0); delete last[a]; delete before[a]; next }
+      if (a in last) before[a] = last[a]
+      last[a] = $0
+      next
+    }
     / kfree_skb: skbaddr=/ {
       a = skb($0)
       late = / location=(neigh_|__neigh_|arp_|ndisc_|ip_dst_|ip6_dst_|dst_|[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f])/
       kept[cpu($0)] = (a in at) && (late || time($0) - at[a] < 0.01)
-      delete at[a]
-      if (kept[cpu($0)]) print
+      if (kept[cpu($0)]) {
+        if (a in before) tell(before[a])
+        if (a in last) tell(last[a])
+        tell($0)
+      }
+      delete at[a]; delete last[a]; delete before[a]
       next
     }
     /: <stack trace>/ { stack = kept[cpu($0)] }
-    /^ => |: <stack trace>/ { if (stack) print }'
+    /^ => |: <stack trace>/ { if (stack) tell($0) }
+    END { if (lost) print "@lost " lost }'
 }
 
 # The moments of both clocks, what was traced, what of it the ring buffer lost, and the kernel's own names of the reasons.
@@ -124,7 +138,7 @@ trace_print() {
     return
   fi
   grep ' tracing_mark_write: netdoctor-anchor:' "$trace/trace"
-  trace_sift <"$trace/trace" | head -c 6000000
+  trace_sift 3000000 <"$trace/trace"
   cat "$trace"/per_cpu/cpu*/stats | awk '/^(overrun|dropped events):/ { lost += $NF } END { print "@lost " lost + 0 }'
   grep '^print fmt' "$trace/events/skb/kfree_skb/format"
 }

@@ -22,7 +22,7 @@ export interface ProbeJob {
   block: number;
   /** Which request of the session: goes into payloads. */
   index: number;
-  /** ICMP payload bytes; differs between requests so that length tells them apart where the payload is encrypted (WireGuard, IPsec). */
+  /** ICMP payload bytes. */
   size: number;
   before: string;
   after: string;
@@ -70,11 +70,8 @@ const SMALLEST = 100;
 /** IP and ICMP. */
 const headersOf = (destination: string): number => (isIPv4(destination) ? 28 : 48);
 
-/** ICMP payload bytes of the session's request with this number. */
-const echoSize = (index: number): number => 56 + (index % 128);
-
-/** What the first `count` requests of a session may have. */
-export const echoSizes = (count: number): number[] => Array.from({ length: count }, (_, index) => echoSize(index));
+/** ICMP payload bytes that ping has by itself: iputils ping(8), -s. */
+export const ECHO_BYTES = 56;
 
 /** A request that {@link refusalOf} has nothing against, as a job. An ephemeral container (`reach` pod) has one netns only. */
 export const planJob = (request: ProbeRequest, number: number, mark: SessionMark, reach: 'node' | 'pod'): ProbeJob => {
@@ -93,7 +90,7 @@ export const planJob = (request: ProbeRequest, number: number, mark: SessionMark
     firstPort: kind === 'icmp' ? portBlock(mark.number) : mark.nextPort(count),
     block: portBlock(mark.number),
     index,
-    size: request.size === undefined ? echoSize(index) : request.size - headersOf(request.destination),
+    size: request.size === undefined ? (request.echoBytes ?? ECHO_BYTES) : request.size - headersOf(request.destination),
     ...payload(kind, request, mark, index),
     whole: request.size === undefined ? '-' : 'do',
   };

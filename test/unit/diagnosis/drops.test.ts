@@ -99,6 +99,25 @@ describe('a drop that the kernel tells of', () => {
     expect(diagnose(evidence).notes.join('\n')).to.include('TC_INGRESS').and.include('node1');
   });
 
+  it('of a few by a traffic-control filter is certain where its qdisc dropped as many as were lost', () => {
+    const cluster = flannelCluster();
+    const evidence: Evidence = {
+      ...ask(cluster, crossNode),
+      drops: [{ node: 'node2', lostEvents: 9000, drops: [drop(cluster, { reason: 'TC_INGRESS', function: '__netif_receive_skb_core', stack: [] })] }],
+    };
+    const clsact = (dropped: number) => [{ device: 'flannel.1', kind: 'clsact', handle: 'ffff:', parent: 'ffff:fff1', packets: dropped, dropped }];
+    const read = (before: number, after: number): Evidence => {
+      const earlier = structuredClone(cluster.snapshots);
+      found(earlier.find(({ node }) => node === 'node2')?.namespaces.find(({ role }) => role === 'host')).tc.qdiscs = clsact(before);
+      cluster.host('node2').tc.qdiscs = clsact(after);
+      return { ...evidence, before: earlier };
+    };
+    expect(first(read(100, 105))).to.include({ code: 'ND3011', confidence: 'certain' });
+    expect(first(read(100, 105)).evidence).to.include('clsact of flannel.1 dropped 5 packets while the probes ran');
+    expect(first(read(100, 104))).to.include({ code: 'ND3011', confidence: 'likely' });
+    expect(first(evidence)).to.include({ code: 'ND3011', confidence: 'likely' });
+  });
+
   it('explains some lost attempts of many', () => {
     const cluster = flannelCluster();
     const evidence = ask(cluster, { ...crossNode, outcome: ['answered', 'timeout', 'answered', 'answered', 'timeout'] });

@@ -140,6 +140,12 @@ describe('the plan of probes', () => {
       'pod-to-dns n1 → 10.9.0.10 udp 53 × 3',
     ]));
 
+  it('gives each of the pings that are sent together a length of its own', () => {
+    const planned = planProbes(question, facts, snapshots, 'cluster.local');
+    const sizes = typeof planned === 'string' ? [] : planned.filter(({ protocol }) => protocol === 'icmp').map(({ echoBytes }) => echoBytes);
+    expect(sizes).to.deep.equal([56, 57, 58, 59]);
+  });
+
   it('asks each endpoint of a Service by itself', () => {
     const [service] = facts.services;
     const to: Endpoint = {

@@ -1,6 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
 import { carriedLengths, EVERY_CARRIER, probeLengths } from '../../../src/probe/drops/lengths.ts';
-import { echoSizes } from '../../../src/probe/live/probe-plan.ts';
 import { type ProbeRecord, runProbes } from '../../../src/probe/live/run-probes.ts';
 import { createSessionMark } from '../../../src/probe/live/session-mark.ts';
 import type { ProbeResult } from '../../../src/probe/probe.ts';
@@ -30,7 +29,7 @@ export const observe = async (lab: Netlab, { begin, end, from, requests, settleM
     addresses: ['10.244.1.4', '10.244.2.5', 'fd44:2::5', '10.33.0.1', '10.33.0.2'],
     ports: [...new Set(requests.flatMap(({ port }) => port ?? [])), 8080, 9999, 53],
   };
-  const bare = requests.flatMap((request) => probeLengths(request, { echoSizes: echoSizes(requests.length), timestamps: true }));
+  const bare = requests.flatMap((request) => probeLengths(request, { timestamps: true }));
   const lengths = carriedLengths(bare, EVERY_CARRIER);
   const here = (node: string, netns: string): TapRequest => ({ node, netns, from: { netns: 'host' } });
   const places: [Place, TapRequest[]][] = [

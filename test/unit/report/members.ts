@@ -58,6 +58,7 @@ export const inPathReport: Record<string, string[]> = {
     'port',
     'query',
     'size',
+    'echoBytes',
     'count',
     'timeoutMs',
   ]),

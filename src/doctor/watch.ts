@@ -1,14 +1,15 @@
 import { setTimeout } from 'node:timers/promises';
 import type { PodFacts } from '../cluster/facts.ts';
 import { vanishing } from '../diagnosis/causes/full-size.ts';
-import { sameAddress } from '../forwarding/address.ts';
+import { familyOf, sameAddress } from '../forwarding/address.ts';
 import { hostNetns } from '../forwarding/world.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
-import { type Carriers, carriedLengths, EVERY_CARRIER, probeLengths } from '../probe/drops/lengths.ts';
+import { carriedLengths, probeLengths } from '../probe/drops/lengths.ts';
 import { answered, type Outcome, type ProbeRequest, type ProbeResult } from '../probe/probe.ts';
 import type { RuleTraceRaw } from '../probe/rules/rule-trace.ts';
 import type { TapRaw, TapRequest } from '../probe/tap/tap-output.ts';
 import { duplicateAddresses } from '../topology/duplicates.ts';
+import { carriersOf } from './carriers.ts';
 import { fittingSize } from './mtu.ts';
 import { entryPid, type Question } from './plan.ts';
 import type { NodeDoor } from './ports.ts';
@@ -130,20 +131,6 @@ export const readAll = ({ doors, pods }: Pick<Scene, 'doors' | 'pods'>, more: { 
     ...more,
   }));
 
-/** Tunnels that these nodes have; a node that was not read, or one with a switch of its own, may have any. */
-const carriersOf = (snapshots: NodeSnapshot[]): Carriers => {
-  const links = snapshots.flatMap(({ namespaces }) => namespaces.flatMap((netns) => netns.links));
-  if (links.length === 0 || snapshots.some(({ ovs }) => ovs !== undefined)) return EVERY_CARRIER;
-  const has = (...kinds: string[]): boolean => links.some(({ kind }) => kinds.includes(kind));
-  const tunnels = links.flatMap(({ vxlan }) => vxlan ?? []);
-  return {
-    ipip: has('ipip', 'sit', 'ip6tnl', 'gre', 'ip6gre'),
-    vxlan: has('vxlan'),
-    geneve: has('geneve'),
-    over6: has('geneve') || tunnels.some(({ local, external }) => external || local === undefined || local.includes(':')),
-  };
-};
-
 /**
  * Captures armed, probes sent, captures ended: the captures end whatever happens to the probes.
  * @param patient wait for what the kernel drops late
@@ -154,7 +141,7 @@ export const look = async (scene: Scene, snapshots: NodeSnapshot[], requests: Pr
   const addresses = [...new Set([...ends, ...gatewaysOf(snapshots)])];
   const timestamps = speakTimestamps(scene, snapshots);
   const bare = requests.flatMap((request) => probeLengths(request, { timestamps }));
-  const lengths = carriedLengths(bare, carriersOf(snapshots));
+  const lengths = carriedLengths(bare, carriersOf(snapshots, familyOf(question.destination)));
   const ports = [...new Set(requests.flatMap(({ port }) => port ?? []))];
   const groups = byNode(tapRequests(scene, snapshots));
   const [armed, traces] = await stopwatch.measure('arm captures', () =>

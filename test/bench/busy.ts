@@ -21,7 +21,7 @@ const measure = async (title: string): Promise<void> => {
   const { result, costs } = await withAgentCost(running, () => path(QUESTION));
   const [first] = result.findings;
   const said = first ? `${first.code} ${first.confidence}` : result.verdict;
-  const lost = lostOf(result);
+  const lost = lostOf(result, {});
   process.stdout.write(
     `${title.padEnd(32)} ${said.padEnd(16)} ${Math.round(performance.now() - started)} ms; ${costWords(costs)}; ${lost.length === 0 ? 'nothing lost' : lost.join(', ')}\n`,
   );

@@ -57,11 +57,11 @@ trace_sweep() {
   done
 }
 
-# What each CPU gets of $1 KiB for all together, within reason.
+# What each CPU gets of $1 KiB for all together, within reason: a node of few CPUs can be as busy as one of many.
 trace_share() {
   cpus=$(grep -c '^processor' /proc/cpuinfo)
   each=$(($1 / (cpus > 0 ? cpus : 1)))
-  echo $((each < 128 ? 128 : each > 2048 ? 2048 : each))
+  echo $((each < 128 ? 128 : each > 8192 ? 8192 : each))
 }
 
 # $1 directory for temporary files, $2 longest life in seconds, $3 filter of lengths, $4 KiB for all CPUs together

@@ -2,19 +2,19 @@ import type { ClusterFacts } from '../cluster/facts.ts';
 import { identifyCni } from '../cni/identity.ts';
 import type { Hop } from '../forwarding/hop.ts';
 import { hostNetns, linkNamed, placeAt, type World } from '../forwarding/world.ts';
-import type { NodeSnapshot } from '../node/snapshot.ts';
+import type { NodeSnapshot, XdpProgram } from '../node/snapshot.ts';
 
-/** Something there decides before a capture sees the packet: "never arrived" is then no proof. */
-export const isBlind = (world: World, { node, netns, interface: name }: Hop): boolean =>
-  linkNamed(placeAt(world, node, netns ?? '')?.netns, name)?.xdp === true;
+/** What decides there before a capture sees the packet: "never arrived" is then no proof. */
+export const xdpAt = (world: World, { node, netns, interface: name }: Hop): XdpProgram | undefined =>
+  linkNamed(placeAt(world, node, netns ?? '')?.netns, name)?.xdp;
 
-/** Interfaces of the way with an XDP program: it sees packets before any capture, and what it drops never becomes a packet of the kernel. */
+/** Interfaces of the way with an XDP program: of what a native one drops there is at most a counter of the driver. */
 const xdp = (world: World, hops: Hop[]): string[] =>
   hops.flatMap((hop) => {
-    const { node, interface: name } = hop;
-    return isBlind(world, hop)
-      ? [`what the XDP program on ${name} of ${node} drops: it decides before any capture, and the kernel does not tell of it`]
-      : [];
+    const program = xdpAt(world, hop);
+    if (!program) return [];
+    const told = program.mode === 'generic' ? '' : program.dropped === undefined ? ', and nothing tells of it' : ', and only the driver counts it';
+    return [`what the XDP program on ${hop.interface} of ${hop.node} takes: it decides before any capture${told}`];
   });
 
 /** Routes or bridge entries that a network card works off by itself (`offload` of ip-route(8) and bridge(8)). */

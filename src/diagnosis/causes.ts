@@ -26,6 +26,7 @@ import { noEndpoints, wrongTargetPort } from './causes/service.ts';
 import { nodeNotReady, podNotReady } from './causes/states.ts';
 import { nodesUnreachable, underlayDropsTunnel } from './causes/underlay.ts';
 import { wrongAnswerer } from './causes/wrong-answerer.ts';
+import { xdpDrop } from './causes/xdp.ts';
 
 /** Every known cause; where two are equally sure, the one further up is shown first. */
 export const causes: Cause[] = [
@@ -46,6 +47,7 @@ export const causes: Cause[] = [
   policyDrop,
   ruleDrop,
   ruleReject,
+  xdpDrop,
   trafficControl,
   queueFull,
   hopLimit,

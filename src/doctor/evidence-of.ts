@@ -1,6 +1,7 @@
 import type { ClusterFacts } from '../cluster/facts.ts';
+import { linkNamed, peerOf, placeAt, type World } from '../forwarding/world.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
-import { joinDrops } from '../probe/drops/join-drops.ts';
+import { type CrossedTo, joinDrops } from '../probe/drops/join-drops.ts';
 import type { ProbeResult } from '../probe/probe.ts';
 import { parseRuleTrace } from '../probe/rules/rule-trace.ts';
 import { joinSightings } from '../probe/tap/join-sightings.ts';
@@ -22,6 +23,17 @@ export interface Known {
   notChecked: string[];
 }
 
+/** From device to device within a netns, or through a veth pair into the peer's. */
+const crossing =
+  (node: string, world: World): CrossedTo =>
+  ({ netns, interface: name, direction }, device) => {
+    const place = placeAt(world, node, netns);
+    if (direction === 'in' || !place) return netns;
+    const link = linkNamed(place.netns, name);
+    const peer = link && peerOf(place, link);
+    return peer?.link.name === device ? peer.place.netns.inode : undefined;
+  };
+
 /** Everything one look gave, understood and joined: what the judge reads. */
 export const evidenceOf = ({ question, facts, snapshots, sizes, notChecked }: Known, { probes, raw, rules, after }: Look): PathEvidence => {
   const taps = joinSightings(
@@ -36,7 +48,7 @@ export const evidenceOf = ({ question, facts, snapshots, sizes, notChecked }: Kn
     ...(complete ? { before: snapshots } : {}),
     probes: [...withTapTimes(probes, taps), ...sizes],
     taps,
-    drops: isLost(probes) ? raw.map((one) => joinDrops(one.node, traceText(one), taps)) : [],
+    drops: isLost(probes) ? raw.map((one) => joinDrops(one.node, traceText(one), taps, crossing(one.node, { facts, snapshots }))) : [],
     ruleTraces: rules.map(parseRuleTrace),
     notChecked: [...notChecked, ...(after?.notChecked ?? [])],
   };

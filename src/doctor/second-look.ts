@@ -6,7 +6,7 @@ import { type Look, look, type Scene } from './watch.ts';
 const ATTEMPTS = 17;
 
 /** What the kernel's own word makes certain: a rule that nobody can name, or drops of which it told too few. */
-const ASK_AGAIN = ['ND3003', 'ND3004', 'ND3011', 'ND3012', 'ND3015'];
+const ASK_AGAIN = ['ND3003', 'ND3004', 'ND3011', 'ND3012', 'ND3015', 'ND3019'];
 
 /** Lost, and nothing explains it, or not for certain. */
 export const deservesSecondLook = ({ findings: [first] }: Pick<PathReport, 'findings'>): boolean =>

@@ -27,6 +27,7 @@ import { parseProcSockets, parseSctpEndpoints, parseSockets } from './parse/sock
 import { parseFilters, parseQdiscs } from './parse/tc.ts';
 import { parseVlans } from './parse/vlans.ts';
 import { parseWireguard } from './parse/wireguard.ts';
+import { parseXdpDrops } from './parse/xdp.ts';
 import { problemOf, unparsedProblem } from './problems.ts';
 import { type RawCollection, type RawSection, wholeLines } from './raw.ts';
 import type { Family, Netns, NodeSnapshot, SectionProblem } from './snapshot.ts';
@@ -95,6 +96,7 @@ interface Reading {
 
 const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Sections, { inodeOfPin, scope }: Reading): Netns => {
   const peers = parsePeerIndexes(sections.text('ethtool'));
+  const xdpDrops = sections.read('xdp', parseXdpDrops);
   const perFamily = <Value>(name: string, parse: (text: string, family: Family) => Parsed<Value[]>): Value[] =>
     FAMILIES.flatMap((family) => sections.read(`${name}-${family}`, (text) => parse(text, family)));
   // in JSON all three come from one run, in text from one each
@@ -113,7 +115,11 @@ const readNetns = (listed: ListedNamespace, role: Netns['role'], sections: Secti
     ...seenOf(sections, scope),
     localAddresses: listed.addresses,
     nsids: parseNsids(sections.text('nsids'), inodeOfPin),
-    links: sections.read('links', parseLinks).map((link) => ({ ...link, ...optional('ethtoolPeerIfindex', peers.get(link.name)) })),
+    links: sections.read('links', parseLinks).map((link) => ({
+      ...link,
+      ...optional('ethtoolPeerIfindex', peers.get(link.name)),
+      ...(link.xdp ? { xdp: { ...link.xdp, ...optional('dropped', xdpDrops.get(link.name)) } } : {}),
+    })),
     routes: [...inet.flatMap(({ routes }) => routes), ...perFamily('routes', parseRoutes)],
     rules: [...inet.flatMap(({ rules }) => rules), ...perFamily('rules', parseRules)],
     neighbours: [

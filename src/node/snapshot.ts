@@ -143,7 +143,18 @@ export interface Link {
   /** `tun` or `tap`. */
   tunType?: string;
   stats?: LinkStats;
-  xdp: boolean;
+  /** A program that sees each frame that comes in before everything else. */
+  xdp?: XdpProgram;
+}
+
+/** IFLA_XDP. */
+export interface XdpProgram {
+  /** `native`: in the driver, before there is a packet of the kernel; `generic`: on such packets (net/core/dev.c do_xdp_generic). */
+  mode?: 'native' | 'generic' | 'hardware' | 'several';
+  id?: number;
+  name?: string;
+  /** Frames it dropped, by the driver's own counter (`ethtool -S`), where the driver has one: only of native programs. */
+  dropped?: number;
 }
 
 /** Counters since the interface was made (struct rtnl_link_stats64). */

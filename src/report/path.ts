@@ -85,6 +85,9 @@ export const lostAt = (hops: HopReport[]): number | undefined => {
   return undefined;
 };
 
+/** What no capture saw and the kernel tells of: dropped as it came in, before captures are asked. */
+const isEarly = ({ seen, dropped }: HopReport): boolean => dropped !== undefined && seen?.k === 0;
+
 /** What the kernel said of a loss behind a hop: `NETFILTER_DROP in nft_do_chain, FORWARD hook`. */
 const reasonOf = ({ dropped, node }: HopReport): string | undefined => {
   if (!dropped) return undefined;
@@ -115,7 +118,7 @@ const renderHops = (hops: HopReport[], canvas: Canvas, { wide, noHeaders }: Path
   };
   for (const [index, hop] of hops.entries()) {
     const before = hops[index - 1];
-    if (index === lost && !before?.dropped) separate(lostLine(hops, index));
+    if (index === lost && !before?.dropped && !isEarly(hop)) separate(lostLine(hops, index));
     const cells = hopCells(hop, index + 1, before, wide, isNarrow(canvas)).map((cell) => plain(canvas, escapeLine(cell)));
     rows.push(predicted ? cells.toSpliced(PREDICTED.length, COLUMNS.length - PREDICTED.length) : cells);
     shown.push(hop);

@@ -158,7 +158,6 @@ export const tooBig: Cause = {
 
 /** Ends that only the kernel's own word tells, and what to look at. */
 const others: Record<string, { title: string; fix: string }> = {
-  xdp: { title: 'An XDP program drops it', fix: 'Find the program with `bpftool net`, and ask whoever loaded it (Cilium, Calico, a load balancer).' },
   checksum: {
     title: 'It is dropped for a wrong checksum',
     fix: 'Checksum offload of a network card or hypervisor often breaks tunnels: ethtool -K DEVICE tx-checksum-ip-generic off on the sending node.',
@@ -176,10 +175,9 @@ const others: Record<string, { title: string; fix: string }> = {
 
 export const kernelDrop: Cause = {
   code: 'ND3015',
-  summary:
-    'The kernel of a node drops the packet for a reason of its own: XDP, the verdict of a program, checksum, socket, or one that has no name here.',
+  summary: 'The kernel of a node drops the packet for a reason of its own: the verdict of a program, checksum, socket, or one that has no name here.',
   recognise: (evidence) => {
-    const end = packetEnd(evidence, 'xdp', 'verdict', 'checksum', 'socket', 'other');
+    const end = packetEnd(evidence, 'verdict', 'checksum', 'socket', 'other');
     const story = end && others[end.stop.reason];
     if (!end || !story) return undefined;
     return draftOf(evidence, end, {

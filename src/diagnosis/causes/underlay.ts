@@ -3,9 +3,10 @@ import { identifyCni } from '../../cni/identity.ts';
 import { familyOf } from '../../forwarding/address.ts';
 import type { Hop, TunnelKind, Walk } from '../../forwarding/hop.ts';
 import { fails } from '../../probe/probe.ts';
-import { isBlind } from '../blind-spots.ts';
+import { xdpAt } from '../blind-spots.ts';
 import type { Cause } from '../cause.ts';
 import { probeWords } from '../draft.ts';
+import { xdpRise } from '../drops/kernel-counters.ts';
 import { check, checkWords, type Evidence, failingLegs, type Leg, snapshotOf } from '../evidence.ts';
 import type { Confidence } from '../finding.ts';
 import { seenAt } from '../sightings.ts';
@@ -70,6 +71,10 @@ const tunnelWords = ({ tunnel }: Hop): { name: string; port: string } => {
   const protocol = `IP protocol ${(tunnel && protocols[tunnel.kind]) ?? 4}`;
   return { name: tunnel ? names[tunnel.kind] : 'the tunnel', port: tunnel?.port === undefined ? protocol : `UDP ${tunnel.port}` };
 };
+
+/** An XDP program may have taken it, as far as is known. */
+const isBlind = (evidence: Evidence, arrived: Hop): boolean =>
+  xdpAt(evidence, arrived) ? xdpRise(evidence, arrived, arrived.interface) !== 0 : false;
 
 const confidenceOf = (verdict: Verdict, nodes: boolean | undefined): Confidence =>
   verdict === 'lost-between' && nodes === true ? 'certain' : 'likely';

@@ -1,4 +1,5 @@
 import type { Hop } from '../../forwarding/hop.ts';
+import { linkNamed } from '../../forwarding/world.ts';
 import type { Netns, NodeSnapshot } from '../../node/snapshot.ts';
 import type { Evidence, Leg } from '../evidence.ts';
 import type { Rise } from './rise.ts';
@@ -68,6 +69,12 @@ const qdiscRises = (before: Netns, after: Netns): QdiscRise[] =>
 const tcRises = (before: Netns, after: Netns): Rise[] =>
   qdiscRises(before, after).map(({ device, kind, by }) => ({ name: `dropped by qdisc ${kind} of ${device}`, by }));
 
+const xdpRises = (before: Netns, after: Netns): Rise[] =>
+  after.links.flatMap(({ name, xdp }) => {
+    const old = linkNamed(before, name)?.xdp?.dropped;
+    return old === undefined || xdp?.dropped === undefined ? [] : [{ name: `frames that XDP dropped on ${name}`, by: xdp.dropped - old }];
+  });
+
 const conntrackRises = ({ conntrack: before }: Netns, { conntrack: after }: Netns): Rise[] =>
   before && after
     ? [
@@ -81,6 +88,7 @@ const risesIn = (snapshot: NodeSnapshot, before: Netns, after: Netns): Rise[] =>
   ...protocolRises(before, after),
   ...linkRises(before, after, switched(snapshot, after)),
   ...tcRises(before, after),
+  ...xdpRises(before, after),
   ...conntrackRises(before, after),
 ];
 
@@ -97,6 +105,13 @@ export const qdiscRise = (evidence: Evidence, { node, netns }: Hop, device: stri
   const rises = here ? qdiscRises(here.earlier, here.later) : [];
   const [most] = rises.filter((rise) => rise.device === device && ['clsact', 'ingress'].includes(rise.kind) === holders).sort((a, b) => b.by - a.by);
   return most && most.by > 0 ? most : undefined;
+};
+
+/** Frames that XDP programs on a device dropped between the two readings; undefined where its driver does not count them. */
+export const xdpRise = (evidence: Evidence, { node, netns }: Hop, device: string): number | undefined => {
+  const here = pairs(evidence).find(({ after, later }) => after.node === node && later.inode === netns);
+  const [old, now] = [here?.earlier, here?.later].map((one) => linkNamed(one, device)?.xdp?.dropped);
+  return old === undefined || now === undefined ? undefined : now - old;
 };
 
 const pairs = ({ before, snapshots }: Evidence): { after: NodeSnapshot; earlier: Netns; later: Netns }[] =>

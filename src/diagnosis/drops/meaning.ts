@@ -63,6 +63,8 @@ const BY_REASON: Record<string, DropKind[]> = {
 const BY_FUNCTION: [RegExp, DropKind[]][] = [
   // freed by itself, for want of a program or of room (net/netfilter/nf_queue.c); the hook calls it, so it comes before nf_hook_slow
   [/^nf_queue$/, ['queue']],
+  // no reason is given (net/core/dev.c do_xdp_generic, drivers/net/veth.c, drivers/net/tun.c)
+  [/^(do_xdp_generic|netif_receive_generic_xdp|veth_xdp_rcv|tun_xdp_)/, ['xdp']],
   // what a program said no to, or had not judged when it ended (nfnetlink_queue.c nfqnl_recv_verdict, nfqnl_flush)
   [/^(nf_reinject|nfqnl_reinject)$/, ['verdict']],
   [/^(nft_do_chain|nf_hook_slow|ipt_do_table|ip6t_do_table)/, ['rule', 'policy', 'reject']],

@@ -7,4 +7,4 @@ export const ENFORCES_NONE = { code: 'ND5005', summary: 'Network policies exist,
 export const NOT_PROGRAMMED = { code: 'ND5006', summary: 'The policy agent of a node has not programmed the pod: all of its traffic is dropped.' };
 
 /** What the rule or program that drops is for has been said by findings about policies. */
-export const FOLLOWS = ['ND3002', 'ND3003', 'ND3004', 'ND3011', 'ND3015'];
+export const FOLLOWS = ['ND3002', 'ND3003', 'ND3004', 'ND3011', 'ND3015', 'ND3019'];

@@ -93,7 +93,7 @@ const KINDS: Partial<Record<DropKind, KindWords>> = {
     advice: ['ip link show, there, and at its other end.'],
   },
   tc: { code: 'ND3011', title: 'by a traffic-control filter or a BPF program', short: 'tc or BPF program', advice: [PROGRAM] },
-  xdp: { code: 'ND3015', title: 'by an XDP program', short: 'XDP program', advice: ['Find it with `bpftool net`.', PROGRAM] },
+  xdp: { code: 'ND3019', title: 'by an XDP program', short: 'XDP program', advice: ['Find it with `bpftool net`.', PROGRAM] },
   qdisc: {
     code: 'ND3012',
     title: 'as the queue of an interface is full',

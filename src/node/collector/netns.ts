@@ -25,6 +25,7 @@ read_netns() {
   read_recent
   read_wireguard
   read_tc
+  read_xdp
   quick_section conntrack grep -sH . /proc/sys/net/netfilter/nf_conntrack_count /proc/sys/net/netfilter/nf_conntrack_max /proc/net/stat/nf_conntrack
   quick_section counters grep -sh . /proc/net/snmp /proc/net/netstat /proc/net/snmp6
   read_sysctls
@@ -60,6 +61,23 @@ read_ethtool() {
     case $device in all | default | lo) continue ;; esac
     # shellcheck disable=SC2086
     guarded $tool -S "$device" 2>/dev/null | sed -n "s/^ *peer_ifindex: */$device /p"
+  done
+  close_section 0 ''
+}
+
+# What XDP programs have dropped, by the counters of those drivers that have some: \`DEVICE COUNTER VALUE\`
+read_xdp() {
+  find_tool ip || return
+  # shellcheck disable=SC2086
+  devices=$(guarded $tool -o link show 2>/dev/null | sed -n 's/^[0-9]*: \([^@: ]*\)[@:].* mtu [0-9]* xdp.*/\1/p')
+  [ -n "$devices" ] || { skip_section xdp absent; return; }
+  find_tool ethtool || { skip_section xdp missing 'no ethtool in the image or on the node'; return; }
+  open_section xdp "$by"
+  for device in $devices; do
+    # shellcheck disable=SC2086
+    guarded $tool -S "$device" 2>/dev/null | while read -r counter value; do
+      case $counter in *xdp*drop*:) printf '%s %s %s\n' "$device" "\${counter%:}" "$value" ;; esac
+    done
   done
   close_section 0 ''
 }

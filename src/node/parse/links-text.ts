@@ -1,4 +1,4 @@
-import type { LinkStats } from '../snapshot.ts';
+import type { LinkStats, XdpProgram } from '../snapshot.ts';
 import { familyOf } from './address.ts';
 import { optional, type Parsed } from './json.ts';
 import { linkDetails } from './link-details.ts';
@@ -45,6 +45,19 @@ const KINDS = [
   'netkit',
 ];
 
+const XDP_MODES = new Map<string | undefined, XdpProgram['mode']>([
+  ['xdp', 'native'],
+  ['xdpgeneric', 'generic'],
+  ['xdpoffload', 'hardware'],
+  ['xdpmulti', 'several'],
+]);
+
+/** `mtu 1500 xdpgeneric qdisc`; of iproute2 4.12 `xdp/id:7`. */
+const readXdp = (rest: string): XdpProgram | undefined => {
+  const [, word, id] = /(?:^|\s)(xdp(?:generic|offload|multi)?)(?:\/id:(\d+))?(?=\s|$)/.exec(rest) ?? [];
+  return word === undefined ? undefined : { ...optional('mode', XDP_MODES.get(word)), ...(id === undefined ? {} : { id: Number(id) }) };
+};
+
 const readHead = (match: RegExpMatchArray): UnresolvedLink => {
   const [, ifindex, name = '', behind, flagText = '', rest = ''] = match;
   const flags = flagText.split(',');
@@ -62,7 +75,7 @@ const readHead = (match: RegExpMatchArray): UnresolvedLink => {
     ...optional('masterName', after(rest, 'master')),
     ...(peer === undefined ? optional('parentName', behind === 'NONE' ? undefined : behind) : { peerIfindex: Number(peer) }),
     addresses: [],
-    xdp: /(?:^|\s)(?:prog\/)?xdp/.test(rest),
+    ...optional('xdp', readXdp(rest)),
   };
 };
 

@@ -1,4 +1,4 @@
-import type { Address, Link, LinkStats } from '../snapshot.ts';
+import type { Address, Link, LinkStats, XdpProgram } from '../snapshot.ts';
 import { familyOf } from './address.ts';
 import {
   flagAt,
@@ -83,6 +83,24 @@ const readBridgePort = (data: Json): NonNullable<Link['bridgePort']> => ({
   guard: data.guard === true,
 });
 
+/** XDP_ATTACHED_* of linux/if_link.h. */
+const XDP_MODES = new Map<number | undefined, XdpProgram['mode']>([
+  [1, 'native'],
+  [2, 'generic'],
+  [3, 'hardware'],
+  [4, 'several'],
+]);
+
+const readXdp = (xdp: unknown): XdpProgram | undefined => {
+  if (!isRecord(xdp)) return undefined;
+  const program = recordAt(xdp, 'prog');
+  return {
+    ...optional('mode', XDP_MODES.get(numberAt(xdp, 'mode'))),
+    ...optional('id', numberAt(program, 'id')),
+    ...optional('name', stringAt(program, 'name')),
+  };
+};
+
 const groupOf = (name: string | undefined): string | undefined => (name === 'default' || name === '0' ? undefined : name);
 
 const readLink = (item: Json): UnresolvedLink | undefined => {
@@ -115,7 +133,7 @@ const readLink = (item: Json): UnresolvedLink | undefined => {
     ...(stringAt(info, 'info_slave_kind') === 'bridge' ? { bridgePort: readBridgePort(recordAt(info, 'info_slave_data')) } : {}),
     ...linkDetails(kind, data),
     ...optional('stats', readStats(item)),
-    xdp: 'xdp' in item,
+    ...optional('xdp', readXdp(item.xdp)),
   };
 };
 

@@ -17,6 +17,9 @@ const SAME_MOMENT = 250e-6;
 const AT_ONCE = 0.002;
 const WAITS_FOR_NEIGHBOUR = /^(neigh_|arp_error_report|ndisc_error_report|__neigh_|ip6?_dst_|dst_)/;
 
+/** Asked between a device's event and its captures (net/core/dev.c __netif_receive_skb_core). */
+const GENERIC_XDP = /^(do_xdp_generic|netif_receive_generic_xdp)/;
+
 /** Ethernet header with or without a VLAN tag. */
 const LINK_HEADERS = [0, 14, 18];
 
@@ -64,8 +67,14 @@ export const identify = (events: DeviceEvent[], sightings: Sighting[], offset: n
   return found;
 };
 
-/** Each kfree_skb with the last two device events of the same buffer before it. */
-const ends = ({ events }: Trace): { free: FreeEvent; last: DeviceEvent; before?: DeviceEvent }[] => {
+/** A kfree_skb with the last two device events of the same buffer before it. */
+interface End {
+  free: FreeEvent;
+  last: DeviceEvent;
+  before?: DeviceEvent;
+}
+
+const ends = ({ events }: Trace): End[] => {
   const lives = new Map<string, DeviceEvent[]>();
   return events.flatMap((event) => {
     if (event.kind !== 'free') {
@@ -106,26 +115,41 @@ const isDelivery = (free: FreeEvent, { what }: Sighting): boolean =>
   (what === 'request' && functionOf(free) === 'icmpv6_rcv' && (free.reason ?? 'NOT_SPECIFIED') === 'NOT_SPECIFIED');
 
 /** The place where the packet ended, and what a capture knows of it. */
-interface Recognised {
+interface Recognised extends Pick<Drop, 'netns' | 'direction' | 'tunnelled' | 'wireLength'> {
   sighting: Sighting;
   device: string;
-  direction: Sighting['direction'];
 }
+
+/** The netns of a device that took over a packet seen at this place of the same node; undefined where that is not known. */
+export type CrossedTo = (from: Sighting, device: string) => string | undefined;
+
+const isBeforeCaptures = (free: FreeEvent): boolean => [free.location, ...free.stack.slice(0, 3)].some((name) => GENERIC_XDP.test(name));
 
 /**
  * A capture sees a packet as a device receives it or, behind the queue, as it leaves. So one that the queue drops was handed to the device
- * (__dev_queue_xmit in net/core/dev.c) and is known only from the place before.
+ * (__dev_queue_xmit in net/core/dev.c) and is known only from the place before; as is one that an XDP program drops.
  */
-const recognise = (known: Map<DeviceEvent, Sighting>, last: DeviceEvent, before: DeviceEvent | undefined): Recognised | undefined => {
+const recognise = (known: Map<DeviceEvent, Sighting>, { free, last, before }: End, crossedTo: CrossedTo): Recognised | undefined => {
   const sighting = known.get(last);
-  if (sighting) return { sighting, device: sighting.interface, direction: sighting.direction };
-  const earlier = last.kind === 'queue' && before && last.time - before.time < AT_ONCE ? known.get(before) : undefined;
-  return earlier && { sighting: earlier, device: last.device, direction: 'out' };
+  if (sighting) {
+    const { netns, interface: device, direction, wireLength } = sighting;
+    return { sighting, netns, device, direction, wireLength, tunnelled: sighting.outer !== undefined };
+  }
+  const earlier = before && last.time - before.time < AT_ONCE ? known.get(before) : undefined;
+  if (!earlier) return undefined;
+  if (last.kind === 'queue') {
+    const { netns, wireLength } = earlier;
+    return { sighting: earlier, netns, device: last.device, direction: 'out', wireLength, tunnelled: earlier.outer !== undefined };
+  }
+  const netns = isBeforeCaptures(free) ? crossedTo(earlier, last.device) : undefined;
+  if (netns === undefined) return undefined;
+  const tunnelled = earlier.outer !== undefined && last.length !== earlier.packet.length;
+  return { sighting: earlier, netns, device: last.device, direction: 'in', wireLength: last.length, tunnelled };
 };
 
-const dropOf = (node: string, free: FreeEvent, { sighting, device, direction }: Recognised, offset: number): Drop => ({
+const dropOf = (node: string, free: FreeEvent, { sighting, netns, device, direction, tunnelled, wireLength }: Recognised, offset: number): Drop => ({
   node,
-  netns: sighting.netns,
+  netns,
   interface: device,
   direction,
   time: free.time + offset,
@@ -133,8 +157,8 @@ const dropOf = (node: string, free: FreeEvent, { sighting, device, direction }: 
   attempt: sighting.attempt ?? -1,
   what: sighting.what,
   packet: sighting.packet,
-  tunnelled: sighting.outer !== undefined,
-  wireLength: sighting.wireLength,
+  tunnelled,
+  wireLength,
   ...(free.reason === undefined ? {} : { reason: free.reason }),
   function: functionOf(free),
   stack: free.stack,
@@ -156,7 +180,7 @@ const wentOn = (sightings: Sighting[], at: Sighting, free: number): boolean =>
   );
 
 /** `taps` are this node's captures, joined to the probes. */
-export const joinDrops = (node: string, text: string | undefined, taps: TapResult[]): DropResult => {
+export const joinDrops = (node: string, text: string | undefined, taps: TapResult[], crossedTo: CrossedTo): DropResult => {
   const nothing = { node, drops: [], lostEvents: 0 };
   if (text === undefined) return { ...nothing, notTraced: 'the kernel was not asked' };
   const trace = parseTrace(text);
@@ -167,9 +191,10 @@ export const joinDrops = (node: string, text: string | undefined, taps: TapResul
   if (offset === undefined)
     return { ...nothing, lostEvents: trace.lostEvents, notTraced: 'its clock could not be matched with that of the captures' };
   const known = identify(devices, sightings, offset);
-  const drops = ends(trace).flatMap(({ free, last, before }) => {
+  const drops = ends(trace).flatMap((end) => {
+    const { free, last } = end;
     if (isCopy(free)) return [];
-    const found = belongs(free, last) ? recognise(known, last, before) : undefined;
+    const found = belongs(free, last) ? recognise(known, end, crossedTo) : undefined;
     if (!found || !isFamilyOf(free, found.sighting) || isDelivery(free, found.sighting) || wentOn(sightings, found.sighting, free.time + offset))
       return [];
     return [dropOf(node, free, found, offset)];

@@ -25,6 +25,7 @@ import { reversePathFilter, sourceIsLocal } from './source-checks.ts';
 import { queueFull, queueShaper, tcEgressDrop, tcIngressDrop, tcRedirectNowhere } from './traffic-control.ts';
 import { underlayDropsTunnel } from './underlay.ts';
 import { fdbMissing, fdbWrong, vtepNeighbourMissing, vtepNeighbourWrong, vxlanDeviceDeleted, vxlanDeviceDown } from './vxlan.ts';
+import { xdpDrop, xdpDropNative } from './xdp.ts';
 
 export const faults: readonly Fault[] = [
   podVethDown,
@@ -57,6 +58,8 @@ export const faults: readonly Fault[] = [
   tcIngressDrop,
   tcEgressDrop,
   tcRedirectNowhere,
+  xdpDrop,
+  xdpDropNative,
   queueFull,
   queueShaper,
   reversePathFilter,

@@ -608,12 +608,46 @@ describe('underlay drops the tunnel', () => {
     expect(codes(blocked('timeout'))).to.deep.equal(['ND2001']);
   });
 
-  it('is not certain where an XDP program sees the packets before a capture', () => {
-    const evidence = captured();
-    const eth0 = evidence.snapshots[1]?.namespaces[0]?.links.find(({ name }) => name === 'eth0');
-    Object.assign(found(eth0), { xdp: true });
-    expect(first(evidence)).to.include({ code: 'ND2101', confidence: 'likely' });
-    expect(blindSpots(evidence, found(evidence.walks.main?.there).hops).join('\n')).to.include('XDP program on eth0 of node2');
+  describe('where an XDP program sees the packets before a capture', () => {
+    /** A native program on node2's uplink, and what its driver says that it dropped. */
+    const filtered = (before?: number, after?: number): Evidence => {
+      const evidence = captured();
+      const program = (snapshots: typeof evidence.snapshots, dropped: number | undefined) => {
+        const eth0 = found(snapshots[1]?.namespaces[0]?.links.find(({ name }) => name === 'eth0'));
+        eth0.xdp = { mode: 'native', id: 7, name: 'filter', ...(dropped === undefined ? {} : { dropped }) };
+        return snapshots;
+      };
+      const earlier = program(structuredClone(evidence.snapshots), before);
+      program(evidence.snapshots, after);
+      return { ...evidence, before: earlier };
+    };
+
+    it('is not certain', () => {
+      const evidence = filtered();
+      expect(first(evidence)).to.include({ code: 'ND2101', confidence: 'likely' });
+      expect(blindSpots(evidence, found(evidence.walks.main?.there).hops)).to.deep.equal([
+        'what the XDP program on eth0 of node2 takes: it decides before any capture, and nothing tells of it',
+      ]);
+    });
+
+    it('is certain all the same where the driver counts and has dropped nothing', () =>
+      expect(first(filtered(100, 100))).to.include({ code: 'ND2101', confidence: 'certain' }));
+
+    it('is not said where the driver counts as many drops as were lost', () => {
+      const evidence = filtered(100, 105);
+      expect(codes(evidence)).to.deep.equal(['ND3019']);
+      const finding = first(evidence);
+      expect(finding).to.deep.include({ confidence: 'certain', place: { node: 'node2', interface: 'eth0' }, hop: 5 });
+      expect(finding.title).to.equal('An XDP program on eth0 of node2 drops it as it comes in.');
+      expect(finding.evidence).to.include.members([
+        'XDP program filter (id 7, native) is on eth0',
+        'the driver of eth0 counted 5 frames that XDP dropped while the probes ran',
+        '5 of 5 were seen on node1 eth0, none on node2 eth0 or after it',
+      ]);
+      expect(finding.fix.join('\n')).to.include('ip link set dev eth0 xdp off');
+    });
+
+    it('stays open where it counts fewer', () => expect(codes(filtered(100, 104))).to.deep.equal(['ND2101']));
   });
 
   it('stays silent when the captures saw it arrive', () => {
@@ -847,7 +881,7 @@ describe('every cause', () => {
   it('has a test here', () => {
     const elsewhere = ['ND0001', 'ND1101', 'ND1102', 'ND1201', 'ND2001', 'ND2002', 'ND2101'];
     // what only the kernel can tell of: drops.test.ts
-    const told = ['ND3011', 'ND3012', 'ND3013', 'ND3014', 'ND3015', 'ND3016'];
+    const told = ['ND3011', 'ND3012', 'ND3013', 'ND3014', 'ND3015', 'ND3016', 'ND3019'];
     // policy.test.ts
     const policies = ['ND5001', 'ND5002', 'ND5003', 'ND5004', 'ND5005', 'ND5006'];
     const tested = new Set([...table.map(({ code }) => code), ...elsewhere, ...told, ...policies]);

@@ -172,7 +172,7 @@ describe('a drop that the kernel tells of', () => {
     ['QDISC_DROP', 'ND3012', {}],
     ['IP_INHDR', 'ND3013', { function: 'ip_forward', stack: ['ip_forward'] }],
     ['PKT_TOO_BIG', 'ND3014', { function: 'ip_forward', stack: ['ip_forward'] }],
-    ['XDP', 'ND3015', {}],
+    ['XDP', 'ND3019', {}],
     ['UDP_CSUM', 'ND3015', {}],
     ['IP_RPFILTER', 'ND3005', { function: 'ip_rcv_finish_core' }],
     ['NEIGH_FAILED', 'ND1007', { function: 'neigh_invalidate', interface: 'cni0' }],
@@ -198,6 +198,8 @@ describe('what a drop means', () => {
       hook: 'FORWARD',
     });
     expect(meaning({ function: 'neigh_invalidate', stack: ['neigh_invalidate', 'neigh_timer_handler'] }).kinds[0]).to.equal('no-neighbour');
+    for (const place of ['do_xdp_generic', 'veth_xdp_rcv_skb'])
+      expect(meaning({ reason: 'NOT_SPECIFIED', function: place, stack: [place] }).kinds).to.deep.equal(['xdp']);
     expect(meaning({ function: 'somewhere_new', stack: [] }).kinds).to.deep.equal(['other']);
   });
 

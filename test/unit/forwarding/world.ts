@@ -98,7 +98,6 @@ export const makeLink = (ifindex: number, name: string, kind: string, more: Part
   operstate: 'UP',
   promiscuous: false,
   addresses: [],
-  xdp: false,
   ...more,
 });
 

@@ -16,7 +16,7 @@ const dropsIn = (taps: TapRaw[], results: ProbeResult[]): DropResult[] => {
   );
   return taps.flatMap((raw) => {
     const text = traceText(raw);
-    return text === undefined || text.startsWith('@untraced it was not') ? [] : [joinDrops(raw.node, text, joined)];
+    return text === undefined || text.startsWith('@untraced it was not') ? [] : [joinDrops(raw.node, text, joined, () => undefined)];
   });
 };
 

@@ -35,6 +35,22 @@ for (const version of ['6.1', '6.15']) {
   });
 }
 
+describe('a link with an XDP program', () => {
+  it('is told by JSON, by text, and by the text of old programs', () => {
+    const json = [
+      { ifindex: 2, ifname: 'eth0', flags: ['UP'], mtu: 1500, xdp: { mode: 1, prog: { id: 4450, name: 'drop', tag: '41f7', jited: 1 } } },
+    ];
+    const xdpOf = (text: string) => parseLinks(text).value.map(({ xdp }) => xdp);
+    expect(xdpOf(JSON.stringify(json))).to.deep.equal([{ mode: 'native', id: 4450, name: 'drop' }]);
+    const text = (word: string) => `2: eth0@if2: <BROADCAST,UP,LOWER_UP> mtu 1500 ${word} qdisc noqueue state UP group default qlen 1000\n`;
+    expect(xdpOf(text('xdpgeneric'))).to.deep.equal([{ mode: 'generic' }]);
+    expect(xdpOf(text('xdp'))).to.deep.equal([{ mode: 'native' }]);
+    expect(xdpOf(text('xdp/id:7'))).to.deep.equal([{ mode: 'native', id: 7 }]);
+    expect(xdpOf(text('xdpmulti'))).to.deep.equal([{ mode: 'several' }]);
+    expect(xdpOf(text(''))).to.deep.equal([undefined]);
+  });
+});
+
 describe('links', () => {
   const links = new Map(parseLinks(fixture('iproute2-6.1/links.json')).value.map((link) => [link.name, link]));
 

@@ -17,6 +17,7 @@ import { parseProcSockets, parseSctpEndpoints, parseSockets } from '../../../../
 import { parseFilters, parseQdiscs } from '../../../../src/node/parse/tc.ts';
 import { parseVlans } from '../../../../src/node/parse/vlans.ts';
 import { splitWords } from '../../../../src/node/parse/words.ts';
+import { parseXdpDrops } from '../../../../src/node/parse/xdp.ts';
 import { parseCollection } from '../../../../src/node/parse-collection.ts';
 import { readFrames } from '../../../../src/node/raw.ts';
 import { fixture, section } from '../recorded.ts';
@@ -42,6 +43,7 @@ const parsers: Record<string, (text: string) => unknown> = {
   'sctp endpoints': parseSctpEndpoints,
   ovs: parseOvs,
   'ovs ports': parseOvsPorts,
+  xdp: parseXdpDrops,
 };
 
 const seeds = [

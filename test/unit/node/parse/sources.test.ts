@@ -9,6 +9,7 @@ import { parseProtocolCounters } from '../../../../src/node/parse/protocol-count
 import { parseProcSockets, parseSctpEndpoints, parseSockets } from '../../../../src/node/parse/sockets.ts';
 import { parseFilters, parseQdiscs } from '../../../../src/node/parse/tc.ts';
 import { parseVlans } from '../../../../src/node/parse/vlans.ts';
+import { parseXdpDrops } from '../../../../src/node/parse/xdp.ts';
 import { fixture } from '../recorded.ts';
 
 describe('/proc/net/netfilter/nfnetlink_queue', () => {
@@ -27,6 +28,22 @@ describe('/proc/net/netfilter/nfnetlink_queue', () => {
     const lines = ['  101   4711', '101 4711 0 7 65531 0 0 1 1', '101 x 0 2 65531 0 0 1 1'];
     expect(parseQueues(lines.join('\n'))).to.deep.equal({ value: [], unparsed: lines });
   });
+});
+
+describe('what XDP programs dropped', () => {
+  it('is the sum over the queues, or the sum that the driver has itself', () => {
+    const veth = ['eth0 rx_queue_0_xdp_drops 4', 'eth0 rx_queue_1_xdp_drops 3', 'veth1 rx_queue_0_xdp_drops 0'];
+    const mlx5 = ['ens1 rx_xdp_drop 9', 'ens1 rx0_xdp_drop 5', 'ens1 rx1_xdp_drop 4'];
+    const { value, unparsed } = parseXdpDrops([...veth, ...mlx5].join('\n'));
+    expect([...value]).to.deep.equal([
+      ['eth0', 7],
+      ['veth1', 0],
+      ['ens1', 9],
+    ]);
+    expect(unparsed).to.deep.equal([]);
+  });
+  it('is not guessed at', () =>
+    expect(parseXdpDrops('eth0 rx_queue_0_xdp_drops')).to.deep.equal({ value: new Map(), unparsed: ['eth0 rx_queue_0_xdp_drops'] }));
 });
 
 describe('/proc/net/ip_vs', () => {

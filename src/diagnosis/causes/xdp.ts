@@ -1,0 +1,112 @@
+import type { Hop, Walk } from '../../forwarding/hop.ts';
+import type { XdpProgram } from '../../node/snapshot.ts';
+import { xdpAt } from '../blind-spots.ts';
+import type { Cause, Draft } from '../cause.ts';
+import { draftOf, probeWords } from '../draft.ts';
+import { xdpRise } from '../drops/kernel-counters.ts';
+import { packetEnd } from '../end.ts';
+import { type Evidence, failingLegs, type Leg } from '../evidence.ts';
+import { onNode } from '../remedy.ts';
+import { seenAt } from '../sightings.ts';
+
+/** `XDP program drop (id 4425, generic)` */
+const programWords = ({ name, id, mode }: XdpProgram): string => {
+  const about = [...(id === undefined ? [] : [`id ${id}`]), ...(mode === undefined ? [] : [mode])].join(', ');
+  return ['XDP program', ...(name === undefined ? [] : [name]), ...(about === '' ? [] : [`(${about})`])].join(' ');
+};
+
+const fix = ({ node, interface: name }: Hop, program: XdpProgram | undefined): string[] => [
+  'Ask whoever loaded it (a load balancer, a filter against floods, Cilium, Calico): its rules decide, and it will be loaded again when they stay.',
+  onNode(node, `bpftool net show dev ${name}`),
+  'To be rid of it altogether:',
+  onNode(node, `ip link set dev ${name} ${program?.mode === 'generic' ? 'xdpgeneric' : program?.mode === 'hardware' ? 'xdpoffload' : 'xdp'} off`),
+];
+
+const titleOf = ({ node, interface: name }: Hop): string => `An XDP program on ${name} of ${node} drops it as it comes in.`;
+
+const riseWords = (name: string, rise: number): string => `the driver of ${name} counted ${rise} frames that XDP dropped while the probes ran`;
+
+/** A packet of the kernel was freed by it: a program in generic mode, or in the driver of a virtual device. */
+const told = (evidence: Evidence): Draft | undefined => {
+  const end = packetEnd(evidence, 'xdp');
+  if (!end) return undefined;
+  const program = xdpAt(evidence, end.hop);
+  const rise = xdpRise(evidence, end.hop, end.hop.interface) ?? 0;
+  return draftOf(evidence, end, {
+    title: titleOf(end.hop),
+    evidence: [
+      ...(program ? [`${programWords(program)} is on ${end.hop.interface}`] : []),
+      ...(rise > 0 ? [riseWords(end.hop.interface, rise)] : []),
+    ],
+    fix: fix(end.hop, program),
+  });
+};
+
+/** Where an XDP program's driver counted no fewer frames than were lost behind the place before, and no capture saw one after it. */
+interface Swallowed {
+  leg: Leg;
+  direction: 'there' | 'back';
+  index: number;
+  hop: Hop;
+  program: XdpProgram;
+  rise: number;
+  /** Attempts that came as far as the place before; undefined where nobody watched. */
+  before: { hop: Hop; seen: number } | undefined;
+}
+
+const swallowedOn = (evidence: Evidence, leg: Leg, direction: Swallowed['direction'], walk: Walk): Swallowed[] => {
+  const lost = leg.probe.attempts.filter(({ outcome }) => outcome !== 'answered').length;
+  return walk.hops.flatMap((hop, index): Swallowed[] => {
+    const program = hop.direction === 'in' ? xdpAt(evidence, hop) : undefined;
+    const rise = program && xdpRise(evidence, hop, hop.interface);
+    if (!program || rise === undefined || rise < lost) return [];
+    if (walk.hops.slice(index).some((after) => (seenAt(evidence, leg, direction, after) ?? 0) > 0)) return [];
+    const previous = walk.hops[index - 1];
+    const seen = previous && seenAt(evidence, leg, direction, previous);
+    if (seen === 0) return [];
+    return [{ leg, direction, index, hop, program, rise, before: previous && seen !== undefined ? { hop: previous, seen } : undefined }];
+  });
+};
+
+const swallowed = (evidence: Evidence): Swallowed | undefined =>
+  failingLegs(evidence)
+    .flatMap((leg) =>
+      (['there', 'back'] as const).flatMap((direction) => {
+        const walk = leg[direction];
+        return walk ? swallowedOn(evidence, leg, direction, walk) : [];
+      }),
+    )
+    .at(0);
+
+/** A native program drops a frame before there is a packet that a capture or the kernel could tell of. */
+const counted = (evidence: Evidence): Draft | undefined => {
+  const found = swallowed(evidence);
+  if (!found) return undefined;
+  const { leg, direction, index, hop, program, rise, before } = found;
+  const total = leg.probe.attempts.length;
+  return {
+    severity: 'problem',
+    confidence: before ? 'certain' : 'likely',
+    title: titleOf(hop),
+    ...(direction === 'there' && leg.probe.request.purpose === 'main' ? { hop: index } : {}),
+    place: { node: hop.node, interface: hop.interface },
+    evidence: [
+      probeWords(leg),
+      `${programWords(program)} is on ${hop.interface}`,
+      riseWords(hop.interface, rise),
+      ...(direction === 'back' ? ['The request arrives; it is the reply that ends here.'] : []),
+      ...(before
+        ? [`${before.seen} of ${total} were seen on ${before.hop.node} ${before.hop.interface}, none on ${hop.node} ${hop.interface} or after it`]
+        : []),
+    ],
+    fix: fix(hop, program),
+    notes: [],
+  };
+};
+
+export const xdpDrop: Cause = {
+  code: 'ND3019',
+  summary: 'An XDP program on an interface drops the packet before anything else sees it.',
+  implies: ['ND2101'],
+  recognise: (evidence) => told(evidence) ?? counted(evidence),
+};

@@ -4,6 +4,7 @@ import type { WatchEvidence } from '../diagnosis/watch/evidence.ts';
 import { watchFindings } from '../diagnosis/watch/findings.ts';
 import { wordsFor } from '../diagnosis/watch/kinds.ts';
 import { type DropGroup, dropGroups } from '../diagnosis/watch/rows.ts';
+import { linkNamed } from '../forwarding/world.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
 import { type TunnelPorts, USUAL_TUNNEL_PORTS } from '../probe/tap/tunnel.ts';
 import { joinWatch } from '../probe/watch/join-watch.ts';
@@ -86,6 +87,21 @@ const limits = (output: WatchOutput, result: WatchResult): string[] => {
   ];
 };
 
+/** A program in the driver drops frames before the kernel makes packets of them. */
+const beforeTheKernel = ({ node, before, after }: DropsEvidence): string[] =>
+  (after ?? before)?.namespaces.flatMap(({ inode, links }) =>
+    links.flatMap(({ name, xdp }) => {
+      if (!xdp || xdp.mode === 'generic') return [];
+      const earlier = linkNamed(
+        before?.namespaces.find((netns) => netns.inode === inode),
+        name,
+      )?.xdp?.dropped;
+      const counted =
+        after && earlier !== undefined && xdp.dropped !== undefined ? `; its driver counted ${xdp.dropped - earlier} in the meantime` : '';
+      return [`what the XDP program on ${name} of ${node} drops: the kernel never sees it${counted}`];
+    }),
+  ) ?? [];
+
 /** Evidence → report: pure, so that a bundle is judged exactly as the run was. */
 export const judgeDrops = (run: DropsEvidence, time: string): Omit<DropsReport, 'timings'> => {
   const { node, facts, pod, before, after } = run;
@@ -110,6 +126,6 @@ export const judgeDrops = (run: DropsEvidence, time: string): Omit<DropsReport, 
     seenBy: output.headers ? 'headers' : told ? 'captures' : 'reasons',
     rows: groups.map((group) => rowOf(group, result.seconds)),
     findings: evidence ? watchFindings(evidence, groups) : [],
-    notChecked: [...run.notChecked, ...limits(output, result), ...(snapshot ? describeProblems([snapshot]) : [])],
+    notChecked: [...run.notChecked, ...limits(output, result), ...beforeTheKernel(run), ...(snapshot ? describeProblems([snapshot]) : [])],
   };
 };

@@ -12,10 +12,7 @@ const programmed: { marker: string; devices: RegExp; owner: string }[] = [
 ];
 
 /** Who decides about packets at this device instead of the routing tables; undefined when nobody does. */
-export const deciderAt = (place: Place, device: Link, direction: 'in' | 'out'): string | undefined =>
-  knownPlane(place.netns, device) ??
-  switchPort(place, device) ??
-  (direction === 'in' && device.xdp ? `an XDP program on ${device.name} decides` : undefined);
+export const deciderAt = (place: Place, device: Link): string | undefined => knownPlane(place.netns, device) ?? switchPort(place, device);
 
 const knownPlane = (netns: Netns, device: Link): string | undefined => {
   const plane = programmed.find(({ marker, devices }) => devices.test(device.name) && linkNamed(netns, marker) !== undefined);

@@ -49,10 +49,11 @@ export const predict = (packet: Packet, start: Start, world: World, options: Wal
     return forecast;
   };
   const forecast = fold(there, judge, doubts);
-  return { forecast, there, ways: waysOf(there, judge), doubts: [...doubts] };
+  return { forecast, there, ways: waysOf(there, judge, 1, []), doubts: [...doubts] };
 };
 
-const waysOf = (tree: WalkTree, judge: (walk: Walk) => Forecast, share: number | undefined = 1, labels: string[] = []): Way[] => {
+/** @param share how often the tree is come to; undefined where nobody can know */
+const waysOf = (tree: WalkTree, judge: (walk: Walk) => Forecast, share: number | undefined, labels: string[]): Way[] => {
   if ('walk' in tree) return [{ ...(share === undefined ? {} : { share }), labels, there: tree.walk, forecast: judge(tree.walk) }];
   const { kind } = tree.fork;
   return tree.ways.flatMap((way) => {
@@ -155,7 +156,7 @@ const resultOf = (there: Walk, world: World, doubts: Set<string>): Forecast => {
 const isNobodys = ({ exit, hops }: Walk, world: World): boolean => {
   const place = exit && placeAt(world, exit.node, exit.netns);
   const device = linkNamed(place?.netns, exit?.interface);
-  if (!place || !device || hops.at(-1)?.tunnel || deciderAt(place, device, 'out') !== undefined) return false;
+  if (!place || !device || hops.at(-1)?.tunnel || deciderAt(place, device) !== undefined) return false;
   const { destination } = exit.packet;
   const { facts } = world;
   return (

@@ -38,8 +38,12 @@ const watch = (evidence: Evidence, { leg, direction, left, arrived }: Crossing):
   return { verdict: sent > 0 && got === 0 ? 'lost-between' : 'not-here', sent, got };
 };
 
+/** Nothing that was read stops it; an XDP program on its way may. */
+const leadsThere = (evidence: Evidence, { outcome, hops }: Walk): boolean =>
+  outcome === 'delivered' || (outcome === 'unknown' && hops.every((hop) => hop.unsure === undefined || xdpAt(evidence, hop) !== undefined));
+
 const suspect = (evidence: Evidence): (Crossing & { seen: ReturnType<typeof watch> }) | undefined => {
-  const leg = failingLegs(evidence).find(({ probe, there }) => fails(probe) && there?.outcome === 'delivered');
+  const leg = failingLegs(evidence).find(({ probe, there }) => fails(probe) && there !== undefined && leadsThere(evidence, there));
   if (!leg) return undefined;
   const crossings = (['there', 'back'] as const)
     .flatMap((direction) => crossingOf(leg, direction) ?? [])

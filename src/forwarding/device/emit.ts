@@ -16,7 +16,7 @@ export const emit = (step: Emit, journey: Journey): Step => {
   if (broken) return stop(journey, broken);
   const filtered: Filtered = filterOut({ journey, place, device, flight, frame });
   if (filtered) return filtered.at === 'end' ? filtered : insteadOf(filtered, journey);
-  const decider = deciderAt(place, device, 'out');
+  const decider = deciderAt(place, device);
   if (decider !== undefined) return throughOpaque(journey, { place, device, flight, frame, direction: 'out', nextHop: step.nextHop }, decider);
   return (drivers[device.kind] ?? unknownDriver)(step, journey);
 };

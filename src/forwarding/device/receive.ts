@@ -7,6 +7,7 @@ import { linkAt, type Place } from '../world.ts';
 import { filterIn } from './filter.ts';
 import { childFor } from './macvlan.ts';
 import { throughOpaque } from './opaque-way.ts';
+import { throughXdp } from './xdp.ts';
 
 type Receive = Extract<Step, { at: 'receive' }>;
 
@@ -14,9 +15,11 @@ type Receive = Extract<Step, { at: 'receive' }>;
 export const receive = ({ place, device, flight, frame }: Receive, journey: Journey): Step => {
   addHop(journey, { place, device, direction: 'in', what: arrivedWords(device, flight), flight });
   if (!device.up) return stop(journey, { reason: 'link-down', message: `${device.name} is down`, facts: { interface: device.name } });
+  const taken = throughXdp(journey, place, device);
+  if (taken) return taken;
   const filtered = filterIn({ journey, place, device, flight, frame });
   if (filtered) return filtered;
-  const decider = deciderAt(place, device, 'in');
+  const decider = deciderAt(place, device);
   if (decider !== undefined) return throughOpaque(journey, { place, device, flight, frame, direction: 'in' }, decider);
 
   const tagged = frame.vlan === undefined ? undefined : vlanDevice(place, device, frame.vlan);

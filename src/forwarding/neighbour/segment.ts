@@ -59,7 +59,7 @@ const once = ({ seen }: Spread, place: Place, device: Link, way: string): boolea
 /** A frame leaves by the device. */
 const sendOut = (spread: Spread, place: Place, device: Link): void => {
   if (!once(spread, place, device, 'out')) return;
-  if (deciderAt(place, device, 'out') !== undefined) spread.complete = false;
+  if (deciderAt(place, device) !== undefined) spread.complete = false;
   divert(spread, place, device, 'egress');
   if (device.kind === 'bridge') flood(spread, place, device, undefined);
   else if (device.kind === 'vxlan') throughVxlan(spread, place, device);
@@ -105,7 +105,7 @@ const isListedWhole = ({ snapshot }: Place, netns: Netns): boolean =>
 /** A frame arrives at the device from outside. */
 const comeIn = (spread: Spread, place: Place, device: Link): void => {
   if (!once(spread, place, device, 'in')) return;
-  if (deciderAt(place, device, 'in') !== undefined) spread.complete = false;
+  if (device.xdp || deciderAt(place, device) !== undefined) spread.complete = false;
   divert(spread, place, device, 'ingress');
   for (const child of childrenOf(place, device)) comeIn(spread, child.place, child.link);
   const master = device.master && linkAt(place.netns, device.master.ifindex);

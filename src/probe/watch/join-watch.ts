@@ -14,9 +14,12 @@ import type { WatchOutput } from './watch-output.ts';
  * packet are the same moment of the same packet, and the buffer's life leads from there to the drop.
  */
 
-/** From device to device a packet goes at once, and keeps its length but for a link header; else its buffer was given to another one in between. */
+/**
+ * From device to device a packet goes at once, and keeps its length but for a link header, or that of VXLAN or Geneve over IPv4 or IPv6; else
+ * its buffer was given to another one in between.
+ */
 const NEXT_DEVICE = 500e-6;
-const LENGTH_CHANGES = [0, 4, 14, 18];
+const LENGTH_CHANGES = [0, 4, 14, 18, 50, 70];
 
 /** Places of one packet that are looked at. */
 const MOST_PLACES = 4;

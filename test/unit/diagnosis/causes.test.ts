@@ -3,6 +3,7 @@ import { blindSpots } from '../../../src/diagnosis/blind-spots.ts';
 import { allCauses } from '../../../src/diagnosis/causes.ts';
 import { diagnose } from '../../../src/diagnosis/diagnose.ts';
 import type { Evidence } from '../../../src/diagnosis/evidence.ts';
+import { walk } from '../../../src/forwarding/walk.ts';
 import { parseOvnFlows } from '../../../src/node/parse/ovn.ts';
 import { tablesFrom } from '../forwarding/iptables-text.ts';
 import { kubeProxyAndFlannel } from '../forwarding/rules.ts';
@@ -619,7 +620,8 @@ describe('underlay drops the tunnel', () => {
       };
       const earlier = program(structuredClone(evidence.snapshots), before);
       program(evidence.snapshots, after);
-      return { ...evidence, before: earlier };
+      const there = found(evidence.walks.main?.there);
+      return { ...evidence, before: earlier, walks: { main: { there: walk(there.packet, found(there.start), evidence) } } };
     };
 
     it('is not certain', () => {

@@ -79,6 +79,44 @@ const countedBefore = (cluster: FlannelCluster, packets: number): NodeSnapshot =
 };
 
 describe('what a node drops', () => {
+  it('says of an XDP program in a driver that the kernel does not see what it drops, and what the driver counted', () => {
+    const cluster = flannelCluster();
+    const program = (snapshot: NodeSnapshot, dropped?: number): NodeSnapshot => {
+      found(snapshot.namespaces[0]?.links.find(({ name }) => name === 'eth0')).xdp = {
+        mode: 'native',
+        ...(dropped === undefined ? {} : { dropped }),
+      };
+      return snapshot;
+    };
+    const before = program(structuredClone(cluster.node('node2')), 30);
+    program(cluster.node('node2'), 42);
+    const said = 'what the XDP program on eth0 of node2 drops: the kernel never sees it';
+    expect(watch(cluster, {}, { before }).notChecked).to.include(`${said}; its driver counted 12 in the meantime`);
+    program(cluster.node('node2'));
+    expect(watch(cluster, {}, { before }).notChecked).to.include(said);
+  });
+
+  it('knows what an XDP program in generic mode drops by the place before, though it was in a tunnel there', () => {
+    const cluster = flannelCluster();
+    const inner = syn(40_000);
+    const wrapped = Buffer.concat([Buffer.alloc(14), inner]);
+    wrapped.writeUInt16BE(0x0800, 12);
+    const vxlan = Buffer.concat([Buffer.from('0800000000000100', 'hex'), wrapped]);
+    const outer = ipv4('10.33.188.141', '10.33.188.142', 17, udp(50_000, 8472, vxlan));
+    const row = only(
+      watch(cluster, {
+        packets: [[0.1, ip(outer, 2)]],
+        devices: [
+          [0.1 + 2e-6, received('eth0', 'aa', outer.length)],
+          [0.1 + 9e-6, received('flannel.1', 'aa', inner.length)],
+        ],
+        drops: [[0.1 + 12e-6, freed('aa', 'NOT_SPECIFIED', 'do_xdp_generic'), ['do_xdp_generic', '__netif_receive_skb_core']]],
+      }),
+    );
+    expect(row).to.include({ code: 'ND3019', what: 'XDP program', interface: 'flannel.1', direction: 'in' });
+    expect(row.flows.map(({ destination }) => destination)).to.deep.equal(['10.244.1.5']);
+  });
+
   it("names the rule that drops others' traffic, whose it is, and at which rate", () => {
     const cluster = flannelCluster();
     insertRule(cluster.host('node2'), 'filter', 'FORWARD', '-d 10.244.1.5/32 -p tcp -j DROP');

@@ -2,7 +2,7 @@ import { linkNamed, placeAt } from '../../forwarding/world.ts';
 import type { Link, TcFilter, TcState } from '../../node/snapshot.ts';
 import type { Cause, Draft } from '../cause.ts';
 import { draftOf } from '../draft.ts';
-import { type QdiscRise, qdiscRise } from '../drops/kernel-counters.ts';
+import { fitsProbes, type QdiscRise, qdiscRise } from '../drops/kernel-counters.ts';
 import { type PacketEnd, packetEnd } from '../end.ts';
 import type { Evidence } from '../evidence.ts';
 import { onNode } from '../remedy.ts';
@@ -31,11 +31,9 @@ const filtersAt = (evidence: Evidence, end: PacketEnd): TcFilter[] => {
 
 const riseWords = ({ kind, device, by }: QdiscRise): string => `${kind} of ${device} dropped ${by} packets while the probes ran`;
 
-/** The kernel's own word and a counter that rose by no less than was lost are two that agree, of however few packets the word is. */
-const confirmed = (draft: Draft, { leg, drop }: PacketEnd, rise: QdiscRise | undefined): Draft => {
-  const lost = leg.probe.attempts.filter(({ outcome }) => outcome !== 'answered').length;
-  return drop && rise && rise.by >= lost ? { ...draft, confidence: 'certain' } : draft;
-};
+/** The kernel's own word and a counter that the probes fit are two that agree, of however few packets the word is. */
+const confirmed = (draft: Draft, evidence: Evidence, { leg, drop }: PacketEnd, rise: QdiscRise | undefined): Draft =>
+  drop && rise && fitsProbes(evidence, leg, rise.by) ? { ...draft, confidence: 'certain' } : draft;
 
 export const trafficControl: Cause = {
   code: 'ND3011',
@@ -70,7 +68,7 @@ export const trafficControl: Cause = {
           : []),
       ],
     });
-    return confirmed(draft, end, rise);
+    return confirmed(draft, evidence, end, rise);
   },
 };
 
@@ -91,7 +89,7 @@ export const queueFull: Cause = {
       ],
       fix: ['Raise its limit or rate, or take the traffic off that fills it:', onNode(node, `tc -s qdisc show dev ${name}`)],
     });
-    return confirmed(draft, end, rise);
+    return confirmed(draft, evidence, end, rise);
   },
 };
 

@@ -6,7 +6,7 @@ import { fails } from '../../probe/probe.ts';
 import { xdpAt } from '../blind-spots.ts';
 import type { Cause } from '../cause.ts';
 import { probeWords } from '../draft.ts';
-import { xdpRise } from '../drops/kernel-counters.ts';
+import { fitsProbes, xdpRise } from '../drops/kernel-counters.ts';
 import { check, checkWords, type Evidence, failingLegs, type Leg, snapshotOf } from '../evidence.ts';
 import type { Confidence } from '../finding.ts';
 import { seenAt } from '../sightings.ts';
@@ -76,9 +76,12 @@ const tunnelWords = ({ tunnel }: Hop): { name: string; port: string } => {
   return { name: tunnel ? names[tunnel.kind] : 'the tunnel', port: tunnel?.port === undefined ? protocol : `UDP ${tunnel.port}` };
 };
 
-/** An XDP program may have taken it, as far as is known. */
-const isBlind = (evidence: Evidence, arrived: Hop): boolean =>
-  xdpAt(evidence, arrived) ? xdpRise(evidence, arrived, arrived.interface) !== 0 : false;
+/** What an XDP program at the far end has to do with it, as far as its driver tells. */
+const blame = (evidence: Evidence, { leg, arrived }: Crossing): 'none' | 'open' | 'all' => {
+  const rise = xdpAt(evidence, arrived) ? xdpRise(evidence, arrived, arrived.interface) : 0;
+  if (rise === 0) return 'none';
+  return rise !== undefined && fitsProbes(evidence, leg, rise) ? 'all' : 'open';
+};
 
 const confidenceOf = (verdict: Verdict, nodes: boolean | undefined): Confidence =>
   verdict === 'lost-between' && nodes === true ? 'certain' : 'likely';
@@ -91,7 +94,8 @@ export const underlayDropsTunnel: Cause = {
     const nodes = check(evidence, 'node-to-node');
     const found = nodes === false ? undefined : suspect(evidence);
     const tunnel = found?.left.tunnel;
-    if (!found || !tunnel) return undefined;
+    const xdp = found && blame(evidence, found);
+    if (!found || !tunnel || xdp === 'all') return undefined;
     const { leg, left, arrived, index, direction, seen } = found;
     const { name, port } = tunnelWords(left);
     const { local, remote } = tunnel;
@@ -100,7 +104,7 @@ export const underlayDropsTunnel: Cause = {
     const total = leg.probe.attempts.length;
     return {
       severity: 'problem',
-      confidence: isBlind(evidence, arrived) ? 'likely' : confidenceOf(seen.verdict, nodes),
+      confidence: xdp === 'open' ? 'likely' : confidenceOf(seen.verdict, nodes),
       title: `The network between ${left.node} and ${arrived.node} drops ${name} (${port}).`,
       ...(direction === 'there' && leg.probe.request.purpose === 'main' ? { hop: index } : {}),
       place: { node: left.node, interface: left.interface },

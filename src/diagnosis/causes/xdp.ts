@@ -3,7 +3,7 @@ import type { XdpProgram } from '../../node/snapshot.ts';
 import { xdpAt } from '../blind-spots.ts';
 import type { Cause, Draft } from '../cause.ts';
 import { draftOf, probeWords } from '../draft.ts';
-import { xdpRise } from '../drops/kernel-counters.ts';
+import { fitsProbes, xdpRise } from '../drops/kernel-counters.ts';
 import { packetEnd } from '../end.ts';
 import { type Evidence, failingLegs, type Leg } from '../evidence.ts';
 import { onNode } from '../remedy.ts';
@@ -86,7 +86,7 @@ const counted = (evidence: Evidence): Draft | undefined => {
   const total = leg.probe.attempts.length;
   return {
     severity: 'problem',
-    confidence: before ? 'certain' : 'likely',
+    confidence: before && fitsProbes(evidence, leg, rise) ? 'certain' : 'likely',
     title: titleOf(hop),
     ...(direction === 'there' && leg.probe.request.purpose === 'main' ? { hop: index } : {}),
     place: { node: hop.node, interface: hop.interface },
@@ -107,6 +107,5 @@ const counted = (evidence: Evidence): Draft | undefined => {
 export const xdpDrop: Cause = {
   code: 'ND3019',
   summary: 'An XDP program on an interface drops the packet before anything else sees it.',
-  implies: ['ND2101'],
   recognise: (evidence) => told(evidence) ?? counted(evidence),
 };

@@ -107,6 +107,16 @@ export const qdiscRise = (evidence: Evidence, { node, netns }: Hop, device: stri
   return most && most.by > 0 ? most : undefined;
 };
 
+/** A SYN is sent again after one and three seconds (tcp_syn_retries, TCP_TIMEOUT_INIT). */
+const MOST_SYNS = 3;
+
+/** No fewer than this leg lost and no more than all probes can have sent: then others' packets have no part in it, or a small one. */
+export const fitsProbes = ({ probes }: Pick<Evidence, 'probes'>, { probe }: Leg, by: number): boolean => {
+  const lost = probe.attempts.filter(({ outcome }) => outcome !== 'answered').length;
+  const sent = probes.reduce((sum, { request, attempts }) => sum + attempts.length * (request.protocol === 'tcp' ? MOST_SYNS : 1), 0);
+  return by >= lost && by <= sent;
+};
+
 /** Frames that XDP programs on a device dropped between the two readings; undefined where its driver does not count them. */
 export const xdpRise = (evidence: Evidence, { node, netns }: Hop, device: string): number | undefined => {
   const here = pairs(evidence).find(({ after, later }) => after.node === node && later.inode === netns);

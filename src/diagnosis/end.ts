@@ -72,12 +72,20 @@ const UNFORESEEN = new Set<DropKind>(['tc', 'verdict', 'qdisc', 'xdp', 'checksum
 const isForeseeable = ({ kinds: [first = 'other'], hook }: ObservedDrop): boolean =>
   !UNFORESEEN.has(first) && hook !== 'ingress' && hook !== 'egress' && hook !== 'bridge';
 
+/** The packet did not come as far as the model ends it. */
+const isEarlier = ({ walk, index, direction }: ModelStop, { drop, direction: dropped }: ObservedDrop): boolean => {
+  if (direction !== dropped) return dropped === 'there';
+  const at = walk.hops.findIndex(({ node, netns, interface: name }) => node === drop.node && netns === drop.netns && name === drop.interface);
+  return at >= 0 && at <= index;
+};
+
 /** The kernel dropped it at another place, or for another reason, than the model ends it. */
 const droppedElsewhere = (evidence: Evidence, leg: Leg): string[] => {
   const predicted = stopOf(evidence, leg);
   const [drop] = observedDrops(evidence, leg);
   if (!drop || drop.kinds.includes('no-socket')) return [];
-  if (predicted ? agrees(predicted, drop) || predicted.stop.reason === 'loop' : !isForeseeable(drop)) return [];
+  if (!isForeseeable(drop) && (!predicted || isEarlier(predicted, drop))) return [];
+  if (predicted && (agrees(predicted, drop) || predicted.stop.reason === 'loop')) return [];
   // one endpoint of several was followed; what was dropped went to another
   if (!predicted && (leg.there?.choices.length ?? 0) > 0 && answered(leg.probe) > 0) return [];
   // one endpoint of several was followed; this may be where the way to another one ends

@@ -5,7 +5,7 @@ import { meaningOf } from '../../../src/diagnosis/drops/meaning.ts';
 import type { Evidence } from '../../../src/diagnosis/evidence.ts';
 import type { Drop } from '../../../src/probe/observation.ts';
 import { tablesFrom } from '../forwarding/iptables-text.ts';
-import { dropRoutes, type FlannelCluster, flannelCluster, found } from '../forwarding/world.ts';
+import { dropRoutes, type FlannelCluster, flannelCluster, found, insertRule } from '../forwarding/world.ts';
 import { ask, drop, drops, type Question } from './evidence.ts';
 
 const crossNode: Question = { from: 'web-0', to: 'db-0', outcome: 'timeout' };
@@ -97,6 +97,16 @@ describe('a drop that the kernel tells of', () => {
     const evidence = dropped(cluster, ask(cluster, crossNode), { reason: 'TC_INGRESS', function: '__netif_receive_skb_core', stack: [] });
     expect(first(evidence)).to.include({ code: 'ND3011', confidence: 'certain' });
     expect(diagnose(evidence).notes.join('\n')).to.include('TC_INGRESS').and.include('node1');
+  });
+
+  it('contradicts no model that ends it farther on its way, where nobody can foresee it', () => {
+    const cluster = flannelCluster();
+    insertRule(cluster.host('node2'), 'filter', 'FORWARD', '-s 10.244.0.4/32 -j DROP');
+    const tc = dropped(cluster, ask(cluster, crossNode), { reason: 'TC_INGRESS', function: '__netif_receive_skb_core', stack: [] });
+    expect(first(tc)).to.include({ code: 'ND3011', confidence: 'certain' });
+    expect(diagnose(tc).notes).to.deep.equal([]);
+    const behind = dropped(cluster, ask(cluster, crossNode), { interface: 'veth-db-0', direction: 'out', reason: 'TC_EGRESS', stack: [] });
+    expect(diagnose(behind).notes.join()).to.include('TC_EGRESS').and.include('FORWARD #1');
   });
 
   it('of a few by a traffic-control filter is certain where its qdisc dropped as many as were lost', () => {

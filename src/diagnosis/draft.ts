@@ -3,7 +3,7 @@ import { linkNamed, peerOf, placeAt } from '../forwarding/world.ts';
 import type { Draft } from './cause.ts';
 import type { PacketEnd } from './end.ts';
 import { type Evidence, type Leg, score } from './evidence.ts';
-import { confidenceIn, seenWords } from './sightings.ts';
+import { confidenceIn, neverCame, seenWords } from './sightings.ts';
 
 /** `default/web-0 → default/db-0 TCP 8080: 0 of 5 answered (timeout)` */
 export const probeWords = ({ probe }: Leg): string => {
@@ -34,7 +34,10 @@ export const draftOf = (evidence: Evidence, end: PacketEnd, story: StopStory): D
     ...seenWords(evidence, end),
   ],
   fix: story.fix,
-  notes: story.notes ?? [],
+  notes: [
+    ...(story.notes ?? []),
+    ...(end.drop === undefined && neverCame(evidence, end) ? ['No packet has come that far: this is what would stop it next.'] : []),
+  ],
 });
 
 /** Whose pod the other end of a node's veth is, with a process inside. */

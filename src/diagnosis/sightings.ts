@@ -73,12 +73,21 @@ const isToldWhole = ({ leg, hop, stop, culprit }: PacketEnd, drop: ObservedDrop)
   !((stop.reason === 'rule' || stop.reason === 'queue') && stop.decidedBy === undefined) &&
   (!isOfFew(leg, drop) || hop.stop !== undefined || culprit?.counted !== undefined);
 
+/** It left the node before and did not come to this one: what would end it here is not what ended it. */
+export const neverCame = (evidence: Pick<Evidence, 'taps'>, { leg, direction, walk, index, hop }: PacketEnd): boolean => {
+  const before = walk.hops.slice(0, index + 1).findLastIndex(({ node }) => node !== hop.node);
+  const [left, arrived] = [walk.hops[before], walk.hops[before + 1]];
+  if (!left || !arrived) return false;
+  return (seenAt(evidence, leg, direction, left) ?? 0) > 0 && seenAt(evidence, leg, direction, arrived) === 0;
+};
+
 /** `certain` when the kernel says so of a packet that a capture recognised, or captures saw it right up to the predicted end and nowhere after it. */
 export const confidenceIn = (evidence: Pick<Evidence, 'taps' | 'snapshots'>, end: PacketEnd): Confidence => {
   const { leg, direction, walk, index, hop } = end;
   if (end.drop) return isToldWhole(end, end.drop) ? 'certain' : 'likely';
   // A packet that ends on its way out of a device was last seen at the place before.
   const last = hop.direction === 'in' ? hop : walk.hops[index - 1];
+  if (neverCame(evidence, end)) return 'possible';
   if (contradicted(evidence, end)) return 'likely';
   if (!last) return watched(evidence, hop) ? 'certain' : 'likely';
   return (seenAt(evidence, leg, direction, last) ?? 0) > 0 ? 'certain' : 'likely';

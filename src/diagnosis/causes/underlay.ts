@@ -43,13 +43,14 @@ const leadsThere = (evidence: Evidence, { outcome, hops }: Walk): boolean =>
   outcome === 'delivered' || (outcome === 'unknown' && hops.every((hop) => hop.unsure === undefined || xdpAt(evidence, hop) !== undefined));
 
 const suspect = (evidence: Evidence): (Crossing & { seen: ReturnType<typeof watch> }) | undefined => {
-  const leg = failingLegs(evidence).find(({ probe, there }) => fails(probe) && there !== undefined && leadsThere(evidence, there));
-  if (!leg) return undefined;
+  const leg = failingLegs(evidence).find(({ probe }) => fails(probe));
+  if (!leg?.there) return undefined;
   const crossings = (['there', 'back'] as const)
     .flatMap((direction) => crossingOf(leg, direction) ?? [])
     .map((crossing) => ({ ...crossing, seen: watch(evidence, crossing) }));
   const proven = crossings.find(({ seen }) => seen.verdict === 'lost-between');
   if (proven) return proven;
+  if (!leadsThere(evidence, leg.there)) return undefined;
   const [first] = crossings;
   const silent = leg.probe.attempts.every(({ outcome }) => outcome === 'timeout' || outcome === 'unreachable');
   return first?.seen.verdict === 'unwatched' &&
@@ -118,7 +119,9 @@ export const underlayDropsTunnel: Cause = {
               `every entry on the way agrees: the packet should leave ${left.node} ${left.interface} as ${port} from ${local} to ${remote} and arrive`,
             ]),
         ...checkWords(evidence, 'node-to-node', 'pod-to-own-node', 'far-node-to-pod'),
-        ...(isFlannel ? [`flannel's own state is right on both nodes: route, neighbour, FDB and VTEP MAC agree`] : []),
+        ...(isFlannel && leadsThere(evidence, found.walk)
+          ? [`flannel's own state is right on both nodes: route, neighbour, FDB and VTEP MAC agree`]
+          : []),
       ],
       fix: [
         `Allow ${port} between ${local} and ${remote} in the network between the nodes (security group, hypervisor, firewall).`,

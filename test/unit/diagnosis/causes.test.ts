@@ -545,14 +545,14 @@ describe('a path without fault', () => {
 });
 
 describe('underlay drops the tunnel', () => {
-  const blocked = (nodes: 'answered' | 'timeout'): Evidence => {
-    const evidence = ask(flannelCluster(), crossNode);
+  const blocked = (nodes: 'answered' | 'timeout', cluster = flannelCluster()): Evidence => {
+    const evidence = ask(cluster, crossNode);
     return { ...evidence, probes: [...evidence.probes, probe('node-to-node', 'node1', 'node2', '10.33.188.142', nodes)] };
   };
 
   /** Captures on both nodes: five probes left node1 wrapped, none came to node2. */
-  const captured = (): Evidence => {
-    const evidence = blocked('answered');
+  const captured = (cluster = flannelCluster()): Evidence => {
+    const evidence = blocked('answered', cluster);
     const hops = found(evidence.walks.main?.there).hops.slice(0, 5);
     const sighting = (hop: (typeof hops)[number], attempt: number) => ({
       node: hop.node,
@@ -590,6 +590,18 @@ describe('underlay drops the tunnel', () => {
     expect(finding.title).to.equal('The network between node1 and node2 drops VXLAN (UDP 8472).');
     expect(finding.fix.join('\n')).to.include('"DirectRouting": true').and.to.include('10.33.188.0/24');
     expect(finding.evidence.join('\n')).to.include('5 of 5 probes left node1 eth0 as UDP 8472, 0 arrived on node2 eth0');
+  });
+
+  it('is told before what would stop the packet behind it, which is possible only', () => {
+    const cluster = flannelCluster();
+    insertRule(cluster.host('node2'), 'filter', 'FORWARD', '-s 10.244.0.4/32 -j DROP');
+    const evidence = captured(cluster);
+    expect(evidence.walks.main?.there?.outcome).to.equal('stopped');
+    const { findings, notes } = diagnose(evidence);
+    expect(findings.map(({ code, confidence }) => `${code} ${confidence}`)).to.deep.equal(['ND2101 certain', 'ND3003 possible']);
+    expect(findings[0]?.evidence.join()).not.to.include("flannel's own state");
+    expect(findings[1]?.notes).to.include('No packet has come that far: this is what would stop it next.');
+    expect(notes).to.deep.equal([]);
   });
 
   it('does not advise DirectRouting when the nodes share no subnet', () => {

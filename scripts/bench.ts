@@ -37,7 +37,8 @@ const done =
       (await lab('agent image onto its nodes', ['load-image', image])) &&
       (await onLab('path', 'test/bench/path.ts')) &&
       (await onLab('faults that strike now and then', 'test/bench/intermittent.ts')) &&
-      (await onLab('busy nodes', 'test/bench/busy.ts')),
+      (await onLab('busy nodes', 'test/bench/busy.ts')) &&
+      (await onLab('two faults at once', 'test/bench/pairs.ts')),
     () => lab('lab down', ['down']),
   ));
 process.exitCode = done ? 0 : 1;

@@ -1,5 +1,7 @@
+import { sameAddress } from '../forwarding/address.ts';
 import type { Hop, Walk } from '../forwarding/hop.ts';
 import { answered, type Outcome } from '../probe/probe.ts';
+import { duplicateAddresses } from '../topology/duplicates.ts';
 import type { Culprit } from './drops/culprit.ts';
 import { agrees, endOfDrop } from './drops/end-of-drop.ts';
 import type { DropKind } from './drops/meaning.ts';
@@ -106,12 +108,23 @@ const otherEnds = (evidence: Evidence, { probe }: Leg): ModelStop[] =>
     .filter((leg) => leg.probe !== probe)
     .flatMap((leg) => stopOf(evidence, leg) ?? []);
 
+/** It ends in, or after, one of several that hold the address: another one may have answered. */
+const mayBeAnothers = ({ snapshots }: Evidence, { leg, direction, hop }: ModelStop): boolean => {
+  const { destination } = leg.probe.request;
+  const holders = snapshots
+    .flatMap(duplicateAddresses)
+    .filter(({ address }) => sameAddress(address, destination))
+    .flatMap((duplicate) => duplicate.holders);
+  return holders.length > 0 && (direction === 'back' || holders.some(({ netns }) => netns === hop.netns));
+};
+
 const passedAStop = (evidence: Evidence): string[] =>
   evidence.probes.flatMap((probe) => {
     const end = stopOf(evidence, legOf(evidence, probe));
     if (!end || isInDoubt(end.walk) || (answered(probe) === 0 && !contradicted(evidence, end))) return [];
     // One endpoint of several was followed; the attempts went to others as well.
     if (end.walk.choices.length > 0 && answered(probe) < probe.attempts.length) return [];
+    if (mayBeAnothers(evidence, end)) return [];
     const { hop, stop } = end;
     return [
       `${probe.request.fromLabel} → ${probe.request.toLabel}: ${score(probe)}, though ${hop.node} ${hop.interface} should stop it (${stop.message})`,

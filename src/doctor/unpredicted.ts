@@ -35,16 +35,22 @@ const isBridgeBetween = (world: World, place: TapPlace, hops: Hop[]): boolean =>
   );
 };
 
-/** An end of the packet that more than one namespace of this node holds, where this place is on the way to one of them: whom a neighbour believes is luck. */
+/**
+ * An end of the packet that more than one namespace holds, where this place is on the way to one of them, or on that of a reply, which any of them
+ * may have sent: whom a neighbour believes is luck.
+ */
 const sharedEnd = (world: World, place: TapPlace, leg: Leg): string | undefined => {
-  const snapshot = world.snapshots.find(({ node }) => node === place.node);
   const [packet] = packetsOf(place, leg).values();
-  if (!snapshot || !packet) return undefined;
-  return duplicateAddresses(snapshot).find(
-    ({ address, holders }) =>
-      [packet.source, packet.destination].some((end) => sameAddress(end, address)) &&
-      holders.some(({ netns, hostInterface }) => netns === place.netns || hostInterface === place.interface),
-  )?.address;
+  if (!packet) return undefined;
+  return world.snapshots
+    .flatMap((snapshot) => duplicateAddresses(snapshot).map((duplicate) => ({ ...duplicate, node: snapshot.node })))
+    .find(
+      ({ address, holders, node }) =>
+        (leg === 'back' && sameAddress(packet.source, address)) ||
+        (node === place.node &&
+          [packet.source, packet.destination].some((end) => sameAddress(end, address)) &&
+          holders.some(({ netns, hostInterface }) => netns === place.netns || hostInterface === place.interface)),
+    )?.address;
 };
 
 /** `VXLAN 16729, UDP 8472 10.33.1.11 → 10.33.1.12` */

@@ -42,15 +42,23 @@ const watch = (evidence: Evidence, { leg, direction, left, arrived }: Crossing):
 const leadsThere = (evidence: Evidence, { outcome, hops }: Walk): boolean =>
   outcome === 'delivered' || (outcome === 'unknown' && hops.every((hop) => hop.unsure === undefined || xdpAt(evidence, hop) !== undefined));
 
-const suspect = (evidence: Evidence): (Crossing & { seen: ReturnType<typeof watch> }) | undefined => {
-  const leg = failingLegs(evidence).find(({ probe }) => fails(probe));
-  if (!leg?.there) return undefined;
+type Suspect = Crossing & { seen: ReturnType<typeof watch> };
+
+const suspect = (evidence: Evidence): Suspect | undefined => {
+  for (const leg of failingLegs(evidence)) {
+    const found = fails(leg.probe) && leg.there ? suspectOf(evidence, leg, leg.there) : undefined;
+    if (found) return found;
+  }
+  return undefined;
+};
+
+const suspectOf = (evidence: Evidence, leg: Leg, there: Walk): Suspect | undefined => {
   const crossings = (['there', 'back'] as const)
     .flatMap((direction) => crossingOf(leg, direction) ?? [])
     .map((crossing) => ({ ...crossing, seen: watch(evidence, crossing) }));
   const proven = crossings.find(({ seen }) => seen.verdict === 'lost-between');
   if (proven) return proven;
-  if (!leadsThere(evidence, leg.there)) return undefined;
+  if (!leadsThere(evidence, there)) return undefined;
   const [first] = crossings;
   const silent = leg.probe.attempts.every(({ outcome }) => outcome === 'timeout' || outcome === 'unreachable');
   return first?.seen.verdict === 'unwatched' &&

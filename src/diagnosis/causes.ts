@@ -25,6 +25,7 @@ import { queueUnread } from './causes/queue.ts';
 import { noEndpoints, wrongTargetPort } from './causes/service.ts';
 import { nodeNotReady, podNotReady } from './causes/states.ts';
 import { nodesUnreachable, underlayDropsTunnel } from './causes/underlay.ts';
+import { underlayDropsPods } from './causes/underlay-pods.ts';
 import { wrongAnswerer } from './causes/wrong-answerer.ts';
 import { xdpDrop } from './causes/xdp.ts';
 
@@ -74,6 +75,7 @@ export const causes: Cause[] = [
   tunnelWithoutEntry,
   nobodyAnswers,
   underlayDropsTunnel,
+  underlayDropsPods,
   podNotReady,
   nodeNotReady,
   passesDenied,

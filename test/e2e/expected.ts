@@ -29,6 +29,7 @@ export const EXPECTED: Record<string, Expected> = {
   'forward-rule-drop': { code: 'ND3003', place: 'node2 ' },
   'forward-rule-reject': { code: 'ND3004', place: 'node2 ' },
   'underlay-drops-tunnel': { code: 'ND2101', place: '' },
+  'underlay-drops-pods': { code: 'ND2114', place: 'node1 eth0' },
   'kube-proxy-hung': { code: 'ND4005', place: 'node1', args: ['client-node1', 'svc/web'] },
   'kube-proxy-missing': { code: 'ND4005', place: 'node1', args: ['client-node1', 'svc/web'] },
   'kube-proxy-behind': { code: 'ND4006', place: 'node1', args: ['client-node1', 'svc/web'] },

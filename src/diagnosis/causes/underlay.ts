@@ -5,44 +5,16 @@ import type { Hop, TunnelKind, Walk } from '../../forwarding/hop.ts';
 import { fails } from '../../probe/probe.ts';
 import { xdpAt } from '../blind-spots.ts';
 import type { Cause } from '../cause.ts';
+import { type Crossing, crossedWords, crossingOf, DIRECTIONS, type Watched, watchedAt, xdpBlame } from '../crossing.ts';
 import { probeWords } from '../draft.ts';
-import { fitsProbes, xdpRise } from '../drops/kernel-counters.ts';
 import { check, checkWords, type Evidence, failingLegs, type Leg, snapshotOf } from '../evidence.ts';
 import type { Confidence } from '../finding.ts';
-import { seenAt } from '../sightings.ts';
-
-/** The leg of a tunnel between two nodes, on a walk. */
-interface Crossing {
-  leg: Leg;
-  walk: Walk;
-  direction: 'there' | 'back';
-  left: Hop;
-  arrived: Hop;
-  index: number;
-}
-
-const crossingOf = (leg: Leg, direction: 'there' | 'back'): Crossing | undefined => {
-  const walk = leg[direction];
-  const index = walk?.hops.findIndex((hop, at) => hop.tunnel !== undefined && walk.hops[at + 1]?.node !== hop.node) ?? -1;
-  const [left, arrived] = [walk?.hops[index], walk?.hops[index + 1]];
-  return walk && left && arrived ? { leg, walk, direction, left, arrived, index } : undefined;
-};
-
-type Verdict = 'lost-between' | 'not-here' | 'unwatched';
-
-/** What the captures at both ends of the underlay say. */
-const watch = (evidence: Evidence, { leg, direction, left, arrived }: Crossing): { verdict: Verdict; sent: number; got: number } => {
-  const sent = seenAt(evidence, leg, direction, left);
-  const got = seenAt(evidence, leg, direction, arrived);
-  if (sent === undefined || got === undefined) return { verdict: 'unwatched', sent: 0, got: 0 };
-  return { verdict: sent > 0 && got === 0 ? 'lost-between' : 'not-here', sent, got };
-};
 
 /** Nothing that was read stops it; an XDP program on its way may. */
 const leadsThere = (evidence: Evidence, { outcome, hops }: Walk): boolean =>
   outcome === 'delivered' || (outcome === 'unknown' && hops.every((hop) => hop.unsure === undefined || xdpAt(evidence, hop) !== undefined));
 
-type Suspect = Crossing & { seen: ReturnType<typeof watch> };
+type Suspect = Crossing & { seen: Watched };
 
 const suspect = (evidence: Evidence): Suspect | undefined => {
   for (const leg of failingLegs(evidence)) {
@@ -53,9 +25,10 @@ const suspect = (evidence: Evidence): Suspect | undefined => {
 };
 
 const suspectOf = (evidence: Evidence, leg: Leg, there: Walk): Suspect | undefined => {
-  const crossings = (['there', 'back'] as const)
-    .flatMap((direction) => crossingOf(leg, direction) ?? [])
-    .map((crossing) => ({ ...crossing, seen: watch(evidence, crossing) }));
+  const crossings = DIRECTIONS.flatMap((direction) => crossingOf(leg, direction, { tunnelled: true }) ?? []).map((crossing) => ({
+    ...crossing,
+    seen: watchedAt(evidence, crossing),
+  }));
   const proven = crossings.find(({ seen }) => seen.verdict === 'lost-between');
   if (proven) return proven;
   if (!leadsThere(evidence, there)) return undefined;
@@ -85,14 +58,7 @@ const tunnelWords = ({ tunnel }: Hop): { name: string; port: string } => {
   return { name: tunnel ? names[tunnel.kind] : 'the tunnel', port: tunnel?.port === undefined ? protocol : `UDP ${tunnel.port}` };
 };
 
-/** What an XDP program at the far end has to do with it, as far as its driver tells. */
-const blame = (evidence: Evidence, { leg, arrived }: Crossing): 'none' | 'open' | 'all' => {
-  const rise = xdpAt(evidence, arrived) ? xdpRise(evidence, arrived, arrived.interface) : 0;
-  if (rise === 0) return 'none';
-  return rise !== undefined && fitsProbes(evidence, leg, rise) ? 'all' : 'open';
-};
-
-const confidenceOf = (verdict: Verdict, nodes: boolean | undefined): Confidence =>
+const confidenceOf = (verdict: Watched['verdict'], nodes: boolean | undefined): Confidence =>
   verdict === 'lost-between' && nodes === true ? 'certain' : 'likely';
 
 /** Encapsulated probes leave one node and never reach the other, while plain traffic between the nodes passes. */
@@ -103,14 +69,13 @@ export const underlayDropsTunnel: Cause = {
     const nodes = check(evidence, 'node-to-node');
     const found = nodes === false ? undefined : suspect(evidence);
     const tunnel = found?.left.tunnel;
-    const xdp = found && blame(evidence, found);
+    const xdp = found && xdpBlame(evidence, found);
     if (!found || !tunnel || xdp === 'all') return undefined;
     const { leg, left, arrived, index, direction, seen } = found;
     const { name, port } = tunnelWords(left);
     const { local, remote } = tunnel;
     const snapshot = snapshotOf(evidence, left.node);
     const isFlannel = snapshot !== undefined && identifyCni(snapshot, evidence.facts).name === 'flannel';
-    const total = leg.probe.attempts.length;
     return {
       severity: 'problem',
       confidence: xdp === 'open' ? 'likely' : confidenceOf(seen.verdict, nodes),
@@ -120,9 +85,7 @@ export const underlayDropsTunnel: Cause = {
       evidence: [
         probeWords(leg),
         ...(seen.verdict === 'lost-between'
-          ? [
-              `${seen.sent} of ${total} ${direction === 'there' ? 'probes' : 'replies'} left ${left.node} ${left.interface} as ${port}, ${seen.got} arrived on ${arrived.node} ${arrived.interface}`,
-            ]
+          ? [crossedWords(found, seen, port)]
           : [
               `every entry on the way agrees: the packet should leave ${left.node} ${left.interface} as ${port} from ${local} to ${remote} and arrive`,
             ]),
@@ -146,7 +109,7 @@ export const underlayDropsTunnel: Cause = {
 export const nodesUnreachable: Cause = {
   code: 'ND2001',
   summary: 'The nodes cannot reach each other at all.',
-  implies: ['ND2101'],
+  implies: ['ND2101', 'ND2114'],
   recognise: (evidence) => {
     const [leg] = failingLegs(evidence);
     const probe = evidence.probes.find(({ request }) => request.purpose === 'node-to-node');

@@ -23,7 +23,7 @@ import { podRouteMissing, podRouteWrong } from './routes.ts';
 import { kubeProxyBehind, serviceEndpointStale, serviceEndpointUnwritten } from './service-rules.ts';
 import { reversePathFilter, sourceIsLocal } from './source-checks.ts';
 import { queueFull, queueShaper, tcEgressDrop, tcIngressDrop, tcRedirectNowhere } from './traffic-control.ts';
-import { underlayDropsTunnel } from './underlay.ts';
+import { underlayDropsPods, underlayDropsTunnel } from './underlay.ts';
 import { fdbMissing, fdbWrong, vtepNeighbourMissing, vtepNeighbourWrong, vxlanDeviceDeleted, vxlanDeviceDown } from './vxlan.ts';
 import { xdpDrop, xdpDropNative } from './xdp.ts';
 
@@ -82,6 +82,7 @@ export const faults: readonly Fault[] = [
   receivingVxlanMissing,
   masqueradeMissing,
   underlayDropsTunnel,
+  underlayDropsPods,
   kubeProxyHung,
   kubeProxyBehind,
   serviceEndpointUnwritten,

@@ -1,6 +1,6 @@
 import type { Lab } from '../handle.ts';
 import { enforcing, type LabOptions } from '../options.ts';
-import { type Fault, withTunnel } from './fault.ts';
+import { type Fault, onBridge, withTunnel } from './fault.ts';
 import { takeAway } from './take-away.ts';
 
 /** Linux's own number for VXLAN, from before it had one (flannel, Cilium), and the one it has (Calico). */
@@ -27,4 +27,22 @@ export const underlayDropsTunnel: Fault = {
     await underlayDrop(lab, { udpPort: tunnelPort(lab.plan.options) });
   },
   undo: (lab) => underlayPass(lab, { udpPort: tunnelPort(lab.plan.options) }),
+};
+
+const TABLE = 'lab_drop_pods';
+
+/** As networks do that check what a machine sends for the machine's own addresses (port security, source/destination check). */
+export const underlayDropsPods: Fault = {
+  name: 'underlay-drops-pods',
+  title: "the network between the nodes drops packets with pods' addresses",
+  appliesTo: (options) => onBridge(options) && !withTunnel(options),
+  inject: async (lab) => {
+    const { families, clusterCidr } = lab.plan;
+    const rules = families.map((family) => `${family === 4 ? 'ip' : 'ip6'} saddr ${clusterCidr[family]} drop;`).join(' ');
+    const drop = `{ chain forward { type filter hook forward priority 0; ${rules} }; }`;
+    await lab.underlayExec(['nft', '-f', '-'], { input: ['bridge', 'inet'].map((family) => `table ${family} ${TABLE} ${drop}\n`).join('') });
+  },
+  undo: async (lab) => {
+    for (const family of ['bridge', 'inet']) await takeAway(lab, 'underlay', ['nft', 'delete', 'table', family, TABLE]);
+  },
 };

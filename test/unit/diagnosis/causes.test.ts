@@ -668,6 +668,55 @@ describe('underlay drops the tunnel', () => {
     });
   });
 
+  describe('outside of any tunnel', () => {
+    /** The same loss where pods' packets go bare from node to node. */
+    const bare = (ping: 'answered' | 'timeout' = 'timeout'): Evidence => {
+      const evidence = captured();
+      const there = found(evidence.walks.main?.there);
+      const { packet } = found(there.hops[0]);
+      const hops = there.hops.map(({ tunnel: _, ...hop }) => ({ ...hop, packet }));
+      return {
+        ...evidence,
+        walks: { main: { there: { ...there, hops } } },
+        probes: [...evidence.probes, probe('main-icmp', 'default/web-0', 'default/db-0', '10.244.1.5', ping)],
+        taps: evidence.taps.map((tap) => ({ ...tap, sightings: tap.sightings.map(({ outer: _, ...sighting }) => sighting) })),
+      };
+    };
+    const hopsOf = (evidence: Evidence) => found(evidence.walks.main?.there).hops;
+
+    it("is a matter of pods' addresses where nothing passes but what the nodes say to each other", () => {
+      const evidence = bare();
+      expect(codes(evidence)).to.deep.equal(['ND2114']);
+      const finding = first(evidence);
+      expect(finding).to.deep.include({ confidence: 'certain', hop: 4, place: { node: 'node1', interface: 'eth0' } });
+      expect(finding.title).to.equal("The network between node1 and node2 drops packets with pods' addresses (10.244.0.4 → 10.244.1.5).");
+      expect(finding.evidence).to.include('5 of 5 probes left node1 eth0 as 10.244.0.4 → 10.244.1.5, 0 arrived on node2 eth0');
+      expect(finding.fix.join(' ')).to.include('source/destination check');
+    });
+
+    it('is a matter of the protocol where ping passes', () => {
+      const finding = first(bare('answered'));
+      expect(finding.title).to.equal('The network between node1 and node2 drops TCP 8080 from 10.244.0.4 to 10.244.1.5, and lets ping pass.');
+      expect(finding.fix.join(' ')).to.include('Allow TCP 8080').and.not.include('AWS');
+    });
+
+    it('is not said of a way that is only assumed, nor of what nodes say to each other', () => {
+      const assumed = bare();
+      Object.assign(found(hopsOf(assumed)[2]), { unsure: "Cilium's BPF programs decide" });
+      expect(codes(assumed)).to.deep.equal(['ND0001']);
+      const nodes = bare();
+      for (const hop of hopsOf(nodes)) hop.packet = { ...hop.packet, source: '10.33.188.138', destination: '10.33.188.142' };
+      expect(codes(nodes)).to.deep.equal(['ND0001']);
+    });
+
+    it('is not said where the nodes do not reach each other at all', () => {
+      const evidence = bare();
+      for (const { request, attempts } of evidence.probes)
+        if (request.purpose === 'node-to-node') for (const one of attempts) one.outcome = 'timeout';
+      expect(codes(evidence)).to.deep.equal(['ND2001']);
+    });
+  });
+
   it('stays silent when the captures saw it arrive', () => {
     const evidence = blocked('answered');
     const there = found(evidence.walks.main?.there);
@@ -897,7 +946,7 @@ describe('states that are said beside a failure', () => {
 
 describe('every cause', () => {
   it('has a test here', () => {
-    const elsewhere = ['ND0001', 'ND1101', 'ND1102', 'ND1201', 'ND2001', 'ND2002', 'ND2101'];
+    const elsewhere = ['ND0001', 'ND1101', 'ND1102', 'ND1201', 'ND2001', 'ND2002', 'ND2101', 'ND2114'];
     // what only the kernel can tell of: drops.test.ts
     const told = ['ND3011', 'ND3012', 'ND3013', 'ND3014', 'ND3015', 'ND3016', 'ND3019'];
     // policy.test.ts

@@ -9,6 +9,7 @@ import { replay, replayModel } from './replay.ts';
 const BEYOND: Record<string, PathReport['verdict']> = {
   // a firewall between the nodes
   'underlay-drops-tunnel': 'healthy',
+  'underlay-drops-pods': 'healthy',
   // whoever has the address that the FDB names
   'fdb-wrong': 'unknown',
   // two answer for one address, and who answers last wins

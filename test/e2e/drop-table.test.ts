@@ -119,6 +119,11 @@ describe('the drop table', function () {
 
       before(async function () {
         if (!lab || fault?.appliesTo(lab.plan.options) === false) return this.skip();
+        const refusal = await fault?.refusal?.(lab);
+        if (refusal !== undefined) {
+          process.stdout.write(`      skipped: ${refusal}\n`);
+          return this.skip();
+        }
         await fault?.inject(lab);
         for (const round of rounds) {
           const asked = await Promise.all(

@@ -9,6 +9,8 @@ export interface Fault {
   readonly title: string;
   /** False for a lab that lacks what this fault breaks. */
   readonly appliesTo: (options: LabOptions) => boolean;
+  /** What keeps this machine from it, where not every one can. */
+  readonly refusal?: (lab: Lab) => Promise<string | undefined>;
   readonly inject: (lab: Lab) => Promise<void>;
   /** Works without memory of inject, also twice, so that a killed test can be cleaned up after. */
   readonly undo: (lab: Lab) => Promise<void>;

@@ -2,7 +2,7 @@ import type { Hop, Walk } from '../forwarding/hop.ts';
 import { xdpAt } from './blind-spots.ts';
 import { fitsProbes, xdpRise } from './drops/kernel-counters.ts';
 import type { Evidence, Leg } from './evidence.ts';
-import { seenAt } from './sightings.ts';
+import { cameTo, seenAt } from './sightings.ts';
 
 /** The leg of a walk from one node to another one. */
 export interface Crossing {
@@ -32,9 +32,9 @@ export interface Watched {
   got: number;
 }
 
-export const watchedAt = (evidence: Evidence, { leg, direction, left, arrived }: Crossing): Watched => {
-  const sent = seenAt(evidence, leg, direction, left);
-  const got = seenAt(evidence, leg, direction, arrived);
+export const watchedAt = (evidence: Evidence, crossing: Crossing): Watched => {
+  const sent = seenAt(evidence, crossing.leg, crossing.direction, crossing.left);
+  const got = cameTo(evidence, crossing, crossing.index);
   if (sent === undefined || got === undefined) return { verdict: 'unwatched', sent: 0, got: 0 };
   return { verdict: sent > 0 && got === 0 ? 'lost-between' : 'not-here', sent, got };
 };

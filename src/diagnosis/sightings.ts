@@ -38,6 +38,10 @@ const reliable = ({ notSeen, dropped, full }: TapResult): boolean => notSeen ===
 export const seenAt = (evidence: Pick<Evidence, 'taps'>, leg: Leg, direction: Direction, hop: Hop): number | undefined =>
   watched(evidence, hop) ? countAttempts(sightingsOf(evidence, leg, direction).filter((sighting) => isAt(hop, sighting))) : undefined;
 
+/** How many attempts any capture of a node saw, by whichever interface they came. */
+const seenOnNode = (evidence: Pick<Evidence, 'taps'>, leg: Leg, direction: Direction, node: string): number =>
+  countAttempts(sightingsOf(evidence, leg, direction).filter((sighting) => sighting.node === node));
+
 /** How often a single attempt was seen at a hop: a few times when it is sent again, many times when it runs in a circle. */
 export const passesOf = (evidence: Pick<Evidence, 'taps'>, leg: Leg, direction: Direction, hop: Hop): number =>
   Math.max(
@@ -74,11 +78,24 @@ const isToldWhole = ({ leg, hop, stop, culprit }: PacketEnd, drop: ObservedDrop)
   (!isOfFew(leg, drop) || hop.stop !== undefined || culprit?.counted !== undefined);
 
 /** It left the node before and did not come to this one: what would end it here is not what ended it. */
-export const neverCame = (evidence: Pick<Evidence, 'taps'>, { leg, direction, walk, index, hop }: PacketEnd): boolean => {
+export const neverCame = (evidence: Pick<Evidence, 'taps'>, end: PacketEnd): boolean => {
+  const { leg, direction, walk, index, hop } = end;
   const before = walk.hops.slice(0, index + 1).findLastIndex(({ node }) => node !== hop.node);
-  const [left, arrived] = [walk.hops[before], walk.hops[before + 1]];
-  if (!left || !arrived) return false;
-  return (seenAt(evidence, leg, direction, left) ?? 0) > 0 && seenAt(evidence, leg, direction, arrived) === 0;
+  const left = walk.hops[before];
+  if (!left) return false;
+  return (seenAt(evidence, leg, direction, left) ?? 0) > 0 && cameTo(evidence, end, before) === 0;
+};
+
+/** How many attempts the captures of the node behind a hop saw; one that was there before may be on its way to it for the second time. */
+export const cameTo = (
+  evidence: Pick<Evidence, 'taps'>,
+  { leg, direction, walk }: Pick<PacketEnd, 'leg' | 'direction' | 'walk'>,
+  left: number,
+): number | undefined => {
+  const arrived = walk.hops[left + 1];
+  const seen = arrived && seenAt(evidence, leg, direction, arrived);
+  if (!arrived || seen === undefined) return undefined;
+  return walk.hops.slice(0, left).some(({ node }) => node === arrived.node) ? seen : seenOnNode(evidence, leg, direction, arrived.node);
 };
 
 /** `certain` when the kernel says so of a packet that a capture recognised, or captures saw it right up to the predicted end and nowhere after it. */

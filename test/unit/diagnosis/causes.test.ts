@@ -709,6 +709,15 @@ describe('underlay drops the tunnel', () => {
       expect(codes(nodes)).to.deep.equal(['ND0001']);
     });
 
+    it('is not said of what came by another interface than the one that was foreseen', () => {
+      for (const evidence of [bare(), captured()]) {
+        const [far] = evidence.taps.filter(({ node }) => node === 'node2');
+        const near = found(evidence.taps.find(({ node }) => node === 'node1')?.sightings[0]);
+        found(far).sightings = [{ ...near, node: 'node2', netns: found(far).netns, interface: 'eth1', direction: 'in' }];
+        expect(codes(evidence).filter((code) => code.startsWith('ND21'))).to.deep.equal([]);
+      }
+    });
+
     it('is not said where the nodes do not reach each other at all', () => {
       const evidence = bare();
       for (const { request, attempts } of evidence.probes)

@@ -13,8 +13,13 @@ const xdp = (world: World, hops: Hop[]): string[] =>
   hops.flatMap((hop) => {
     const program = xdpAt(world, hop);
     if (!program) return [];
-    const told = program.mode === 'generic' ? '' : program.dropped === undefined ? ', and nothing tells of it' : ', and only the driver counts it';
-    return [`what the XDP program on ${hop.interface} of ${hop.node} takes: it decides before any capture${told}`];
+    const told =
+      program.mode === 'generic'
+        ? ''
+        : program.dropped === undefined
+          ? ', and nothing tells what it drops'
+          : ", and only its driver's counter tells what it drops";
+    return [`what the XDP program on ${hop.interface} of ${hop.node} does: it sees packets before any capture${told}`];
   });
 
 /** Routes or bridge entries that a network card works off by itself (`offload` of ip-route(8) and bridge(8)). */

@@ -15,8 +15,6 @@ export interface Crossing {
   index: number;
 }
 
-export const DIRECTIONS = ['there', 'back'] as const;
-
 /** @param tunnelled inside a tunnel, or bare */
 export const crossingOf = (leg: Leg, direction: Crossing['direction'], { tunnelled }: { tunnelled: boolean }): Crossing | undefined => {
   const walk = leg[direction];
@@ -41,7 +39,7 @@ export const watchedAt = (evidence: Evidence, crossing: Crossing): Watched => {
 
 /** What an XDP program at the far end has to do with a loss, as far as its driver tells. */
 export const xdpBlame = (evidence: Evidence, { leg, arrived }: Crossing): 'none' | 'open' | 'all' => {
-  const rise = xdpAt(evidence, arrived) ? xdpRise(evidence, arrived, arrived.interface) : 0;
+  const rise = xdpAt(evidence, arrived) ? xdpRise(evidence, arrived) : 0;
   if (rise === 0) return 'none';
   return rise !== undefined && fitsProbes(evidence, leg, rise) ? 'all' : 'open';
 };

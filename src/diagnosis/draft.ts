@@ -11,6 +11,10 @@ export const probeWords = ({ probe }: Leg): string => {
   return `${fromLabel} → ${toLabel} ${protocol.toUpperCase()}${port === undefined ? '' : ` ${port}`}: ${score(probe)}`;
 };
 
+/** The hop of a finding, where it lies on the way that the report shows. */
+export const onShownPath = ({ leg, direction, index }: Pick<PacketEnd, 'leg' | 'direction' | 'index'>): Pick<Draft, 'hop'> =>
+  direction === 'there' && leg.probe.request.purpose === 'main' ? { hop: index } : {};
+
 interface StopStory {
   title: string;
   evidence: string[];
@@ -25,7 +29,7 @@ export const draftOf = (evidence: Evidence, end: PacketEnd, story: StopStory): D
   severity: 'problem',
   confidence: confidenceIn(evidence, end),
   title: story.title,
-  ...(end.direction === 'there' && end.leg.probe.request.purpose === 'main' ? { hop: end.index } : {}),
+  ...onShownPath(end),
   place: story.place ?? { node: end.hop.node, ...(end.hop.interface === '' ? {} : { interface: end.hop.interface }) },
   evidence: [
     probeWords(end.leg),

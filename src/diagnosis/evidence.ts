@@ -35,6 +35,9 @@ export interface Evidence {
   attachments: Attachment[];
 }
 
+/** Of a probe's packets: its requests, and what answers them. */
+export const DIRECTIONS = ['there', 'back'] as const;
+
 /** A probe with its predicted ways. */
 export interface Leg extends WalkPair {
   probe: ProbeResult;

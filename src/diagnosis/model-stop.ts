@@ -4,7 +4,7 @@ import { inPrefix, sameAddress } from '../forwarding/address.ts';
 import type { Hop, Stop, Walk } from '../forwarding/hop.ts';
 import { hostNetns, linkHolding, placeAt } from '../forwarding/world.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
-import { type Evidence, type Leg, netnsOfPod } from './evidence.ts';
+import { DIRECTIONS, type Evidence, type Leg, netnsOfPod } from './evidence.ts';
 
 /** Where the model ends a probe or its reply. */
 export interface ModelStop {
@@ -19,7 +19,7 @@ export interface ModelStop {
 
 /** The first end on the way there and back. */
 export const stopOf = (evidence: Evidence, leg: Leg): ModelStop | undefined => {
-  for (const direction of ['there', 'back'] as const) {
+  for (const direction of DIRECTIONS) {
     const walk = leg[direction];
     const index = walk?.hops.findIndex((hop) => hop.stop !== undefined) ?? -1;
     const hop = walk?.hops[index];

@@ -3,6 +3,7 @@ import { labelOf, placeAt } from '../forwarding/world.ts';
 import type { AddressClaim } from '../probe/observation.ts';
 import type { PacketEnd } from './end.ts';
 import type { Evidence, Leg } from './evidence.ts';
+import { DIRECTIONS } from './evidence.ts';
 import { seenAt } from './sightings.ts';
 
 const claimsAt = ({ taps }: Evidence, { node, netns }: Hop): AddressClaim[] =>
@@ -30,7 +31,7 @@ const heardBy = (evidence: Evidence, address: string): string[] =>
  * net/core/neighbour.c). What captures see are the questions.
  */
 export const unansweredNeighbour = (evidence: Evidence, leg: Leg): PacketEnd | undefined => {
-  for (const direction of ['there', 'back'] as const) {
+  for (const direction of DIRECTIONS) {
     const walk = leg[direction];
     const found = firstUnseen(evidence, leg, direction);
     if (!walk || !found) continue;

@@ -1,10 +1,10 @@
 import type { ClusterFacts, PodFacts } from '../cluster/facts.ts';
+import { xdpDropsBetween } from '../diagnosis/drops/kernel-counters.ts';
 import { ruleName } from '../diagnosis/rule-words.ts';
 import type { WatchEvidence } from '../diagnosis/watch/evidence.ts';
 import { watchFindings } from '../diagnosis/watch/findings.ts';
 import { wordsFor } from '../diagnosis/watch/kinds.ts';
 import { type DropGroup, dropGroups } from '../diagnosis/watch/rows.ts';
-import { linkNamed } from '../forwarding/world.ts';
 import type { NodeSnapshot } from '../node/snapshot.ts';
 import { type TunnelPorts, USUAL_TUNNEL_PORTS } from '../probe/tap/tunnel.ts';
 import { joinWatch } from '../probe/watch/join-watch.ts';
@@ -92,12 +92,9 @@ const beforeTheKernel = ({ node, before, after }: DropsEvidence): string[] =>
   (after ?? before)?.namespaces.flatMap(({ inode, links }) =>
     links.flatMap(({ name, xdp }) => {
       if (!xdp || xdp.mode === 'generic') return [];
-      const earlier = linkNamed(
-        before?.namespaces.find((netns) => netns.inode === inode),
-        name,
-      )?.xdp?.dropped;
-      const counted =
-        after && earlier !== undefined && xdp.dropped !== undefined ? `; its driver counted ${xdp.dropped - earlier} in the meantime` : '';
+      const [earlier, later] = [before, after].map((snapshot) => snapshot?.namespaces.find((netns) => netns.inode === inode));
+      const rise = xdpDropsBetween(earlier, later, name);
+      const counted = rise === undefined ? '' : `; its driver counted ${rise} in the meantime`;
       return [`what the XDP program on ${name} of ${node} drops: the kernel never sees it${counted}`];
     }),
   ) ?? [];

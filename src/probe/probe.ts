@@ -67,6 +67,9 @@ export interface ProbeResult {
 /** How many of the attempts were answered. */
 export const answered = (result: ProbeResult): number => result.attempts.filter((attempt) => attempt.outcome === 'answered').length;
 
+/** How many were not: lost, or refused in one way or another. */
+export const unanswered = (result: ProbeResult): number => result.attempts.length - answered(result);
+
 /** True when it ran and every attempt was answered. */
 export const passes = (result: ProbeResult): boolean => result.attempts.length > 0 && answered(result) === result.attempts.length;
 

@@ -4,7 +4,7 @@ import { flannelMismatches, type Mismatch } from '../../cni/flannel-mismatch.ts'
 import { identifyCni } from '../../cni/identity.ts';
 import { familyOf } from '../../forwarding/address.ts';
 import type { Cause, Draft } from '../cause.ts';
-import { probeWords } from '../draft.ts';
+import { onShownPath, probeWords } from '../draft.ts';
 import { type PacketEnd, packetEnd } from '../end.ts';
 import { type Evidence, failingLegs, nodeOf, snapshotOf } from '../evidence.ts';
 import { byHand, restartAgent } from '../remedy.ts';
@@ -166,7 +166,7 @@ const draft = (evidence: Evidence, { found, all }: { found: Mismatch[]; all: Mis
     severity: 'problem',
     confidence: end ? confidenceIn(evidence, end) : 'likely',
     title,
-    ...(end?.direction === 'there' && end.leg.probe.request.purpose === 'main' ? { hop: end.index } : {}),
+    ...(end ? onShownPath(end) : {}),
     place: { node: culprit, interface: first?.interface ?? '' },
     evidence: [
       ...(leg ? [probeWords(leg)] : []),

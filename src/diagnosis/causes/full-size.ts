@@ -1,7 +1,7 @@
 import { answered, type ProbeResult } from '../../probe/probe.ts';
 import type { Cause } from '../cause.ts';
 import { dropWords, observedDrops } from '../drops/observed.ts';
-import { type Evidence, legOf, mainProbe, score } from '../evidence.ts';
+import { DIRECTIONS, type Evidence, legOf, mainProbe, score } from '../evidence.ts';
 import { seenAt } from '../sightings.ts';
 
 const ofPurpose = (probes: ProbeResult[], ...purposes: ProbeResult['request']['purpose'][]): ProbeResult[] =>
@@ -47,7 +47,7 @@ const whereOf = (evidence: Evidence, full: ProbeResult): Where | undefined => {
     const { node, interface: name } = observed.drop;
     return { place: { node, interface: name }, words: dropWords(observed, full.attempts.length) };
   }
-  const watched = (['there', 'back'] as const).flatMap((direction) =>
+  const watched = DIRECTIONS.flatMap((direction) =>
     (leg[direction]?.hops ?? []).flatMap((hop) => {
       const count = seenAt(evidence, leg, direction, hop);
       return count === undefined ? [] : [{ hop, count }];

@@ -4,7 +4,7 @@ import type { Cause } from '../cause.ts';
 import { probeWords } from '../draft.ts';
 import { keptBySwitch } from '../drops/kept-by-switch.ts';
 import { counterHints } from '../drops/kernel-counters.ts';
-import { checkWords, type Evidence, failingLegs, type Leg } from '../evidence.ts';
+import { checkWords, DIRECTIONS, type Evidence, failingLegs, type Leg } from '../evidence.ts';
 import { seenAt } from '../sightings.ts';
 
 interface Watched {
@@ -16,7 +16,7 @@ const place = ({ node, interface: name, where }: Hop): string => `${node} ${name
 
 /** Between which two watched places the packets vanish, there or on the way back. */
 const frame = (evidence: Evidence, leg: Leg): string[] => {
-  const [request, reply] = (['there', 'back'] as const).map((direction) =>
+  const [request, reply] = DIRECTIONS.map((direction) =>
     (leg[direction]?.hops ?? []).flatMap((hop): Watched[] => {
       const count = seenAt(evidence, leg, direction, hop);
       return count === undefined ? [] : [{ hop, count }];

@@ -2,7 +2,7 @@ import { type PolicyRef, refText } from '../../policy/model.ts';
 import { type Programmed, rose } from '../../policy/programmed/programmed.ts';
 import type { Side } from '../../policy/verdict.ts';
 import { listText, packetText, reasonText } from '../../policy/words.ts';
-import { passes } from '../../probe/probe.ts';
+import { passes, unanswered } from '../../probe/probe.ts';
 import type { Cause, Draft } from '../cause.ts';
 import { probeWords } from '../draft.ts';
 import { passedBy } from '../drops/queue-rules.ts';
@@ -40,7 +40,7 @@ const staleOf = (evidence: Evidence): Stale | undefined => {
   for (const leg of failingLegs(evidence)) {
     if (probeVerdict(leg.probe).got === 'allow') continue;
     const end = endOf(evidence, leg);
-    const lost = leg.probe.attempts.filter(({ outcome }) => outcome !== 'answered').length;
+    const lost = unanswered(leg.probe);
     for (const judged of judgeLeg(evidence, view, leg)) {
       if (judged.verdict.verdict === 'deny') continue;
       const found = sideAtFault(evidence, view, judged, end, lost);

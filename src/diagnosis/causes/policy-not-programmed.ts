@@ -4,7 +4,7 @@ import { calicoUnknownInterface } from '../../policy/programmed/calico.ts';
 import { calicoInterface } from '../../policy/programmed/calico-names.ts';
 import type { Side } from '../../policy/verdict.ts';
 import type { Cause } from '../cause.ts';
-import { probeWords } from '../draft.ts';
+import { onShownPath, probeWords } from '../draft.ts';
 import { type PacketEnd, packetEnd } from '../end.ts';
 import { type Evidence, podNamed, podsOf, snapshotOf } from '../evidence.ts';
 import { DROPS_ALLOWED, FOLLOWS, NOT_PROGRAMMED, POLICY_DENIES } from '../policy/codes.ts';
@@ -38,7 +38,7 @@ export const notProgrammed: Cause = {
       severity: 'problem',
       confidence: hasCounted(rule) ? 'certain' : 'likely',
       title: `Calico on ${rule.node} has no rules for ${whose} and drops all that comes from it or goes to it.`,
-      ...(end.direction === 'there' && end.leg.probe.request.purpose === 'main' ? { hop: end.index } : {}),
+      ...onShownPath(end),
       place: { node: rule.node, ...(name === '' ? {} : { interface: name }) },
       evidence: [
         probeWords(end.leg),

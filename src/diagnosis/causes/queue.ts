@@ -5,7 +5,7 @@ import { draftOf } from '../draft.ts';
 import { lostOf, type QueueRange, type QueueReadings, queuesIn, queueWords, readingsIn, unservedOf } from '../drops/packet-queues.ts';
 import { queueRuleAt } from '../drops/queue-rules.ts';
 import { type PacketEnd, packetEnd } from '../end.ts';
-import { type Evidence, failingLegs } from '../evidence.ts';
+import { DIRECTIONS, type Evidence, failingLegs } from '../evidence.ts';
 import { onNode } from '../remedy.ts';
 import { ruleOwnerNote } from '../rule-words.ts';
 import { type QueueOwner, queueOwner } from './queue-owner.ts';
@@ -33,7 +33,7 @@ const dropped = (evidence: Evidence): Queued | undefined => {
 /** Nobody dropped it, and it did not come out of the queue again: packets wait there that did not before. */
 const kept = (evidence: Evidence): Queued | undefined => {
   for (const leg of failingLegs(evidence).filter(({ probe }) => answered(probe) === 0)) {
-    for (const direction of ['there', 'back'] as const) {
+    for (const direction of DIRECTIONS) {
       const walk = leg[direction];
       for (const [index, hop] of walk?.hops.entries() ?? []) {
         const ref = queueRuleAt(evidence, hop)?.ref;

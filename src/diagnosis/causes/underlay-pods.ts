@@ -2,9 +2,9 @@ import { sameAddress } from '../../forwarding/address.ts';
 import { fails } from '../../probe/probe.ts';
 import { xdpAt } from '../blind-spots.ts';
 import type { Cause } from '../cause.ts';
-import { type Crossing, crossedWords, crossingOf, DIRECTIONS, type Watched, watchedAt, xdpBlame } from '../crossing.ts';
-import { probeWords } from '../draft.ts';
-import { check, checkWords, type Evidence, failingLegs } from '../evidence.ts';
+import { type Crossing, crossedWords, crossingOf, type Watched, watchedAt, xdpBlame } from '../crossing.ts';
+import { onShownPath, probeWords } from '../draft.ts';
+import { check, checkWords, DIRECTIONS, type Evidence, failingLegs } from '../evidence.ts';
 
 /** One end at least is a pod: what nodes say to each other is no matter of a pod network. */
 const isPods = ({ facts }: Evidence, { left: { packet } }: Crossing): boolean => {
@@ -42,7 +42,7 @@ export const underlayDropsPods: Cause = {
     const found = nodes === false ? undefined : suspect(evidence);
     const xdp = found && xdpBlame(evidence, found);
     if (!found || xdp === 'all') return undefined;
-    const { leg, left, arrived, index, direction, seen } = found;
+    const { leg, left, arrived, seen } = found;
     const { source, destination, protocol, destinationPort } = left.packet;
     // the same two addresses, and another protocol passes: then it is no matter of addresses
     const pings = protocol !== 'icmp' && check(evidence, 'main-icmp') === true;
@@ -51,7 +51,7 @@ export const underlayDropsPods: Cause = {
       severity: 'problem',
       confidence: nodes === true && xdp === 'none' ? 'certain' : 'likely',
       title: `The network between ${left.node} and ${arrived.node} drops ${pings ? `${what} from ${source} to ${destination}, and lets ping pass` : `packets with pods' addresses (${source} → ${destination})`}.`,
-      ...(direction === 'there' && leg.probe.request.purpose === 'main' ? { hop: index } : {}),
+      ...onShownPath(found),
       place: { node: left.node, interface: left.interface },
       evidence: [
         probeWords(leg),

@@ -5,9 +5,9 @@ import type { Hop, TunnelKind, Walk } from '../../forwarding/hop.ts';
 import { fails } from '../../probe/probe.ts';
 import { xdpAt } from '../blind-spots.ts';
 import type { Cause } from '../cause.ts';
-import { type Crossing, crossedWords, crossingOf, DIRECTIONS, type Watched, watchedAt, xdpBlame } from '../crossing.ts';
-import { probeWords } from '../draft.ts';
-import { check, checkWords, type Evidence, failingLegs, type Leg, snapshotOf } from '../evidence.ts';
+import { type Crossing, crossedWords, crossingOf, type Watched, watchedAt, xdpBlame } from '../crossing.ts';
+import { onShownPath, probeWords } from '../draft.ts';
+import { check, checkWords, DIRECTIONS, type Evidence, failingLegs, type Leg, snapshotOf } from '../evidence.ts';
 import type { Confidence } from '../finding.ts';
 
 /** Nothing that was read stops it; an XDP program on its way may. */
@@ -71,7 +71,7 @@ export const underlayDropsTunnel: Cause = {
     const tunnel = found?.left.tunnel;
     const xdp = found && xdpBlame(evidence, found);
     if (!found || !tunnel || xdp === 'all') return undefined;
-    const { leg, left, arrived, index, direction, seen } = found;
+    const { leg, left, arrived, seen } = found;
     const { name, port } = tunnelWords(left);
     const { local, remote } = tunnel;
     const snapshot = snapshotOf(evidence, left.node);
@@ -80,7 +80,7 @@ export const underlayDropsTunnel: Cause = {
       severity: 'problem',
       confidence: xdp === 'open' ? 'likely' : confidenceOf(seen.verdict, nodes),
       title: `The network between ${left.node} and ${arrived.node} drops ${name} (${port}).`,
-      ...(direction === 'there' && leg.probe.request.purpose === 'main' ? { hop: index } : {}),
+      ...onShownPath(found),
       place: { node: left.node, interface: left.interface },
       evidence: [
         probeWords(leg),

@@ -1,11 +1,12 @@
-import type { Hop, Walk } from '../../forwarding/hop.ts';
+import type { Hop } from '../../forwarding/hop.ts';
 import type { XdpProgram } from '../../node/snapshot.ts';
+import { unanswered } from '../../probe/probe.ts';
 import { xdpAt } from '../blind-spots.ts';
 import type { Cause, Draft } from '../cause.ts';
-import { draftOf, probeWords } from '../draft.ts';
+import { draftOf, onShownPath, probeWords } from '../draft.ts';
 import { fitsProbes, xdpRise } from '../drops/kernel-counters.ts';
 import { packetEnd } from '../end.ts';
-import { type Evidence, failingLegs, type Leg } from '../evidence.ts';
+import { DIRECTIONS, type Evidence, failingLegs, type Leg } from '../evidence.ts';
 import { onNode } from '../remedy.ts';
 import { seenAt } from '../sightings.ts';
 
@@ -15,11 +16,14 @@ const programWords = ({ name, id, mode }: XdpProgram): string => {
   return ['XDP program', ...(name === undefined ? [] : [name]), ...(about === '' ? [] : [`(${about})`])].join(' ');
 };
 
+/** Of ip-link(8), by the mode that a program was loaded in. */
+const FLAGS: Record<NonNullable<XdpProgram['mode']>, string> = { native: 'xdp', generic: 'xdpgeneric', hardware: 'xdpoffload', several: 'xdp' };
+
 const fix = ({ node, interface: name }: Hop, program: XdpProgram | undefined): string[] => [
-  'Ask whoever loaded it (a load balancer, a filter against floods, Cilium, Calico): its rules decide, and it will be loaded again when they stay.',
+  'Ask whoever loaded it (a load balancer, a filter against floods, Cilium, Calico): it drops by their rules, and they may load it again.',
   onNode(node, `bpftool net show dev ${name}`),
   'To be rid of it altogether:',
-  onNode(node, `ip link set dev ${name} ${program?.mode === 'generic' ? 'xdpgeneric' : program?.mode === 'hardware' ? 'xdpoffload' : 'xdp'} off`),
+  onNode(node, `ip link set dev ${name} ${FLAGS[program?.mode ?? 'native']} off`),
 ];
 
 const titleOf = ({ node, interface: name }: Hop): string => `An XDP program on ${name} of ${node} drops it as it comes in.`;
@@ -31,7 +35,7 @@ const told = (evidence: Evidence): Draft | undefined => {
   const end = packetEnd(evidence, 'xdp');
   if (!end) return undefined;
   const program = xdpAt(evidence, end.hop);
-  const rise = xdpRise(evidence, end.hop, end.hop.interface) ?? 0;
+  const rise = xdpRise(evidence, end.hop) ?? 0;
   return draftOf(evidence, end, {
     title: titleOf(end.hop),
     evidence: [
@@ -54,14 +58,14 @@ interface Swallowed {
   before: { hop: Hop; seen: number } | undefined;
 }
 
-const swallowedOn = (evidence: Evidence, leg: Leg, direction: Swallowed['direction'], walk: Walk): Swallowed[] => {
-  const lost = leg.probe.attempts.filter(({ outcome }) => outcome !== 'answered').length;
-  return walk.hops.flatMap((hop, index): Swallowed[] => {
+const swallowedOn = (evidence: Evidence, leg: Leg, direction: Swallowed['direction']): Swallowed[] => {
+  const hops = leg[direction]?.hops ?? [];
+  return hops.flatMap((hop, index): Swallowed[] => {
     const program = hop.direction === 'in' ? xdpAt(evidence, hop) : undefined;
-    const rise = program && xdpRise(evidence, hop, hop.interface);
-    if (!program || rise === undefined || rise < lost) return [];
-    if (walk.hops.slice(index).some((after) => (seenAt(evidence, leg, direction, after) ?? 0) > 0)) return [];
-    const previous = walk.hops[index - 1];
+    const rise = program && xdpRise(evidence, hop);
+    if (!program || rise === undefined || rise < unanswered(leg.probe)) return [];
+    if (hops.slice(index).some((after) => (seenAt(evidence, leg, direction, after) ?? 0) > 0)) return [];
+    const previous = hops[index - 1];
     const seen = previous && seenAt(evidence, leg, direction, previous);
     if (seen === 0) return [];
     return [{ leg, direction, index, hop, program, rise, before: previous && seen !== undefined ? { hop: previous, seen } : undefined }];
@@ -70,25 +74,20 @@ const swallowedOn = (evidence: Evidence, leg: Leg, direction: Swallowed['directi
 
 const swallowed = (evidence: Evidence): Swallowed | undefined =>
   failingLegs(evidence)
-    .flatMap((leg) =>
-      (['there', 'back'] as const).flatMap((direction) => {
-        const walk = leg[direction];
-        return walk ? swallowedOn(evidence, leg, direction, walk) : [];
-      }),
-    )
+    .flatMap((leg) => DIRECTIONS.flatMap((direction) => swallowedOn(evidence, leg, direction)))
     .at(0);
 
 /** A native program drops a frame before there is a packet that a capture or the kernel could tell of. */
 const counted = (evidence: Evidence): Draft | undefined => {
   const found = swallowed(evidence);
   if (!found) return undefined;
-  const { leg, direction, index, hop, program, rise, before } = found;
+  const { leg, direction, hop, program, rise, before } = found;
   const total = leg.probe.attempts.length;
   return {
     severity: 'problem',
     confidence: before && fitsProbes(evidence, leg, rise) ? 'certain' : 'likely',
     title: titleOf(hop),
-    ...(direction === 'there' && leg.probe.request.purpose === 'main' ? { hop: index } : {}),
+    ...onShownPath(found),
     place: { node: hop.node, interface: hop.interface },
     evidence: [
       probeWords(leg),

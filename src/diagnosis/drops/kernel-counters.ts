@@ -1,6 +1,7 @@
 import type { Hop } from '../../forwarding/hop.ts';
 import { linkNamed } from '../../forwarding/world.ts';
 import type { Netns, NodeSnapshot } from '../../node/snapshot.ts';
+import { unanswered } from '../../probe/probe.ts';
 import type { Evidence, Leg } from '../evidence.ts';
 import type { Rise } from './rise.ts';
 import { switchRises } from './switch-counters.ts';
@@ -69,10 +70,16 @@ const qdiscRises = (before: Netns, after: Netns): QdiscRise[] =>
 const tcRises = (before: Netns, after: Netns): Rise[] =>
   qdiscRises(before, after).map(({ device, kind, by }) => ({ name: `dropped by qdisc ${kind} of ${device}`, by }));
 
+/** Frames that XDP programs on a device dropped between two readings; undefined where its driver does not count them. */
+export const xdpDropsBetween = (before: Netns | undefined, after: Netns | undefined, device: string): number | undefined => {
+  const [old, now] = [before, after].map((netns) => linkNamed(netns, device)?.xdp?.dropped);
+  return old === undefined || now === undefined ? undefined : now - old;
+};
+
 const xdpRises = (before: Netns, after: Netns): Rise[] =>
-  after.links.flatMap(({ name, xdp }) => {
-    const old = linkNamed(before, name)?.xdp?.dropped;
-    return old === undefined || xdp?.dropped === undefined ? [] : [{ name: `frames that XDP dropped on ${name}`, by: xdp.dropped - old }];
+  after.links.flatMap(({ name }) => {
+    const by = xdpDropsBetween(before, after, name);
+    return by === undefined ? [] : [{ name: `frames that XDP dropped on ${name}`, by }];
   });
 
 const conntrackRises = ({ conntrack: before }: Netns, { conntrack: after }: Netns): Rise[] =>
@@ -92,6 +99,9 @@ const risesIn = (snapshot: NodeSnapshot, before: Netns, after: Netns): Rise[] =>
   ...conntrackRises(before, after),
 ];
 
+const readingsAt = (evidence: Evidence, { node, netns }: Hop): { earlier: Netns; later: Netns } | undefined =>
+  pairs(evidence).find(({ after, later }) => after.node === node && later.inode === netns);
+
 export interface QdiscRise {
   kind: string;
   device: string;
@@ -100,8 +110,8 @@ export interface QdiscRise {
 }
 
 /** The qdisc that dropped most of those on a device that are `holders` of filters only, or that are not. */
-export const qdiscRise = (evidence: Evidence, { node, netns }: Hop, device: string, { holders }: { holders: boolean }): QdiscRise | undefined => {
-  const here = pairs(evidence).find(({ after, later }) => after.node === node && later.inode === netns);
+export const qdiscRise = (evidence: Evidence, hop: Hop, device: string, { holders }: { holders: boolean }): QdiscRise | undefined => {
+  const here = readingsAt(evidence, hop);
   const rises = here ? qdiscRises(here.earlier, here.later) : [];
   const [most] = rises.filter((rise) => rise.device === device && ['clsact', 'ingress'].includes(rise.kind) === holders).sort((a, b) => b.by - a.by);
   return most && most.by > 0 ? most : undefined;
@@ -112,16 +122,15 @@ const MOST_SYNS = 3;
 
 /** No fewer than this leg lost and no more than all probes can have sent: then others' packets have no part in it, or a small one. */
 export const fitsProbes = ({ probes }: Pick<Evidence, 'probes'>, { probe }: Leg, by: number): boolean => {
-  const lost = probe.attempts.filter(({ outcome }) => outcome !== 'answered').length;
+  const lost = unanswered(probe);
   const sent = probes.reduce((sum, { request, attempts }) => sum + attempts.length * (request.protocol === 'tcp' ? MOST_SYNS : 1), 0);
   return by >= lost && by <= sent;
 };
 
-/** Frames that XDP programs on a device dropped between the two readings; undefined where its driver does not count them. */
-export const xdpRise = (evidence: Evidence, { node, netns }: Hop, device: string): number | undefined => {
-  const here = pairs(evidence).find(({ after, later }) => after.node === node && later.inode === netns);
-  const [old, now] = [here?.earlier, here?.later].map((one) => linkNamed(one, device)?.xdp?.dropped);
-  return old === undefined || now === undefined ? undefined : now - old;
+/** Frames that XDP programs on a hop's device dropped while the probes ran; undefined where its driver does not count them. */
+export const xdpRise = (evidence: Evidence, hop: Hop): number | undefined => {
+  const here = readingsAt(evidence, hop);
+  return xdpDropsBetween(here?.earlier, here?.later, hop.interface);
 };
 
 const pairs = ({ before, snapshots }: Evidence): { after: NodeSnapshot; earlier: Netns; later: Netns }[] =>
@@ -138,7 +147,7 @@ const pairs = ({ before, snapshots }: Evidence): { after: NodeSnapshot; earlier:
  * go by where the kernel's own events cannot be had. Others' packets count as well, so that they are hints.
  */
 export const counterHints = (evidence: Evidence, { probe }: Leg): string[] => {
-  const lost = probe.attempts.filter(({ outcome }) => outcome !== 'answered').length;
+  const lost = unanswered(probe);
   const found = pairs(evidence).flatMap(({ after, earlier, later }) =>
     risesIn(after, earlier, later)
       .filter(({ by }) => by >= lost)

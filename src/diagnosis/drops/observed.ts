@@ -1,4 +1,5 @@
 import type { Drop } from '../../probe/observation.ts';
+import { unanswered } from '../../probe/probe.ts';
 import type { Evidence, Leg } from '../evidence.ts';
 import { type Meaning, meaningOf } from './meaning.ts';
 
@@ -54,8 +55,7 @@ export const observedDrops = ({ drops }: Pick<Evidence, 'drops'>, leg: Leg): Obs
 };
 
 /** Of less than half of what was lost: what became of the others it does not tell, and a buffer taken for another one's would look like that. */
-export const isOfFew = ({ probe }: Pick<Leg, 'probe'>, { attempts }: ObservedDrop): boolean =>
-  attempts * 2 < probe.attempts.filter(({ outcome }) => outcome !== 'answered').length;
+export const isOfFew = ({ probe }: Pick<Leg, 'probe'>, { attempts }: ObservedDrop): boolean => attempts * 2 < unanswered(probe);
 
 /** `the kernel of node2 dropped 5 of 5 for NETFILTER_DROP in nft_do_chain, at the FORWARD hook, after flannel.1` */
 export const dropWords = ({ drop, attempts, hook }: ObservedDrop, total: number): string => {

@@ -98,8 +98,8 @@ trace_freeze() {
 }
 
 # Leaves out what was freed without having been on a device of the trace just before: on a busy node most of it. Only what waits for a
-# neighbour is freed late; where the kernel prints no names of functions, anything may be that. After $1 bytes only those places of a packet
-# are told that its drop follows, after as many again nothing: then \`@lost\` says how many lines.
+# neighbour is freed late; where the kernel prints no names of functions, anything may be that. After $1 bytes only packets
+# are told of that are dropped in the end, with their last two places, after as many again nothing: then \`@lost\` says how many lines.
 trace_sift() {
   awk -v room="$1" '
     function skb(text) { sub(/.*skbaddr=/, "", text); sub(/ .*/, "", text); return text }

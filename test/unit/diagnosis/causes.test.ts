@@ -640,7 +640,7 @@ describe('underlay drops the tunnel', () => {
       const evidence = filtered();
       expect(first(evidence)).to.include({ code: 'ND2101', confidence: 'likely' });
       expect(blindSpots(evidence, found(evidence.walks.main?.there).hops)).to.deep.equal([
-        'what the XDP program on eth0 of node2 takes: it decides before any capture, and nothing tells of it',
+        'what the XDP program on eth0 of node2 does: it sees packets before any capture, and nothing tells what it drops',
       ]);
     });
 
